@@ -1,0 +1,29 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const root = fileURLToPath(new URL(".", import.meta.url));
+
+/** Settings every suite shares. Two forks at most: each may hold an embedded store, which is hundreds of megabytes. */
+export const shared = {
+  pool: "forks",
+  maxWorkers: 2,
+  testTimeout: 30_000,
+  hookTimeout: 60_000,
+  teardownTimeout: 10_000,
+  passWithNoTests: false,
+} as const;
+
+/** Tests and examples import the package by its published name; here that name means the sources. */
+export const alias = [
+  { find: /^retrain$/, replacement: `${root}src/index.ts` },
+  { find: /^retrain\/([a-z]+)$/, replacement: `${root}src/$1/index.ts` },
+];
+
+export default defineConfig({
+  resolve: { alias },
+  test: {
+    ...shared,
+    include: ["test/**/*.test.ts"],
+    exclude: ["test/faults/**", "test/browser/**", "test/services/**", "**/node_modules/**"],
+  },
+});

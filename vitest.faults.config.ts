@@ -1,0 +1,14 @@
+import { defineConfig } from "vitest/config";
+import { alias, shared } from "./vitest.config.ts";
+
+// Kills and full disks: one file at a time, because they measure processes and file systems.
+export default defineConfig({
+  resolve: { alias },
+  test: {
+    ...shared,
+    maxWorkers: 1,
+    testTimeout: 300_000,
+    hookTimeout: 120_000,
+    include: ["test/faults/**/*.test.ts"],
+  },
+});
