@@ -1,0 +1,64 @@
+/** Ids and names. Paths are built from ids and hashes only, never from input, so a name can never leave its folder. */
+import { createHash } from "node:crypto";
+import { fail } from "./errors.ts";
+import { secureBytes } from "./random.ts";
+import type { Instant } from "./records.ts";
+
+export const NAME_PATTERN = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+
+/** Throws `NAME_INVALID` unless the text is a valid name of a model, source or token. */
+export function checkName(what: string, name: string): string {
+  if (!NAME_PATTERN.test(name) || name.includes("..")) {
+    throw fail("NAME_INVALID", {
+      message: `${what} name ${JSON.stringify(name.slice(0, 80))} is not valid: it must match [a-z0-9][a-z0-9._-]{0,63} and hold no "..".`,
+      remedy: "Use lower-case letters, digits, dot, underscore and hyphen, starting with a letter or digit.",
+    });
+  }
+  return name;
+}
+
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+let pool: Uint8Array = new Uint8Array(0);
+let poolOffset = 0;
+let lastInstant = 0;
+let lastCounter = 0;
+
+function randomByte(): number {
+  // One system call for 400 ids: a call per id is a third of the cost of a logged prediction.
+  if (poolOffset >= pool.length) {
+    pool = secureBytes(4096);
+    poolOffset = 0;
+  }
+  return pool[poolOffset++] as number;
+}
+
+/**
+ * UUID version 7 (RFC 9562): 48 bits of `instant`, a 12-bit counter that keeps ids of one millisecond in order, 62 random bits.
+ * @param instant from the world clock, so that an id tells the time of its prediction also in a replay
+ */
+export function uuidV7(instant: Instant): string {
+  if (instant === lastInstant) lastCounter = (lastCounter + 1) & 0xfff;
+  else {
+    lastInstant = instant;
+    lastCounter = randomByte() << 2;
+  }
+  const time = Math.max(0, Math.floor(instant)).toString(16).padStart(12, "0").slice(-12);
+  const tail = (lastCounter | 0x7000).toString(16);
+  let rest = HEX[(randomByte() & 0x3f) | 0x80] as string;
+  rest += HEX[randomByte()];
+  let node = "";
+  for (let i = 0; i < 6; i++) node += HEX[randomByte()];
+  return `${time.slice(0, 8)}-${time.slice(8)}-${tail}-${rest}-${node}`;
+}
+
+const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+/** The instant inside a UUIDv7, or undefined for any other id. */
+export function uuidInstant(id: string): Instant | undefined {
+  if (!UUID_V7.test(id)) return undefined;
+  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+}
+
+export function sha256Hex(content: string | Uint8Array): string {
+  return createHash("sha256").update(content).digest("hex");
+}
