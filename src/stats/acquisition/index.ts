@@ -1,0 +1,3 @@
+export * from "./diversity.ts";
+export * from "./lure.ts";
+export * from "./uncertainty.ts";

@@ -1,0 +1,3 @@
+export * from "./expected-performance.ts";
+export * from "./isotonic.ts";
+export * from "./platt.ts";
