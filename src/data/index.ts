@@ -1,0 +1,11 @@
+/** Schema, frames, validation, splits, preparation, profiles: everything between raw rows and a trainer's matrix. */
+export * from "./convert-text.ts";
+export * from "./dataset.ts";
+export * from "./effective-label.ts";
+export * from "./frame.ts";
+export * from "./instant.ts";
+export * from "./prepare/index.ts";
+export * from "./profile/index.ts";
+export * from "./schema.ts";
+export * from "./split.ts";
+export * from "./validate.ts";

@@ -1,0 +1,3 @@
+export * from "./apply.ts";
+export * from "./fit.ts";
+export * from "./preparation.ts";

@@ -1,0 +1,51 @@
+/**
+ * The resolved schema of a model: what a row may hold. Plain JSON, so it travels to the training process and into manifests.
+ * The builder `f` that users write, and the row types inferred from it, are in `config/`.
+ */
+import type { LabelValue, Task } from "../core/index.ts";
+
+export interface NumberFeature {
+  readonly kind: "number";
+  readonly min?: number;
+  readonly max?: number;
+  /** Texts that mean "missing" in CSV files. */
+  readonly missing?: readonly string[];
+}
+export interface CategoryFeature {
+  readonly kind: "category";
+  /** When given, any other value goes to quarantine; else every text is a category. */
+  readonly categories?: readonly string[];
+  readonly missing?: readonly string[];
+}
+export interface BooleanFeature {
+  readonly kind: "boolean";
+  /** Text forms in CSV files: [false, true]. */
+  readonly texts?: readonly [string, string];
+  readonly missing?: readonly string[];
+}
+export type FeatureSpec = NumberFeature | CategoryFeature | BooleanFeature;
+
+export type LabelSpec =
+  | { readonly kind: "boolean"; readonly texts?: readonly [string, string] }
+  | { readonly kind: "category"; readonly categories?: readonly string[] }
+  | { readonly kind: "number"; readonly min?: number; readonly max?: number };
+
+export interface DataSchema {
+  readonly task: Task;
+  /** Column of the example id; absent: the id is the SHA-256 of the row, or the request's own id. */
+  readonly id?: string;
+  /** Column of the event time; absent: the time it was received. */
+  readonly time?: string;
+  /** Column of the unit of sticky assignment. */
+  readonly unit?: string;
+  /** Column of the label in files and labelled rows. */
+  readonly labelColumn: string;
+  /** In the order of the definition; the order of `features` in every frame. */
+  readonly features: readonly { readonly name: string; readonly spec: FeatureSpec }[];
+  readonly label: LabelSpec;
+  /** Columns that rows may carry and nobody reads: free texts, internal notes. */
+  readonly ignore?: readonly string[];
+}
+
+/** Class values in score order. Binary is always [false, true]; multiclass sorted by the training data; regression none. */
+export type Classes = readonly LabelValue[];
