@@ -1,0 +1,71 @@
+/**
+ * The contract every built-in trainer honors: a pure function of (prepared matrix, parameters, seed, starting weights).
+ * Same inputs, same bits. Registered in `learn/index.ts`; one contract suite runs over the registry.
+ */
+import type { Json, JsonObject, Task } from "../core/index.ts";
+
+/** A prepared matrix: `rows × columns` float32, row-major, no missing values unless the trainer takes them. */
+export interface Matrix {
+  readonly rows: number;
+  readonly columns: number;
+  readonly values: Float32Array;
+}
+
+/** Targets: binary 0/1, multiclass class index, regression the value. Weights default to 1. */
+export interface Targets {
+  readonly values: Float64Array;
+  readonly weights?: Float64Array;
+  /** 2 for binary, k for multiclass, 0 for regression. */
+  readonly classCount: number;
+}
+
+export interface TrainingPoint {
+  readonly epoch: number;
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+/** What a column of the matrix holds: a number (booleans are 0 and 1), or category codes 1..255 (255: other and unseen). */
+export interface ColumnInfo {
+  readonly name: string;
+  readonly kind: "number" | "category";
+}
+
+export interface FitRequest {
+  readonly task: Task;
+  /** One per column of the matrices; absent: all numbers, named by their place. Trainers with the input "codes" look at it. */
+  readonly columns?: readonly ColumnInfo[];
+  readonly train: { readonly x: Matrix; readonly y: Targets };
+  readonly validation: { readonly x: Matrix; readonly y: Targets };
+  readonly params: JsonObject;
+  /** Integer in [0, 2^32). */
+  readonly seed: number;
+  /** Weights of an earlier model, for warm-start and incremental. */
+  readonly base?: TrainedWeights;
+  readonly signal: AbortSignal;
+  /** Called once an epoch (or block of trees); awaited, so that cancel and streaming get their turn. */
+  readonly onPoint: (point: TrainingPoint) => Promise<void>;
+}
+
+/** What a trainer learned: typed arrays by name plus JSON, both serialized bit for bit. */
+export interface TrainedWeights {
+  readonly trainer: string;
+  readonly shape: JsonObject;
+  readonly arrays: Readonly<Record<string, Float32Array | Float64Array | Int32Array | Uint8Array>>;
+  readonly bestEpoch: number;
+}
+
+/** Scores a row of a prepared matrix: `out` gets classCount probabilities, or one value for regression. */
+export type ScoreRow = (x: Float32Array, offset: number, out: Float64Array) => void;
+
+export interface TrainerKind {
+  readonly name: string;
+  readonly tasks: readonly Task[];
+  readonly strategies: readonly ("full" | "warm-start" | "incremental")[];
+  /** How `data/prepare` shapes its input: dense = imputed, scaled, one-hot; codes = raw numbers and category codes with NaN. */
+  readonly input: "dense" | "codes" | "none";
+  readonly defaults: JsonObject;
+  /** Throws CONFIG_INVALID naming the key, its range and the nearest known key. Returns the complete parameters. */
+  resolveParams(params: Json): JsonObject;
+  fit(request: FitRequest): Promise<TrainedWeights>;
+  scorer(weights: TrainedWeights, task: Task): ScoreRow;
+}
