@@ -1,0 +1,5 @@
+/** Artifacts: the folder that is a version, and the model it becomes in memory. */
+export * from "./artifact.ts";
+export * from "./manifest.ts";
+export * from "./predict.ts";
+export * from "./weights.ts";
