@@ -1,0 +1,57 @@
+/** How much arrived since the snapshot of the last run. */
+import { numberField, type TableValue } from "../core/index.ts";
+import type { TriggerSpec } from "./spec.ts";
+import type { TriggerState } from "./state.ts";
+import { QUIET_STATE, showCount, type TriggerKind } from "./trigger.ts";
+
+export type NewRowsSpec = Extract<TriggerSpec, { kind: "newRows" }>;
+export type NewLabelsSpec = Extract<TriggerSpec, { kind: "newLabels" }>;
+
+const fields = {
+  count: numberField("How many must have arrived since the snapshot of the last run.", {
+    min: 1,
+    max: 1e12,
+    integer: true,
+  }),
+};
+
+function judgeCount(count: number, threshold: number, noun: string) {
+  const judged = { inputs: { [noun]: count }, threshold };
+  return count >= threshold
+    ? {
+        outcome: "yes" as const,
+        reason: `${showCount(count)} new ${noun} have arrived, ${showCount(threshold)} are asked for.`,
+        ...judged,
+      }
+    : { outcome: "no" as const, reason: `Fewer than ${showCount(threshold)} new ${noun} have arrived.`, ...judged };
+}
+
+const common = (noun: string) => ({
+  fields: () => fields,
+  subject: (spec: NewRowsSpec | NewLabelsSpec) => `${spec.kind}(${spec.count})`,
+  rule: (spec: NewRowsSpec | NewLabelsSpec) =>
+    `Retrain at ${showCount(spec.count)} ${noun} newer than the last run's snapshot.`,
+});
+const after = (change: Partial<TriggerState>): TriggerState => ({ ...QUIET_STATE, ...change });
+
+export const newRows: TriggerKind<NewRowsSpec, typeof fields> = {
+  kind: "newRows",
+  description: "After a number of new rows, labelled or not.",
+  ...common("rows"),
+  resolve: (values: TableValue<typeof fields>) => ({ kind: "newRows", ...values }),
+  judge: (spec, state) => judgeCount(state.rowsSince, spec.count, "rows"),
+  samples: [
+    { spec: { kind: "newRows", count: 200 }, fires: after({ rowsSince: 200 }), rests: after({ rowsSince: 199 }) },
+  ],
+};
+
+export const newLabels: TriggerKind<NewLabelsSpec, typeof fields> = {
+  kind: "newLabels",
+  description: "After a number of new labels; a corrected label counts again.",
+  ...common("labels"),
+  resolve: (values: TableValue<typeof fields>) => ({ kind: "newLabels", ...values }),
+  judge: (spec, state) => judgeCount(state.labelsSince, spec.count, "labels"),
+  samples: [
+    { spec: { kind: "newLabels", count: 200 }, fires: after({ labelsSince: 200 }), rests: after({ labelsSince: 199 }) },
+  ],
+};
