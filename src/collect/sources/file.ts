@@ -1,0 +1,209 @@
+/**
+ * One file that grows at its end (CSV, NDJSON) or is replaced as a whole (JSON, Parquet, packed files).
+ *
+ * A growing file is read by byte offset, after the SHA-256 of everything before the offset was found unchanged. A last line
+ * without its end waits for it: half a line is what a writer in the middle of its work looks like. When the part that was read
+ * has changed, the anomaly SOURCE_REWRITTEN says so and the file is read again from the start: reading rows twice is harmless,
+ * because an example counts once whatever its rows, while going on at an offset in another file would cut a row in half.
+ */
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { basename } from "node:path";
+import type { Anomaly, JsonObject } from "../../core/index.ts";
+import { type CsvHeader, CsvParser } from "../csv.ts";
+import { NdjsonParser } from "../ndjson.ts";
+import { type Format, formatOfPath, readFileRows } from "../read-rows.ts";
+import type { RowParser } from "../row-reading.ts";
+import { BATCH_ROWS, inBatches, type Source, type SourceBatch } from "./source.ts";
+
+export interface FileSourceOptions {
+  readonly name: string;
+  readonly model: string;
+  readonly path: string;
+  readonly format?: Format;
+  readonly pollMs: number;
+  readonly missing: readonly string[];
+}
+
+/** What is stored: how far the file was read, and the hash of everything up to there. */
+interface FilePosition {
+  readonly offset: number;
+  readonly sha256: string;
+  readonly header?: CsvHeader;
+}
+
+/** Size, time and inode of the file when a poll last found nothing new: an unchanged file is not read again. */
+interface Seen {
+  readonly size: number;
+  readonly mtimeMs: number;
+  readonly ino: number;
+  readonly position: string;
+}
+
+/** A batch of long rows is closed by its size: it is held in memory and written in one commit. */
+const BATCH_BYTES = 8 * 1_048_576;
+const EMPTY_SHA256 = createHash("sha256").digest("hex");
+
+export function createFileSource(options: FileSourceOptions): Source {
+  const format = options.format ?? formatOfPath(options.path);
+  const grows = (format === "csv" || format === "ndjson") && !options.path.endsWith(".gz");
+  let seen: Seen | undefined;
+  return {
+    name: options.name,
+    model: options.model,
+    pollMs: options.pollMs,
+    missing: options.missing,
+    async *poll(position) {
+      const file = await stat(options.path).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === "ENOENT") return undefined;
+        throw error;
+      });
+      if (file === undefined) return;
+      const now: Seen = {
+        size: file.size,
+        mtimeMs: file.mtimeMs,
+        ino: file.ino,
+        position: JSON.stringify(position ?? null),
+      };
+      if (seen !== undefined && JSON.stringify(seen) === JSON.stringify(now)) return;
+      let last: JsonObject | undefined;
+      const batches = grows ? pollGrowing(options, format, position) : pollWhole(options, format, position);
+      for await (const batch of batches) {
+        yield batch;
+        last = batch.position;
+      }
+      seen = { ...now, position: JSON.stringify(last ?? position ?? null) };
+    },
+  };
+}
+
+async function* pollGrowing(
+  options: FileSourceOptions,
+  format: Format,
+  stored: JsonObject | undefined,
+): AsyncGenerator<SourceBatch> {
+  const before = stored as unknown as FilePosition | undefined;
+  const start: FilePosition = before ?? { offset: 0, sha256: EMPTY_SHA256 };
+  const prefix = await hashPrefix(options.path, start.offset);
+  const unchanged = prefix !== undefined && prefix.digest === start.sha256;
+  if (unchanged) {
+    yield* readFrom(options, format, start, prefix.hash, []);
+    return;
+  }
+  yield* readFrom(options, format, { offset: 0, sha256: EMPTY_SHA256 }, createHash("sha256"), [
+    rewritten(options.path, start.offset, prefix === undefined),
+  ]);
+}
+
+async function* readFrom(
+  options: FileSourceOptions,
+  format: Format,
+  start: FilePosition,
+  hash: ReturnType<typeof createHash>,
+  anomalies: readonly Anomaly[],
+): AsyncGenerator<SourceBatch> {
+  const parser = parserAt(format, start);
+  const origin = `file:${basename(options.path)}`;
+  let rows: SourceBatch["rows"][number][] = [];
+  // Bytes that were read but belong to no row yet: the hash may only cover what the offset covers.
+  let ahead: Buffer = Buffer.alloc(0);
+  let hashed = start.offset;
+  let batchFrom = start.offset;
+  let told = false;
+  const catchUp = () => {
+    const length = parser.offset - hashed;
+    hash.update(ahead.subarray(0, length));
+    ahead = ahead.subarray(length);
+    hashed = parser.offset;
+  };
+  const batch = (): SourceBatch => {
+    catchUp();
+    const position = {
+      offset: hashed,
+      sha256: hash.copy().digest("hex"),
+      ...headerOf(parser),
+    } as unknown as JsonObject;
+    const result = { rows, position, anomalies: told ? [] : anomalies, origin };
+    told = true;
+    rows = [];
+    batchFrom = hashed;
+    return result;
+  };
+  for await (const chunk of createReadStream(options.path, { start: start.offset }) as AsyncIterable<Buffer>) {
+    ahead = ahead.length === 0 ? chunk : Buffer.concat([ahead, chunk]);
+    for (const reading of parser.push(chunk)) {
+      rows.push(reading);
+      if (rows.length >= BATCH_ROWS || parser.offset - batchFrom >= BATCH_BYTES) yield batch();
+    }
+    catchUp();
+  }
+  if (rows.length > 0 || (anomalies.length > 0 && !told)) yield batch();
+}
+
+function headerOf(parser: RowParser): { header?: CsvHeader } {
+  const header = parser instanceof CsvParser ? parser.header : undefined;
+  return header === undefined ? {} : { header: { columns: [...header.columns], separator: header.separator } };
+}
+
+function parserAt(format: Format, start: FilePosition): RowParser {
+  if (format === "ndjson") return new NdjsonParser(start.offset);
+  return start.header === undefined ? new CsvParser() : new CsvParser({ header: start.header, offset: start.offset });
+}
+
+/** Hash of the first `length` bytes; undefined where the file is shorter. Cost: one read of the prefix, in constant memory. */
+async function hashPrefix(path: string, length: number) {
+  const hash = createHash("sha256");
+  if (length === 0) return { hash, digest: EMPTY_SHA256 };
+  let bytes = 0;
+  for await (const chunk of createReadStream(path, { end: length - 1 }) as AsyncIterable<Buffer>) {
+    hash.update(chunk);
+    bytes += chunk.length;
+  }
+  return bytes < length ? undefined : { hash, digest: hash.copy().digest("hex") };
+}
+
+function rewritten(path: string, offset: number, shorter: boolean): Anomaly {
+  const how = shorter
+    ? `is shorter than the ${offset} bytes that were read`
+    : `differs in the first ${offset} bytes, which were read`;
+  return {
+    code: "SOURCE_REWRITTEN",
+    message: `The file ${basename(path)} ${how}. It is read again from the start; examples that are known already count once.`,
+    blocking: false,
+    details: { offset, shorter },
+  };
+}
+
+/** Files without a growing end: a new content is a new delivery. */
+async function* pollWhole(
+  options: FileSourceOptions,
+  format: Format,
+  stored: JsonObject | undefined,
+): AsyncGenerator<SourceBatch> {
+  const sha256 = await hashFile(options.path);
+  const same = stored?.["sha256"] === sha256;
+  if (same && stored?.["rows"] === null) return;
+  // A crash in the middle left the number of rows that were stored.
+  const done = same ? ((stored?.["rows"] as number | undefined) ?? 0) : 0;
+  const origin = `file:${basename(options.path)}`;
+  let count = done;
+  yield* inBatches(skip(readFileRows(options.path, format), done), (rows, last) => {
+    count += rows.length;
+    return { rows, position: { sha256, rows: last ? null : count }, anomalies: [], origin };
+  });
+}
+
+export async function hashFile(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) hash.update(chunk);
+  return hash.digest("hex");
+}
+
+export async function* skip<T>(items: AsyncIterable<T>, count: number): AsyncGenerator<T> {
+  let left = count;
+  for await (const item of items) {
+    if (left > 0) left--;
+    else yield item;
+  }
+}

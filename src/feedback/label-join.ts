@@ -1,0 +1,52 @@
+/**
+ * Which prediction a label judges. Facts about an example (predictions of several versions, labels of several sources) arrive
+ * in any order; the join is a pure function of the facts known up to a position in the log, so a fold can count a correction as
+ * "join before" taken away and "join after" added.
+ *
+ * Rule: per (example, version) the last prediction received no later than the first label counts. A label that came before every
+ * prediction waited for a partner; then the earliest prediction of each version counts. Predictions made after an answer was
+ * known, where an earlier one exists, say nothing about quality and are left out.
+ */
+import type { LabelEvent, LabelValue, LogCursor, LogPosition, LoggedEvent, PredictionEvent } from "../core/index.ts";
+import { effectiveLabel } from "../data/effective-label.ts";
+
+export interface ExampleFacts {
+  readonly predictions: readonly LoggedEvent<PredictionEvent>[];
+  readonly labels: readonly LoggedEvent<LabelEvent>[];
+}
+export interface JoinedPrediction {
+  readonly prediction: LoggedEvent<PredictionEvent>;
+  readonly label: LabelValue;
+}
+
+/** True when the fact stands at or before the cursor in the order folds read. */
+export function isKnown(position: LogPosition, cursor: LogCursor): boolean {
+  return (
+    position.transactionId < cursor.transactionId ||
+    (position.transactionId === cursor.transactionId && position.seq <= cursor.seq)
+  );
+}
+
+/** @returns per version the prediction that counts and its effective label; empty while either is missing. */
+export function joinExample(facts: ExampleFacts): ReadonlyMap<string, JoinedPrediction> {
+  const joined = new Map<string, JoinedPrediction>();
+  const label = effectiveLabel(facts.labels);
+  if (label === undefined) return joined;
+  const judged = facts.predictions.filter((prediction) => prediction.origin !== "shadow");
+  const firstLabelAt = Math.min(...facts.labels.map((one) => one.receivedAt));
+  const before = judged.filter((prediction) => prediction.receivedAt <= firstLabelAt);
+  const inTime = before.length > 0;
+  for (const prediction of inTime ? before : judged) {
+    const kept = joined.get(prediction.version);
+    if (kept === undefined || isLater(prediction, kept.prediction) === inTime) {
+      joined.set(prediction.version, { prediction, label: label.value });
+    }
+  }
+  return joined;
+}
+
+function isLater(one: LogPosition, other: LogPosition): boolean {
+  if (one.receivedAt !== other.receivedAt) return one.receivedAt > other.receivedAt;
+  if (one.transactionId !== other.transactionId) return one.transactionId > other.transactionId;
+  return one.seq > other.seq;
+}

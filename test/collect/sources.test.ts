@@ -1,0 +1,201 @@
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createSource, type Source, type SourceBatch } from "../../src/collect/index.ts";
+import { type JsonObject, systemClock } from "../../src/core/index.ts";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "source-"));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const fileSource = (path: string): Source =>
+  createSource({ name: "s", model: "m", kind: "file", path: join(folder, path), pollMs: 1, missing: [] }, systemClock);
+
+/** Polls like the loop: each batch's position is stored with its rows. */
+function follow(source: Source) {
+  let position: JsonObject | undefined;
+  return {
+    position: () => position,
+    async poll(limit = Number.POSITIVE_INFINITY): Promise<SourceBatch[]> {
+      const batches: SourceBatch[] = [];
+      for await (const batch of source.poll(position)) {
+        // Through JSON, as the store does.
+        position = JSON.parse(JSON.stringify(batch.position)) as JsonObject;
+        batches.push(batch);
+        if (batches.length >= limit) break;
+      }
+      return batches;
+    },
+  };
+}
+const ids = (batches: readonly SourceBatch[]) =>
+  batches.flatMap((batch) => batch.rows.map((one) => ("row" in one ? one.row["id"] : one.problem.code)));
+const codes = (batches: readonly SourceBatch[]) => batches.flatMap((batch) => batch.anomalies.map((one) => one.code));
+
+describe("a growing file", () => {
+  it("gives each appended line once, with the header of the first part", async () => {
+    const path = join(folder, "a.csv");
+    const following = follow(fileSource("a.csv"));
+    expect(await following.poll()).toEqual([]);
+    writeFileSync(path, "id;n\n1;5\n2;6\n");
+    expect(ids(await following.poll())).toEqual(["1", "2"]);
+    expect(await following.poll()).toEqual([]);
+    appendFileSync(path, "3;7\n");
+    const [batch] = await following.poll();
+    expect(batch?.rows).toMatchObject([{ row: { id: "3", n: "7" }, text: true }]);
+    expect(batch?.origin).toBe("file:a.csv");
+  });
+
+  it("lets an incomplete last line wait, also inside quotes", async () => {
+    const path = join(folder, "a.csv");
+    writeFileSync(path, "id,t\n1,x\n2,");
+    const following = follow(fileSource("a.csv"));
+    expect(ids(await following.poll())).toEqual(["1"]);
+    appendFileSync(path, '"half\n');
+    expect(ids(await following.poll())).toEqual([]);
+    appendFileSync(path, 'whole"\n');
+    expect((await following.poll())[0]?.rows).toMatchObject([{ row: { id: "2", t: "half\nwhole" } }]);
+  });
+
+  it("follows NDJSON, and goes on after the position in a new process", async () => {
+    const path = join(folder, "a.ndjson");
+    writeFileSync(path, '{"id":1}\n{"id":2}\n');
+    const first = follow(fileSource("a.ndjson"));
+    expect(ids(await first.poll())).toEqual([1, 2]);
+    appendFileSync(path, '{"id":3}\n');
+    const rest: unknown[] = [];
+    for await (const batch of fileSource("a.ndjson").poll(first.position())) rest.push(...ids([batch]));
+    expect(rest).toEqual([3]);
+  });
+
+  it("gives large files in batches, each with a position from which the rest follows", async () => {
+    const lines = Array.from({ length: 4_500 }, (_, i) => `${i},"ü ""${i}"""`);
+    writeFileSync(join(folder, "a.csv"), `id,t\n${lines.join("\n")}\n`);
+    const following = follow(fileSource("a.csv"));
+    const seen: unknown[] = [];
+    // A crash after every batch: only what was stored counts.
+    for (let round = 0; round < 6; round++) seen.push(...ids(await following.poll(1)));
+    expect(seen).toEqual(Array.from({ length: 4_500 }, (_, i) => String(i)));
+  });
+
+  it.each([
+    ["a changed line", "id\n1\nX\n", false],
+    ["a changed header", "ID\n1\n2\n", false],
+    ["a shorter file", "id\n1\n", true],
+  ])("names %s before the position and reads it again from the start", async (_, content, shorter) => {
+    const path = join(folder, "a.csv");
+    writeFileSync(path, "id\n1\n2\n");
+    const following = follow(fileSource("a.csv"));
+    await following.poll();
+    writeFileSync(path, content);
+    const batches = await following.poll();
+    expect(codes(batches)).toEqual(["SOURCE_REWRITTEN"]);
+    expect(batches[0]?.anomalies[0]).toMatchObject({ blocking: false, details: { offset: 7, shorter } });
+    expect(batches[0]?.rows).toHaveLength(content.split("\n").length - 2);
+    appendFileSync(path, "9\n");
+    const next = await following.poll();
+    expect([codes(next), next[0]?.rows.length]).toEqual([[], 1]);
+  });
+
+  it("does not take a file saved anew with the same beginning for a changed one", async () => {
+    const path = join(folder, "a.csv");
+    writeFileSync(path, "id\n1\n2\n");
+    const following = follow(fileSource("a.csv"));
+    await following.poll();
+    rmSync(path);
+    writeFileSync(path, "id\n1\n2\n3\n");
+    const batches = await following.poll();
+    expect([codes(batches), ids(batches)]).toEqual([[], ["3"]]);
+  });
+
+  it("names a file that was emptied", async () => {
+    const path = join(folder, "a.csv");
+    writeFileSync(path, "id\n1\n");
+    const following = follow(fileSource("a.csv"));
+    await following.poll();
+    truncateSync(path);
+    expect(codes(await following.poll())).toEqual(["SOURCE_REWRITTEN"]);
+    expect(await following.poll()).toEqual([]);
+  });
+});
+
+describe("a file that is replaced as a whole", () => {
+  it("is read again when its content changed, and only then", async () => {
+    const path = join(folder, "a.json");
+    writeFileSync(path, '[{"id":1},{"id":2}]');
+    const following = follow(fileSource("a.json"));
+    expect(ids(await following.poll())).toEqual([1, 2]);
+    utimesSync(path, 1, 1);
+    expect(await following.poll()).toEqual([]);
+    writeFileSync(path, '[{"id":3}]');
+    expect(ids(await following.poll())).toEqual([3]);
+  });
+});
+
+describe("a watched folder", () => {
+  const past = (path: string, seconds: number) =>
+    utimesSync(path, systemClock.now() / 1000 - seconds, systemClock.now() / 1000 - seconds);
+  const put = (name: string, content: string, age = 10) => {
+    writeFileSync(join(folder, name), content);
+    past(join(folder, name), age);
+  };
+  const watch = () =>
+    follow(createSource({ name: "s", model: "m", kind: "folder", path: folder, pollMs: 1, missing: [] }, systemClock));
+
+  it("reads each finished file once, oldest first, and leaves it where it is", async () => {
+    put("b.csv", "id\n1\n", 30);
+    put("a.ndjson", '{"id":2}\n', 20);
+    const following = watch();
+    expect(ids(await following.poll())).toEqual(["1", 2]);
+    expect(await following.poll()).toEqual([]);
+    put("c.json", '[{"id":3}]');
+    expect(ids(await following.poll())).toEqual([3]);
+  });
+
+  it("waits for files that are being written, and ignores unfinished, hidden and foreign ones", async () => {
+    put("new.csv", "id\n1\n", 0);
+    for (const name of [".hidden.csv", "a.csv.tmp", "a.csv.part", "b.csv~", "notes.txt"]) put(name, "id\n9\n");
+    mkdirSync(join(folder, "sub.csv"));
+    const following = watch();
+    expect(await following.poll()).toEqual([]);
+    past(join(folder, "new.csv"), 5);
+    expect(ids(await following.poll())).toEqual(["1"]);
+  });
+
+  it("does not read a touched or copied file twice, but a changed one again", async () => {
+    put("a.csv", "id\n1\n");
+    const following = watch();
+    await following.poll();
+    past(join(folder, "a.csv"), 5);
+    put("copy.csv", "id\n1\n");
+    expect(ids(await following.poll())).toEqual([]);
+    put("a.csv", "id\n1\n2\n", 4);
+    expect(ids(await following.poll())).toEqual(["1", "2"]);
+  });
+
+  it("names a file that cannot be read, goes on with the others, and does not try it again", async () => {
+    put("bad.csv", "id,id\n1,2\n", 30);
+    put("good.csv", "id\n1\n");
+    const following = watch();
+    const batches = await following.poll();
+    expect([codes(batches), ids(batches)]).toEqual([["HEADER_DUPLICATE"], ["1"]]);
+    expect(await following.poll()).toEqual([]);
+  });
+
+  it("goes on in the middle of a large file after a crash", async () => {
+    put("a.csv", `id\n${Array.from({ length: 5_000 }, (_, i) => i).join("\n")}\n`);
+    const following = watch();
+    const seen: unknown[] = [];
+    for (let round = 0; round < 6; round++) seen.push(...ids(await following.poll(1)));
+    expect(seen).toEqual(Array.from({ length: 5_000 }, (_, i) => String(i)));
+    expect(await following.poll()).toEqual([]);
+  });
+
+  it("is empty where there is no such folder yet", async () => {
+    rmSync(folder, { recursive: true });
+    expect(await watch().poll()).toEqual([]);
+  });
+});
