@@ -1,0 +1,70 @@
+/**
+ * The models in memory. A version is loaded, hash-checked and probed before it is offered; swapping is one assignment between
+ * two requests, so no request ever sees half a model. The previous champion stays warm for an instant rollback, and pinned
+ * versions are kept in a small cache.
+ */
+import type { Instant, ObjectStore, VersionRecord } from "../core/index.ts";
+import { type LoadedModel, loadArtifact } from "../model/index.ts";
+
+export interface LiveVersion {
+  readonly version: string;
+  readonly model: LoadedModel;
+  /** What was received up to here may have trained it. */
+  readonly trainedThrough: Instant;
+}
+
+/** Pinned versions kept beside champion and previous champion: a handful is what comparisons need. */
+const PINNED_CACHE = 8;
+
+export class LiveModels {
+  readonly #objects: ObjectStore;
+  readonly #champions = new Map<string, LiveVersion>();
+  readonly #loaded = new Map<string, LiveVersion>();
+
+  constructor(objects: ObjectStore) {
+    this.#objects = objects;
+  }
+
+  champion(model: string): LiveVersion | undefined {
+    return this.#champions.get(model);
+  }
+
+  /**
+   * Loads a version, or finds it warm. @throws ARTIFACT_CORRUPT, PROBE_MISMATCH, ARTIFACT_UNSUPPORTED.
+   * Cost: one read of the artifact and at most 20 probe predictions.
+   */
+  async load(record: VersionRecord): Promise<LiveVersion> {
+    const key = `${record.model}\u001f${record.name}\u001f${record.artifact}`;
+    const warm = this.#loaded.get(key);
+    if (warm !== undefined) {
+      this.#loaded.delete(key);
+      this.#loaded.set(key, warm);
+      return warm;
+    }
+    const model = await loadArtifact(
+      (name) => this.#objects.get(`artifacts/${record.artifact}/${name}`),
+      record.artifact,
+    );
+    const live: LiveVersion = { version: record.name, model, trainedThrough: record.trainedThrough };
+    this.#loaded.set(key, live);
+    this.#evict();
+    return live;
+  }
+
+  /** From the next request on, this version answers. */
+  swap(model: string, live: LiveVersion): void {
+    this.#champions.set(model, live);
+  }
+
+  remove(model: string): void {
+    this.#champions.delete(model);
+  }
+
+  #evict(): void {
+    const serving = new Set(this.#champions.values());
+    for (const [key, live] of this.#loaded) {
+      if (this.#loaded.size <= PINNED_CACHE + serving.size) return;
+      if (!serving.has(live)) this.#loaded.delete(key);
+    }
+  }
+}

@@ -1,0 +1,2 @@
+/** Resolved rollout stages. */
+export type StageSpec = { readonly kind: "full" };

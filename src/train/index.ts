@@ -1,0 +1,3 @@
+/** Training strategies. */
+export * from "./strategies.ts";
+export * from "./threshold.ts";
