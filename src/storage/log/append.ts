@@ -1,0 +1,267 @@
+/**
+ * Group commit. Requests wait in memory; one insert is in flight at a time and takes all that wait. A request is acknowledged
+ * after the commit that holds its events together with its batch record, quarantined rows, source position and idempotency
+ * key. A batch that fails for its content is written again request by request, so one can never fail another's.
+ *
+ * The queue is bounded in rows and bytes; beyond, callers are told to come back instead of filling the memory.
+ */
+import { AsyncResource } from "node:async_hooks";
+import {
+  type AppendRequest,
+  type AppendResult,
+  fail,
+  type Instant,
+  RetrainError,
+  type SystemClock,
+  type WorldClock,
+} from "../../core/index.ts";
+import type { Queryable, SqlDatabase } from "../sql.ts";
+import type { StoreHealthMonitor } from "../store-health.ts";
+import { insertBatches, insertQuarantined } from "../tables/quarantine.ts";
+import { saveSourcePosition } from "../tables/settings.ts";
+import { type EncodedRequest, encodeRequest, insertEvents } from "./append-sql.ts";
+import { claimKeys, type Outcome } from "./claim-keys.ts";
+
+export interface AppendLimits {
+  /** Rows and bytes that may wait. 200,000 rows are about three seconds of the embedded store's full speed. */
+  readonly maxQueuedRows: number;
+  readonly maxQueuedBytes: number;
+  /** Rows and bytes of one insert: the embedded database is 32-bit, and a reader waits for it while it runs. */
+  readonly maxBatchRows: number;
+  readonly maxBatchBytes: number;
+  /** How long a small batch waits for company while requests arrive quickly, ms. */
+  readonly lingerMs: number;
+}
+export const APPEND_LIMITS: AppendLimits = {
+  maxQueuedRows: 200_000,
+  maxQueuedBytes: 128 * 1024 * 1024,
+  maxBatchRows: 10_000,
+  maxBatchBytes: 8 * 1024 * 1024,
+  lingerMs: 3,
+};
+/** A batch of this many rows gains nothing from waiting: the cost of its commit is already shared. */
+const LINGER_BELOW_ROWS = 64;
+const RETRY_AFTER_MS = 250;
+
+interface Waiting {
+  readonly encoded: EncodedRequest;
+  readonly resolve: (result: AppendResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class GroupCommit {
+  private readonly database: SqlDatabase;
+  private readonly worldClock: WorldClock;
+  private readonly systemClock: SystemClock;
+  private readonly health: StoreHealthMonitor;
+  private readonly limits: AppendLimits;
+  private readonly onCommit: (requests: readonly AppendRequest[]) => void;
+  private queue: Waiting[] = [];
+  private queuedRows = 0;
+  private queuedBytes = 0;
+  private running: Promise<void> | undefined;
+  private newest: Promise<unknown> = Promise.resolve();
+  private lastBatchRequests = 0;
+  private lastReceivedAt: Instant = Number.NEGATIVE_INFINITY;
+  private closed = false;
+  /** The writer must not run in the context of whoever woke it: that one may hold a transaction. */
+  private readonly context = new AsyncResource("RetrainGroupCommit");
+
+  constructor(options: {
+    database: SqlDatabase;
+    worldClock: WorldClock;
+    systemClock: SystemClock;
+    health: StoreHealthMonitor;
+    limits: AppendLimits;
+    onCommit: (requests: readonly AppendRequest[]) => void;
+  }) {
+    this.database = options.database;
+    this.worldClock = options.worldClock;
+    this.systemClock = options.systemClock;
+    this.health = options.health;
+    this.limits = options.limits;
+    this.onCommit = options.onCommit;
+  }
+
+  async append(request: AppendRequest): Promise<AppendResult> {
+    if (this.closed) throw closedError();
+    this.health.requireRoom();
+    checkKnownAt(request, this.worldClock.now());
+    const encoded = encodeRequest(request);
+    const { maxQueuedRows, maxQueuedBytes } = this.limits;
+    // A request larger than the whole queue may still pass when nothing waits: refusing it for ever would help nobody.
+    const isOver = this.queuedRows + encoded.rows > maxQueuedRows || this.queuedBytes + encoded.bytes > maxQueuedBytes;
+    if (isOver && this.queue.length > 0) throw queueFull(this.queuedRows);
+    this.queuedRows += encoded.rows;
+    this.queuedBytes += encoded.bytes;
+    const result = new Promise<AppendResult>((resolve, reject) => this.queue.push({ encoded, resolve, reject }));
+    this.newest = result.catch(() => {});
+    this.running ??= this.context.runInAsyncScope(() => this.run());
+    return result;
+  }
+
+  /** Resolves when everything that waited at the call has been written or refused: the queue is served in order. */
+  async settle(): Promise<void> {
+    await this.newest;
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    // Leaves the caller's stack first, so that all requests of one turn of the event loop share the batch.
+    await Promise.resolve();
+    while (this.queue.length > 0) {
+      const isBusy = this.lastBatchRequests > 1;
+      if (isBusy && this.queuedRows < LINGER_BELOW_ROWS && !this.closed) {
+        await this.systemClock.sleep(this.limits.lingerMs);
+      }
+      const batch = this.take();
+      this.lastBatchRequests = batch.length;
+      await this.write(batch);
+    }
+    this.running = undefined;
+  }
+
+  private take(): Waiting[] {
+    const { maxBatchRows, maxBatchBytes } = this.limits;
+    let rows = 0;
+    let bytes = 0;
+    let count = 0;
+    while (count < this.queue.length) {
+      const { encoded } = this.queue[count] as Waiting;
+      if (count > 0 && (rows + encoded.rows > maxBatchRows || bytes + encoded.bytes > maxBatchBytes)) break;
+      rows += encoded.rows;
+      bytes += encoded.bytes;
+      count += 1;
+    }
+    this.queuedRows -= rows;
+    this.queuedBytes -= bytes;
+    return this.queue.splice(0, count);
+  }
+
+  private async write(batch: readonly Waiting[]): Promise<void> {
+    try {
+      const outcomes = await this.writeBatch(batch.map((waiting) => waiting.encoded));
+      this.settleBatch(batch, outcomes);
+    } catch (error) {
+      const ours = this.health.report(error);
+      // The commit may have happened although its answer was lost: readers must look again.
+      this.onCommit(batch.map((waiting) => waiting.encoded.request));
+      const isStore = ours instanceof RetrainError && (ours.code === "STORE_UNAVAILABLE" || ours.code === "STORE_FULL");
+      if (isStore || batch.length === 1) {
+        for (const waiting of batch) waiting.reject(ours);
+        return;
+      }
+      for (const waiting of batch) await this.write([waiting]);
+    }
+  }
+
+  private settleBatch(batch: readonly Waiting[], outcomes: readonly Outcome[]): void {
+    const written: AppendRequest[] = [];
+    for (let i = 0; i < batch.length; i++) {
+      const outcome = outcomes[i] as Outcome;
+      if (!(outcome instanceof RetrainError) && outcome.replayed === undefined) {
+        written.push((batch[i] as Waiting).encoded.request);
+      }
+    }
+    // Hints for readers are in place before a caller learns of its commit.
+    this.onCommit(written);
+    for (let i = 0; i < batch.length; i++) {
+      const { resolve, reject } = batch[i] as Waiting;
+      const outcome = outcomes[i] as Outcome;
+      if (outcome instanceof RetrainError) reject(outcome);
+      else resolve(outcome);
+    }
+  }
+
+  private nextReceivedAt(): Instant {
+    this.lastReceivedAt = Math.max(this.lastReceivedAt, Math.floor(this.worldClock.now()));
+    return this.lastReceivedAt;
+  }
+
+  private async writeBatch(batch: readonly EncodedRequest[]): Promise<Outcome[]> {
+    const receivedAt = this.nextReceivedAt();
+    if (!batch.some(({ request }) => needsTransaction(request))) {
+      await insertEvents(this.database, batch, receivedAt);
+      return batch.map(() => ({ receivedAt }));
+    }
+    return this.database.transaction((transaction) => writeAll(transaction, batch, receivedAt, this.systemClock.now()));
+  }
+}
+
+function needsTransaction({ batch, quarantined, source, idempotency, knownAt }: AppendRequest): boolean {
+  return (
+    batch !== undefined ||
+    source !== undefined ||
+    idempotency !== undefined ||
+    knownAt !== undefined ||
+    (quarantined?.length ?? 0) > 0
+  );
+}
+
+async function writeAll(
+  transaction: Queryable,
+  batch: readonly EncodedRequest[],
+  receivedAt: Instant,
+  systemNow: Instant,
+): Promise<Outcome[]> {
+  const earlier = await claimKeys(transaction, batch, systemNow);
+  const written = batch.filter((_, i) => earlier[i] === undefined);
+  await insertEvents(transaction, written, receivedAt);
+  const requests = written.map(({ request }) => request);
+  await insertBatches(
+    transaction,
+    requests.flatMap(({ batch: record }) => (record ? [record] : [])),
+  );
+  await insertQuarantined(
+    transaction,
+    requests.flatMap(({ quarantined }) => quarantined ?? []),
+  );
+  for (const { source } of requests) if (source) await saveSourcePosition(transaction, source);
+  await markImports(transaction, requests, receivedAt);
+  return batch.map((_, i) => earlier[i] ?? { receivedAt });
+}
+
+/** Notes the earliest instant an import reaches back to: what was summed as of later instants has become incomplete. */
+async function markImports(transaction: Queryable, requests: readonly AppendRequest[], receivedAt: Instant) {
+  for (const { model, knownAt } of requests) {
+    let earliest = receivedAt;
+    for (const instant of knownAt ?? []) if (instant < earliest) earliest = instant;
+    if (earliest < receivedAt) {
+      await transaction.query("insert into import_mark (model, min_received_at) values ($1, $2)", [model, earliest]);
+    }
+  }
+}
+
+function checkKnownAt({ knownAt, events }: AppendRequest, now: Instant): void {
+  if (knownAt === undefined) return;
+  const wrong = knownAt.length !== events.length ? 0 : knownAt.findIndex((at) => !Number.isSafeInteger(at) || at > now);
+  if (wrong === -1) return;
+  throw fail("KNOWN_AT_INVALID", {
+    message:
+      knownAt.length === events.length
+        ? `Row ${wrong + 1} was known at ${String(knownAt[wrong])}, which is not an instant at or before now (${now}).`
+        : `${events.length} events came with ${knownAt.length} values of knownAt.`,
+    remedy: "State for every row of an import when it was known, as milliseconds in the past.",
+  });
+}
+
+function queueFull(rows: number): RetrainError {
+  return fail("TOO_MANY_REQUESTS", {
+    message: `${rows} rows wait to be written, which is all the queue holds.`,
+    remedy: `Send them again in ${RETRY_AFTER_MS} ms.`,
+    retryable: true,
+    details: { retryAfterMs: RETRY_AFTER_MS },
+  });
+}
+
+function closedError(): RetrainError {
+  return fail("STORE_UNAVAILABLE", {
+    message: "The store is closing and takes no more events.",
+    remedy: "Send them again when the server is back.",
+    retryable: true,
+  });
+}

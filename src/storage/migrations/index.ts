@@ -1,0 +1,9 @@
+/** Every migration by name, in order. A new one is one file and one line here; a released one never changes. */
+import type { Migration } from "kysely/migration";
+import * as log from "./0001-log.ts";
+import * as records from "./0002-records.ts";
+
+export const migrations: Readonly<Record<string, Migration>> = {
+  "0001-log": log,
+  "0002-records": records,
+};

@@ -1,0 +1,77 @@
+/**
+ * The embedded database's file system with a working fsync. As published, PGlite never calls fsync: a killed process
+ * loses nothing, a power cut would. Emscripten forwards PostgreSQL's fsync to `stream_ops.fsync` of the mounted file
+ * system, which is absent; this puts it there. The place moved between releases before, hence the pinned version and
+ * the probe at start (`worker.ts`), which refuses to run when no fsync was seen.
+ */
+import { closeSync, fsyncSync, openSync } from "node:fs";
+import type { PGlite } from "@electric-sql/pglite";
+import { NodeFS } from "@electric-sql/pglite/nodefs";
+
+/** WASI error numbers. A thrown error instead would leave PostgreSQL's loop running for ever. */
+const ENOSPC = 51;
+const EIO = 29;
+
+interface FileStream {
+  readonly nfd?: number;
+  readonly node: unknown;
+}
+interface NodeFileSystem {
+  readonly stream_ops: { fsync?: (stream: FileStream) => number };
+  realPath(node: unknown): string;
+}
+
+/** `no-fsync`: leave the hook out. `fsync-eio:N`: the Nth fsync after start fails once, as a dying disk reports it. */
+export interface FsyncFault {
+  readonly isHookMissing: boolean;
+  readonly failsAt: number | undefined;
+}
+
+export function parseFault(text: string | undefined): FsyncFault {
+  const match = /^fsync-eio:(\d+)$/.exec(text ?? "");
+  return { isHookMissing: text === "no-fsync", failsAt: match ? Number(match[1]) : undefined };
+}
+
+export class DurableNodeFS extends NodeFS {
+  /** Calls since the object was made; the start-up probe compares it before and after one commit. */
+  fsyncs = 0;
+  readonly #fault: FsyncFault;
+
+  constructor(directory: string, fault: FsyncFault) {
+    super(directory);
+    this.#fault = fault;
+  }
+
+  override async init(pg: PGlite, options: Parameters<NodeFS["init"]>[1]): ReturnType<NodeFS["init"]> {
+    const result = await super.init(pg, options);
+    result.emscriptenOpts.preRun?.push((module: unknown) => {
+      if (this.#fault.isHookMissing) return;
+      const files = (module as { NODEFS: NodeFileSystem }).NODEFS;
+      files.stream_ops.fsync = (stream) => this.#fsync(stream, files);
+    });
+    return result;
+  }
+
+  #fsync(stream: FileStream, files: NodeFileSystem): number {
+    this.fsyncs += 1;
+    if (this.fsyncs === this.#fault.failsAt) return EIO;
+    try {
+      if (stream.nfd !== undefined) fsyncSync(stream.nfd);
+      else fsyncDirectory(files.realPath(stream.node));
+      return 0;
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code === "ENOSPC" ? ENOSPC : EIO;
+    }
+  }
+}
+
+function fsyncDirectory(path: string): void {
+  // Windows cannot open a folder; there the file system orders names by itself.
+  if (process.platform === "win32") return;
+  const descriptor = openSync(path, "r");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}

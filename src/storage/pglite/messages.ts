@@ -1,0 +1,26 @@
+/** What the thread of the database and the main thread say to each other. */
+
+export interface WorkerOptions {
+  /** The folder of the PostgreSQL cluster. */
+  readonly directory: string;
+  /** A planned failure, for the fault tests: see `durable-fs.ts`. */
+  readonly fault: string | undefined;
+}
+
+export type ToWorker =
+  | {
+      readonly kind: "batch";
+      readonly connection: number;
+      readonly bytes: Uint8Array;
+      readonly prepares: readonly string[];
+      readonly listens: boolean;
+    }
+  | { readonly kind: "drop"; readonly connection: number }
+  | { readonly kind: "close" };
+
+export type FromWorker =
+  | { readonly kind: "ready"; readonly probeFsyncs: number }
+  | { readonly kind: "reply"; readonly connection: number; readonly bytes: Uint8Array }
+  /** The database cannot be trusted from here on; no reply follows. */
+  | { readonly kind: "fatal"; readonly reason: string }
+  | { readonly kind: "closed" };

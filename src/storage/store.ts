@@ -1,0 +1,106 @@
+/** The store: one database for records and the tail of the log, one folder for its segments, DuckDB between them. */
+import { mkdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import {
+  type Logger,
+  type LogSchema,
+  type Store,
+  type SystemClock,
+  silentLogger,
+  type WorldClock,
+} from "../core/index.ts";
+import { openAnalytics } from "./analytics.ts";
+import { APPEND_LIMITS, type AppendLimits } from "./log/append.ts";
+import { openEventLog } from "./log/event-log.ts";
+import { migrate } from "./migrations.ts";
+import type { Database } from "./pool.ts";
+import { guardDatabase, StoreHealthMonitor } from "./store-health.ts";
+import type { SqlDatabase } from "./sql.ts";
+import { createAlertStore } from "./tables/alerts.ts";
+import { createDecisionStore } from "./tables/decisions.ts";
+import { createFoldStore } from "./tables/folds.ts";
+import { createQuarantineStore } from "./tables/quarantine.ts";
+import { createRegistryStore } from "./tables/registry.ts";
+import { watchRouting } from "./tables/routing.ts";
+import { createRunStore } from "./tables/runs.ts";
+import { createSettingsStore } from "./tables/settings.ts";
+
+export interface StoreOptions {
+  readonly database: Database;
+  /** The data directory; segments lie in its folder `segments`. */
+  readonly directory: string;
+  readonly worldClock: WorldClock;
+  readonly systemClock: SystemClock;
+  /** What the log must know of a model to write typed columns; a model unknown to it is kept whole in one column. */
+  readonly schemaOf: (model: string) => LogSchema | undefined;
+  readonly logger?: Logger;
+  readonly logLimits?: Partial<AppendLimits>;
+  /** Called between copy and swap of a compaction: for tests of late commits. */
+  readonly beforeSwap?: () => Promise<void>;
+}
+
+/**
+ * Brings the schema up to date and opens the store. Closing it does not close the database, which the engine shares.
+ * @throws MIGRATION_FAILED, STORE_UNAVAILABLE
+ */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const { database, systemClock, worldClock, schemaOf, logger = silentLogger } = options;
+  // DuckDB gets paths as text, relative to a working directory that may change.
+  const directory = resolve(options.directory);
+  const folder = join(directory, "segments");
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await migrate(database);
+  const analytics = await openAnalytics(directory);
+  const raw: SqlDatabase = database;
+  const health = new StoreHealthMonitor({ database: raw, directory, clock: systemClock, logger });
+  const guarded = guardDatabase(raw, health);
+  const stopWatching = database.onUnavailable((reason) => health.unavailable(reason));
+  const log = await openEventLog({
+    database: guarded,
+    isOnlyWriter: database.kind === "embedded",
+    analytics,
+    folder,
+    worldClock,
+    systemClock,
+    health,
+    schemaOf,
+    logger,
+    limits: { ...APPEND_LIMITS, ...options.logLimits },
+    ...(options.beforeSwap === undefined ? {} : { beforeSwap: options.beforeSwap }),
+  });
+  const routing = await watchRouting(
+    {
+      query: (text, values) => guarded.query(text, values),
+      listen: (channel, listener) => database.listen(channel, listener),
+    },
+    systemClock,
+    (error) => logger.debug({ error: String(error) }, "Routing could not be read; it is tried again in a second"),
+  );
+  let closed: Promise<void> | undefined;
+  return {
+    log,
+    folds: createFoldStore(guarded, database.kind === "embedded", async (model, since, until) => {
+      const range = since === undefined ? { until } : { since, until };
+      const { events } = await log.counts(model, range);
+      return events.observation + events.prediction + events.label + events.outcome > 0;
+    }),
+    runs: createRunStore(guarded),
+    registry: createRegistryStore(guarded, routing),
+    decisions: createDecisionStore(guarded),
+    alerts: createAlertStore(guarded, systemClock),
+    quarantine: createQuarantineStore(guarded),
+    settings: createSettingsStore(guarded, systemClock),
+    health: () => health.health(),
+    onHealth: (listener) => health.onHealth(listener),
+    close() {
+      closed ??= (async () => {
+        await log.close();
+        stopWatching();
+        await routing.close();
+        await health.close();
+        analytics.close();
+      })();
+      return closed;
+    },
+  };
+}

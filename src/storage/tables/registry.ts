@@ -1,0 +1,226 @@
+/** Versions and which of them answers. The rule "one champion" is a unique index; a promotion is one transaction. */
+import {
+  type DefinitionRevision,
+  fail,
+  type RegistryStore,
+  type Routing,
+  type VersionRecord,
+} from "../../core/index.ts";
+import { prepared } from "../session.ts";
+import {
+  bodyOf,
+  isUniqueViolation,
+  parseBody,
+  type Queryable,
+  type SqlDatabase,
+  type SqlRow,
+  toNumber,
+  toNumberOrNull,
+} from "../sql.ts";
+import { recordDecision } from "./decisions.ts";
+import { fenceAttempt } from "./runs.ts";
+import { writeAudit } from "./settings.ts";
+
+export const ROUTING_CHANNEL = "retrain_routing";
+type NewVersion = Parameters<RegistryStore["register"]>[0];
+type Promotion = Parameters<RegistryStore["promote"]>[0];
+
+function toVersion(row: SqlRow): VersionRecord {
+  const number = toNumber(row["number"]);
+  const promotedAt = toNumberOrNull(row["promoted_at"]);
+  const retiredAt = toNumberOrNull(row["retired_at"]);
+  return {
+    ...parseBody<NewVersion>(row["body"]),
+    name: `v${number}`,
+    number,
+    role: row["role"] as VersionRecord["role"],
+    state: row["state"] as VersionRecord["state"],
+    ...(promotedAt === null ? {} : { promotedAt }),
+    ...(retiredAt === null ? {} : { retiredAt }),
+  };
+}
+
+export function toRouting(model: string, row: SqlRow | undefined): Routing {
+  if (!row) return { model, number: 0, champion: null, challenger: null, stage: "none", at: 0 };
+  const champion = row["champion"] as string | null;
+  return {
+    model,
+    number: toNumber(row["number"]),
+    champion,
+    challenger: row["challenger"] as string | null,
+    stage: champion === null ? "none" : "full",
+    at: toNumber(row["at"]),
+  };
+}
+
+/** The number in `v12`, or -1 for any other text, which no version has. */
+function versionNumber(name: string): number {
+  const match = /^v([1-9]\d{0,8})$/.exec(name);
+  return match ? Number(match[1]) : -1;
+}
+
+/** The row of a model's routing is the lock under which versions are numbered and promoted. */
+async function lockRouting(transaction: Queryable, model: string): Promise<Routing> {
+  await transaction.query("insert into routing (model, number, at) values ($1, 0, 0) on conflict (model) do nothing", [
+    model,
+  ]);
+  const { rows } = await transaction.query("select * from routing where model = $1 for update", [model]);
+  return toRouting(model, rows[0]);
+}
+
+async function register(database: SqlDatabase, version: NewVersion, attempt: number): Promise<VersionRecord> {
+  return database.transaction(async (transaction) => {
+    const known = await transaction.query("select 1 from run where id = $1", [version.runId]);
+    // An imported version has no run here, hence nothing to be overtaken by.
+    if (known.rows.length > 0) await fenceAttempt(transaction, version.runId, attempt);
+    await lockRouting(transaction, version.model);
+    const existing = await transaction.query("select * from version where run_id = $1", [version.runId]);
+    if (existing.rows[0]) return toVersion(existing.rows[0]);
+    const { rows } = await transaction.query(
+      `insert into version (model, number, run_id, state, body)
+       select $1, coalesce(max(number), 0) + 1, $2, 'candidate', $3 from version where model = $1
+       returning *`,
+      [version.model, version.runId, bodyOf(version)],
+    );
+    return toVersion(rows[0] as SqlRow);
+  });
+}
+
+async function mustExist(transaction: Queryable, model: string, name: string): Promise<VersionRecord> {
+  const { rows } = await transaction.query("select * from version where model = $1 and number = $2", [
+    model,
+    versionNumber(name),
+  ]);
+  if (rows[0]) return toVersion(rows[0]);
+  throw fail("VERSION_UNKNOWN", {
+    message: `Model "${model}" has no version ${JSON.stringify(name.slice(0, 40))}.`,
+    remedy: `List its versions with \`retrain versions ${model}\`.`,
+  });
+}
+
+function promotionConflict(change: Promotion, champion: string | null, cause?: unknown) {
+  return fail("PROMOTION_CONFLICT", {
+    message: `${change.version} of model "${change.model}" was to replace ${change.expectedChampion ?? "no version"}, but the champion is ${champion ?? "nobody"} by now.`,
+    remedy: "Compare the candidate with the new champion and promote again.",
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+async function swapChampion(transaction: Queryable, change: Promotion, version: VersionRecord, before: Routing) {
+  await transaction.query(
+    "update version set role = null, state = 'retired', retired_at = $2 where model = $1 and role = 'champion'",
+    [change.model, change.at],
+  );
+  await transaction.query(
+    `update version set role = 'champion', state = 'live', promoted_at = $3, retired_at = null
+     where model = $1 and number = $2`,
+    [change.model, version.number, change.at],
+  );
+  const challenger = before.challenger === version.name ? null : before.challenger;
+  const { rows } = await transaction.query(
+    "update routing set number = number + 1, champion = $2, challenger = $3, at = $4 where model = $1 returning *",
+    [change.model, version.name, challenger, change.at],
+  );
+  return toRouting(change.model, rows[0]);
+}
+
+async function recordPromotion(transaction: Queryable, change: Promotion, before: Routing, after: Routing) {
+  const inputs = { from: before.champion, to: after.champion, routing: after.number };
+  await writeAudit(transaction, {
+    at: change.at,
+    actor: change.actor,
+    action: change.action,
+    subject: `${change.model}/${change.version}`,
+    details: { ...inputs, reason: change.reason },
+  });
+  await recordDecision(transaction, {
+    model: change.model,
+    kind: "promotion",
+    subject: change.action,
+    outcome: "yes",
+    rule: change.action === "rollback" ? "go back to an earlier version" : "make the version the champion",
+    inputs,
+    reason: change.reason,
+    version: change.version,
+    at: change.at,
+    ...(change.runId === undefined ? {} : { runId: change.runId }),
+  });
+  await transaction.query("select pg_notify($1, $2)", [ROUTING_CHANNEL, bodyOf(after)]);
+}
+
+async function promote(
+  database: SqlDatabase,
+  change: Promotion,
+): Promise<{ readonly routing: Routing; readonly changed: boolean }> {
+  try {
+    return await database.transaction(async (transaction) => {
+      if (change.runId !== undefined && change.attempt !== undefined) {
+        await fenceAttempt(transaction, change.runId, change.attempt);
+      }
+      const before = await lockRouting(transaction, change.model);
+      const version = await mustExist(transaction, change.model, change.version);
+      if (before.champion === version.name) return { routing: before, changed: false };
+      if (change.expectedChampion !== undefined && change.expectedChampion !== before.champion) {
+        throw promotionConflict(change, before.champion);
+      }
+      const after = await swapChampion(transaction, change, version, before);
+      await recordPromotion(transaction, change, before, after);
+      return { routing: after, changed: true };
+    });
+  } catch (error) {
+    if (isUniqueViolation(error, "version_one_champion")) throw promotionConflict(change, "another version", error);
+    throw error;
+  }
+}
+
+async function saveDefinition(database: SqlDatabase, revision: DefinitionRevision): Promise<void> {
+  await database.query(
+    "insert into definition (model, revision, body) values ($1, $2, $3) on conflict (model, revision) do nothing",
+    [revision.model, revision.revision, bodyOf(revision)],
+  );
+}
+
+export function createRegistryStore(
+  database: SqlDatabase,
+  watch: Pick<RegistryStore, "onRouting"> & { committed(routing: Routing): void },
+): RegistryStore {
+  const one = async (text: string, values: readonly (string | number)[]) => {
+    const { rows } = await database.query(prepared(`select * from version where ${text}`), values);
+    return rows[0] ? toVersion(rows[0]) : undefined;
+  };
+  return {
+    register: (version, attempt) => register(database, version, attempt),
+    get: (model, name) => one("model = $1 and number = $2", [model, versionNumber(name)]),
+    async list(model) {
+      const { rows } = await database.query("select * from version where model = $1 order by number desc", [model]);
+      return rows.map(toVersion);
+    },
+    champion: (model) => one("model = $1 and role = 'champion'", [model]),
+    async promote(change) {
+      const result = await promote(database, change);
+      if (result.changed) watch.committed(result.routing);
+      return result;
+    },
+    async setState(model, version, state) {
+      const { name } = await mustExist(database, model, version);
+      await database.query("update version set state = $3 where model = $1 and number = $2", [
+        model,
+        versionNumber(name),
+        state,
+      ]);
+    },
+    async routing(model) {
+      const { rows } = await database.query(prepared("select * from routing where model = $1"), [model]);
+      return toRouting(model, rows[0]);
+    },
+    onRouting: (listener) => watch.onRouting(listener),
+    saveDefinition: (revision) => saveDefinition(database, revision),
+    async definition(model, revision) {
+      const { rows } = await database.query("select body from definition where model = $1 and revision = $2", [
+        model,
+        revision,
+      ]);
+      return rows[0] ? parseBody<DefinitionRevision>(rows[0]["body"]) : undefined;
+    },
+  };
+}

@@ -1,0 +1,132 @@
+/** Small named values, source positions, audit, signals, tokens and idempotency keys. */
+import {
+  type AuditRecord,
+  type Json,
+  type SettingsStore,
+  type SignalRecord,
+  type SourcePosition,
+  type SystemClock,
+  type TokenRecord,
+  uuidV7,
+} from "../../core/index.ts";
+import { prepared } from "../session.ts";
+import { bodyOf, Conditions, listBodies, parseBody, type Queryable, type SqlDatabase } from "../sql.ts";
+
+const UPSERT_SETTINGS = prepared(`insert into setting (key, value)
+  select k, v from unnest(string_to_array($1, E'\\n'), string_to_array($2, E'\\n')) as t (k, v)
+  on conflict (key) do update set value = excluded.value`);
+
+export async function saveSourcePosition(database: Queryable, position: SourcePosition): Promise<void> {
+  await database.query(
+    `insert into source_position (source, model, body) values ($1, $2, $3)
+     on conflict (source) do update set model = excluded.model, body = excluded.body`,
+    [position.source, position.model, bodyOf(position)],
+  );
+}
+
+export async function writeAudit(database: Queryable, record: Omit<AuditRecord, "id">): Promise<void> {
+  const id = uuidV7(record.at);
+  await database.query("insert into audit (id, body) values ($1, $2)", [id, bodyOf({ ...record, id })]);
+}
+
+async function setAll(database: SqlDatabase, values: Readonly<Record<string, Json>>): Promise<void> {
+  // Sorted, so that two processes writing the same keys lock their rows in the same order.
+  const keys = Object.keys(values).sort();
+  if (keys.length === 0) return;
+  // One statement is one transaction; JSON texts hold no raw newline, and neither do our keys.
+  await database.query(UPSERT_SETTINGS, [keys.join("\n"), keys.map((key) => bodyOf(values[key])).join("\n")]);
+}
+
+function tokenMethods(database: SqlDatabase): Pick<SettingsStore, "saveToken" | "tokens" | "revokeToken"> {
+  return {
+    async saveToken(token) {
+      await database.query(
+        `insert into token (id, revoked_at, body) values ($1, $2, $3)
+         on conflict (id) do update set revoked_at = excluded.revoked_at, body = excluded.body`,
+        [token.id, token.revokedAt ?? null, bodyOf(token)],
+      );
+    },
+    async tokens() {
+      const { rows } = await database.query("select body from token order by position");
+      return rows.map((row) => parseBody<TokenRecord>(row["body"]));
+    },
+    revokeToken: (id, at) =>
+      database.transaction(async (transaction) => {
+        const { rows } = await transaction.query(
+          "select body from token where id = $1 and revoked_at is null for update",
+          [id],
+        );
+        if (!rows[0]) return false;
+        const token = { ...parseBody<TokenRecord>(rows[0]["body"]), revokedAt: at };
+        await transaction.query("update token set revoked_at = $2, body = $3 where id = $1", [id, at, bodyOf(token)]);
+        return true;
+      }),
+  };
+}
+
+function idempotencyMethods(
+  database: SqlDatabase,
+  clock: SystemClock,
+): Pick<SettingsStore, "idempotent" | "saveIdempotent" | "pruneIdempotent"> {
+  return {
+    async idempotent(key) {
+      const { rows } = await database.query("select hash, response from idempotency where key = $1", [key]);
+      const row = rows[0];
+      return row ? { hash: row["hash"] as string, response: parseBody<Json>(row["response"]) } : undefined;
+    },
+    async saveIdempotent(key, hash, response) {
+      // The first writer's answer is the answer.
+      await database.query(
+        "insert into idempotency (key, hash, response, created_at) values ($1, $2, $3, $4) on conflict (key) do nothing",
+        [key, hash, bodyOf(response), clock.now()],
+      );
+    },
+    async pruneIdempotent(before) {
+      await database.query("delete from idempotency where created_at < $1", [before]);
+    },
+  };
+}
+
+export function createSettingsStore(database: SqlDatabase, clock: SystemClock): SettingsStore {
+  return {
+    async sourcePosition(source) {
+      const { rows } = await database.query("select body from source_position where source = $1", [source]);
+      return rows[0] ? parseBody<SourcePosition>(rows[0]["body"]) : undefined;
+    },
+    saveSourcePosition: (position) => saveSourcePosition(database, position),
+    async get(key) {
+      const { rows } = await database.query(prepared("select value from setting where key = $1"), [key]);
+      return rows[0] ? parseBody<Json>(rows[0]["value"]) : undefined;
+    },
+    set: (key, value) => setAll(database, { [key]: value }),
+    setAll: (values) => setAll(database, values),
+    async entries(prefix) {
+      const { rows } = await database.query("select key, value from setting where starts_with(key, $1) order by key", [
+        prefix,
+      ]);
+      return Object.fromEntries(rows.map((row) => [row["key"] as string, parseBody<Json>(row["value"])]));
+    },
+    audit: (record) => writeAudit(database, record),
+    async auditLog(filter) {
+      const conditions = new Conditions();
+      conditions.before("audit", filter.before);
+      return listBodies<AuditRecord>(database, "audit", conditions, filter.limit);
+    },
+    async signals(filter) {
+      const conditions = new Conditions();
+      conditions.add("model = ?", filter.model);
+      return listBodies<SignalRecord>(database, "signal", conditions, filter.limit);
+    },
+    async saveSignals(signals) {
+      if (signals.length === 0) return;
+      await database.query(
+        `insert into signal (model, body)
+         select m, b from unnest(string_to_array($1, E'\\n'), string_to_array($2, E'\\n')) with ordinality as t (m, b, n)
+         order by n`,
+        [signals.map((signal) => signal.model).join("\n"), signals.map((signal) => bodyOf(signal)).join("\n")],
+      );
+    },
+    ...tokenMethods(database),
+    ...idempotencyMethods(database, clock),
+  };
+}

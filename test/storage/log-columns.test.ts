@@ -1,0 +1,189 @@
+/** Events in typed columns: whatever an event holds, what comes back from Parquet is the identical event. */
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  canonicalJson,
+  createVirtualClock,
+  type ExampleEvent,
+  LOG_START,
+  type LoggedEvent,
+  type Store,
+  systemClock,
+} from "../../src/core/index.ts";
+import { decodeText, encodeText, eventBody } from "../../src/storage/log/encode.ts";
+import { openStore } from "../../src/storage/store.ts";
+import { openTestDatabase, type TestDatabase } from "../../src/testing/database.ts";
+import { label, logSchema, observation, prediction, START } from "./support/events.ts";
+
+/** Any UTF-16 text: NUL, lone surrogates and line ends included. */
+const anyText = fc.oneof(
+  fc.string({ unit: "binary", maxLength: 8 }),
+  fc.string({ maxLength: 8 }),
+  fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 6 }).map((codes) => String.fromCharCode(...codes)),
+  fc.constantFrom("", "\u0001", "\u0000", "\ud800", "a\nb", "__proto__", "null", '{"a":1}', "-0"),
+);
+const anyNumber = fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.constantFrom(0, -0, 1e308, 5e-324));
+const anyValue = fc.oneof(anyNumber, anyText, fc.boolean(), fc.constant(null));
+const optional = <T>(name: string, value: fc.Arbitrary<T>) => fc.record({ [name]: value }, { requiredKeys: [] });
+
+const features = fc
+  .tuple(
+    fc.record(
+      { age: fc.option(anyNumber), job: fc.option(anyText), member: fc.option(fc.boolean()) },
+      { requiredKeys: [] },
+    ),
+    fc.dictionary(anyText, anyValue, { maxKeys: 2 }),
+    fc.boolean(),
+  )
+  .map(([typed, loose, isLoose]) => (isLoose ? { ...typed, ...loose } : typed));
+const labelValue = fc.oneof(fc.boolean(), anyText, anyNumber);
+const at = fc.integer({ min: -1e15, max: 1e15 }).map((value) => value + 0);
+const base = { at, exampleId: anyText };
+
+/** The parts of an event as one plain object. */
+function joined(kind: string, parts: readonly object[]): unknown {
+  return Object.assign({ kind }, ...parts) as unknown;
+}
+
+const anyEvent = fc.oneof(
+  fc
+    .tuple(fc.record({ ...base, features }), optional("unit", anyText), optional("label", labelValue))
+    .map((parts) => joined("observation", parts)),
+  fc
+    .tuple(
+      fc.record({
+        ...base,
+        features,
+        predictionId: anyText,
+        version: anyText,
+        scores: fc.array(anyNumber, { maxLength: 3 }),
+        decision: labelValue,
+        origin: fc.constantFrom("live", "system", "shadow"),
+      }),
+      optional("unit", anyText),
+      optional("variant", fc.constantFrom("champion", "challenger")),
+    )
+    .map((parts) => joined("prediction", parts)),
+  fc
+    .tuple(
+      fc.record({ at, value: fc.option(labelValue), labelSource: fc.constantFrom("system", "expert", "user", "rule") }),
+      optional("exampleId", anyText),
+      optional("predictionId", anyText),
+      optional("comment", anyText),
+    )
+    .map((parts) => joined("label", parts)),
+  fc
+    .tuple(fc.record({ at, name: anyText, value: anyNumber }), optional("exampleId", anyText))
+    .map((parts) => joined("outcome", parts)),
+) as unknown as fc.Arbitrary<ExampleEvent>;
+
+function withoutPosition(event: LoggedEvent): string {
+  const { transactionId: _xid, seq: _seq, receivedAt: _received, importedAt: _imported, ...rest } = event;
+  return canonicalJson(rest);
+}
+
+describe("events as text", () => {
+  it("have the canonical form that core gives, for any event", () => {
+    fc.assert(
+      fc.property(anyEvent, (event) => {
+        expect(eventBody(event)).toBe(canonicalJson(event));
+      }),
+      { numRuns: 2000, seed: 1 },
+    );
+  });
+
+  it("keep ids in a form that columns and line-separated inserts can hold", () => {
+    fc.assert(
+      fc.property(anyText, (text) => {
+        const encoded = encodeText(text);
+        expect(decodeText(encoded)).toBe(text);
+        expect(encoded).not.toMatch(/[\u0000\n]|\p{Surrogate}/u);
+      }),
+      { numRuns: 2000, seed: 2 },
+    );
+  });
+});
+
+describe("events in segments", () => {
+  let test: TestDatabase;
+  let store: Store;
+  beforeAll(async () => {
+    test = await openTestDatabase();
+    store = await openStore({
+      database: test.database,
+      directory: test.directory,
+      worldClock: createVirtualClock(START),
+      systemClock,
+      schemaOf: logSchema,
+    });
+  });
+  afterAll(async () => {
+    await store.close();
+    await test.dispose();
+  });
+
+  const readBack = async (model: string, events: readonly ExampleEvent[]) => {
+    await store.log.append({ model, events });
+    const before = await store.log.readAfter(model, LOG_START, { limit: events.length });
+    await store.log.compact();
+    expect((await store.log.segments(model)).reduce((sum, { rows }) => sum + rows, 0)).toBe(events.length);
+    const after = await store.log.readAfter(model, LOG_START, { limit: events.length });
+    expect(after.events).toEqual(before.events);
+    return after.events.map(withoutPosition);
+  };
+
+  it("come back identical, whatever they hold, with a schema and without", async () => {
+    let round = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(anyEvent, { minLength: 1, maxLength: 120 }), async (events) => {
+        round += 1;
+        const expected = events.map((event) => canonicalJson(event));
+        expect(await readBack(`typed-${round}`, events)).toEqual(expected);
+        expect(await readBack(`unknown-${round}`, events)).toEqual(expected);
+      }),
+      { numRuns: 25, seed: 3 },
+    );
+  });
+
+  it("are kept as they came when they have not the shape of an event, and stop nobody", async () => {
+    const model = "misshapen";
+    const events = [observation("before"), { kind: "outcome", at: 1 }, label("after", true)] as ExampleEvent[];
+    await store.log.append({ model, events });
+    await test.database.query("update ingest set body = '{}', kind = 1 where model = $1 and kind = 3", [model]);
+    await store.log.compact();
+    const { events: read } = await store.log.readAfter(model, LOG_START, { limit: 9 });
+    expect(read.map(withoutPosition)).toEqual([canonicalJson(events[0]), "{}", canonicalJson(events[2])]);
+  });
+
+  it("lie in typed columns where the schema fits, and only what does not fit is kept as text", async () => {
+    const events = [
+      observation("fits", {}, { label: true }),
+      observation("strange", { age: "old" }),
+      label("fits", null),
+    ];
+    await readBack("columns", [...events, prediction("p", "fits")]);
+    const files = await store.log.segments("columns");
+    const { DuckDBInstance } = await import("@duckdb/node-api");
+    const connection = await (await DuckDBInstance.create(":memory:")).connect();
+    const rowsOf = async (kind: string) => {
+      const path = files.find((file) => file.kind === kind)?.path;
+      const reader = await connection.runAndReadAll(`select * from read_parquet('${path}') order by seq`);
+      return reader.getRowObjectsJson();
+    };
+    expect(await rowsOf("observation")).toMatchObject([
+      { example_id: "fits", f_age: 30, f_job: "clerk", f_member: true, label: true, labelled: true, rest: null },
+      {
+        example_id: "strange",
+        f_age: null,
+        f_job: "clerk",
+        labelled: false,
+        rest: eventBody(events[1] as ExampleEvent),
+      },
+    ]);
+    expect(await rowsOf("label")).toMatchObject([{ label: null, retraction: true, label_source: "user", rest: null }]);
+    expect(await rowsOf("prediction")).toMatchObject([
+      { prediction_id: "p", version: "v1", scores: [0.25, 0.75], decision: true, origin: "live", rest: null },
+    ]);
+    connection.closeSync();
+  });
+});

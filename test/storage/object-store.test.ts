@@ -1,0 +1,145 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { type ObjectStore, sha256Hex } from "../../src/core/index.ts";
+import { openFileStore } from "../../src/storage/files/object-store.ts";
+
+describe("the object store in a local folder", () => {
+  let home: string;
+  let root: string;
+  let objects: ObjectStore;
+  let round = 0;
+  beforeAll(() => {
+    home = mkdtempSync(join(tmpdir(), "retrain-objects-"));
+  });
+  beforeEach(() => {
+    round += 1;
+    root = join(home, `store-${round}`);
+    objects = openFileStore(root);
+  });
+  afterAll(() => rmSync(home, { recursive: true, force: true }));
+
+  const bytes = (text: string) => Buffer.from(text);
+  const makeFolder = (files: Record<string, string>) => {
+    const folder = mkdtempSync(join(home, "source-"));
+    for (const [name, content] of Object.entries(files)) {
+      mkdirSync(join(folder, name, ".."), { recursive: true });
+      writeFileSync(join(folder, name), content);
+    }
+    return folder;
+  };
+  const codeOf = async (work: Promise<unknown>) => {
+    const error: unknown = await work.catch((thrown: unknown) => thrown);
+    return (error as { code?: string }).code;
+  };
+
+  it("gives back what was put, with its hash and size", async () => {
+    const put = await objects.put("datasets/one.parquet", bytes("hello"));
+    expect(put).toEqual({ sha256: sha256Hex("hello"), sizeBytes: 5 });
+    expect(Buffer.from(await objects.get("datasets/one.parquet")).toString()).toBe("hello");
+    await objects.put("datasets/one.parquet", bytes("again"));
+    expect(Buffer.from(await objects.get("datasets/one.parquet")).toString()).toBe("again");
+    expect(await objects.list("datasets")).toEqual(["datasets/one.parquet"]);
+    expect(await codeOf(objects.get("datasets/two.parquet"))).toBe("NOT_FOUND");
+    expect(await codeOf(objects.get("datasets"))).toBe("NOT_FOUND");
+  });
+
+  it("counts a folder only once its marker is there, which names every file with its hash", async () => {
+    const folder = makeFolder({ "model.json": "{}", "state/weights.bin": "w" });
+    expect(await objects.exists("artifacts/abc")).toBe(false);
+    await objects.putFolder("artifacts/abc", folder);
+    expect(await objects.exists("artifacts/abc")).toBe(true);
+    expect(existsSync(folder)).toBe(false);
+    const marker = JSON.parse(readFileSync(join(root, "artifacts/abc/complete.json"), "utf8"));
+    expect(marker).toEqual({
+      files: {
+        "model.json": { sha256: sha256Hex("{}"), sizeBytes: 2 },
+        "state/weights.bin": { sha256: sha256Hex("w"), sizeBytes: 1 },
+      },
+    });
+    expect(await objects.list("artifacts/abc")).toEqual([
+      "artifacts/abc/complete.json",
+      "artifacts/abc/model.json",
+      "artifacts/abc/state/weights.bin",
+    ]);
+  });
+
+  it("repeats a folder that a dead process left without its marker, and keeps a whole one", async () => {
+    await objects.putFolder("artifacts/a", makeFolder({ "model.json": "first" }));
+    await objects.putFolder("artifacts/a", makeFolder({ "model.json": "second" }));
+    expect(Buffer.from(await objects.get("artifacts/a/model.json")).toString()).toBe("first");
+    unlinkSync(join(root, "artifacts/a/complete.json"));
+    expect(await objects.exists("artifacts/a")).toBe(false);
+    await objects.putFolder("artifacts/a", makeFolder({ "model.json": "third" }));
+    expect(Buffer.from(await objects.get("artifacts/a/model.json")).toString()).toBe("third");
+    expect(await objects.exists("artifacts/a")).toBe(true);
+  });
+
+  it("shows a reader the old content or the new one, never a part, while it is written over and over", async () => {
+    const content = (i: number) => bytes(String(i % 10).repeat(200_000));
+    await objects.put("one/file", content(0));
+    let isDone = false;
+    const writer = async () => {
+      for (let i = 1; i <= 40; i++) await objects.put("one/file", content(i));
+      isDone = true;
+    };
+    let reads = 0;
+    const reader = async () => {
+      while (!isDone) {
+        const text = Buffer.from(await objects.get("one/file")).toString();
+        expect(text).toBe((text[0] as string).repeat(200_000));
+        reads += 1;
+      }
+    };
+    await Promise.all([writer(), reader(), reader()]);
+    expect(reads).toBeGreaterThan(5);
+    expect(readdirSync(join(root, "one"))).toEqual(["file"]);
+  });
+
+  it("does not list what a killed process left half-written", async () => {
+    await objects.put("one/file", bytes("x"));
+    writeFileSync(join(root, "one/other.tmp-0011"), "half");
+    expect(await objects.list("one")).toEqual(["one/file"]);
+  });
+
+  it("deletes a prefix with everything below it, and is content when nothing is there", async () => {
+    await objects.putFolder("artifacts/a", makeFolder({ "model.json": "1" }));
+    await objects.put("artifacts/b", bytes("2"));
+    await objects.deletePrefix("artifacts/a");
+    await objects.deletePrefix("artifacts/none");
+    expect(await objects.exists("artifacts/a")).toBe(false);
+    expect(await objects.list("artifacts")).toEqual(["artifacts/b"]);
+  });
+
+  it.each([
+    "../outside",
+    "a/../../b",
+    "/etc/passwd",
+    "a//b",
+    "",
+    ".hidden",
+    "a/..",
+    "a\\b",
+    "a\u0000b",
+    "a/%2e%2e",
+    "a b",
+  ])("refuses the key %j", async (key) => {
+    expect(await codeOf(objects.put(key, bytes("x")))).toBe("NAME_INVALID");
+    expect(await codeOf(objects.get(key))).toBe("NAME_INVALID");
+    expect(await codeOf(objects.exists(key))).toBe("NAME_INVALID");
+    expect(await codeOf(objects.list(key))).toBe("NAME_INVALID");
+    expect(await codeOf(objects.putFolder(key, makeFolder({ a: "1" })))).toBe("NAME_INVALID");
+    expect(await codeOf(objects.deletePrefix(key))).toBe("NAME_INVALID");
+    expect(existsSync(root) ? readdirSync(root) : []).toEqual([]);
+  });
+});
