@@ -1,0 +1,10 @@
+/** Durable execution and killable child processes. Imported by the composition roots and tests alone. */
+export { createJobPool, type JobPoolOptions } from "./children/pool.ts";
+export { createDbosEngine, type DbosEngineOptions } from "./dbos.ts";
+export {
+  createVirtualEngine,
+  createVirtualMemory,
+  type VirtualEngine,
+  type VirtualEngineOptions,
+  type VirtualMemory,
+} from "./virtual.ts";
