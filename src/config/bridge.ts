@@ -1,0 +1,25 @@
+/**
+ * What the name `retrain` means inside a configuration file. The loader's compiler evaluates this file only: it hands over the
+ * builders of the running program, instead of compiling the package a second time for every load.
+ */
+import type * as Surface from "./surface.ts";
+
+const surface = (globalThis as unknown as Record<symbol, typeof Surface>)[
+  Symbol.for("retrain.config.surface")
+] as typeof Surface;
+
+export const {
+  alert,
+  defineConfig,
+  defineModel,
+  f,
+  gate,
+  gbdt,
+  lastValue,
+  linear,
+  majority,
+  mean,
+  source,
+  stage,
+  when,
+} = surface;

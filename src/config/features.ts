@@ -1,0 +1,59 @@
+/** `f`: what a column holds. The same builder describes features and the label. */
+
+export interface NumberFeatureConfig {
+  readonly kind: "number";
+  /** Values outside [min, max] go to quarantine. */
+  readonly min?: number;
+  readonly max?: number;
+  /** Texts that mean "missing" in CSV files, besides blank and NA. */
+  readonly missing?: readonly string[];
+}
+export interface CategoryFeatureConfig<C extends string = string> {
+  readonly kind: "category";
+  /** When given, any other value goes to quarantine; else every text is a category. */
+  readonly categories?: readonly C[];
+  readonly missing?: readonly string[];
+}
+export interface BooleanFeatureConfig {
+  readonly kind: "boolean";
+  /** Text forms in CSV files: [false, true]. */
+  readonly texts?: readonly [string, string];
+  readonly missing?: readonly string[];
+}
+export type FeatureConfig = NumberFeatureConfig | CategoryFeatureConfig | BooleanFeatureConfig;
+
+export type NumberLabel = NumberFeatureConfig;
+export type CategoryLabel<C extends string = string> = CategoryFeatureConfig<C>;
+export type BooleanLabel = BooleanFeatureConfig;
+
+type Options<T> = Omit<T, "kind" | "categories">;
+
+/** A named type, so that the compiler can say "does not exist on type 'FeatureBuilder'". */
+export interface FeatureBuilder {
+  /** A number; `f.number({ min: 0, max: 120 })` sends others to quarantine. */
+  number(options?: Options<NumberFeatureConfig>): NumberFeatureConfig;
+  /** A text out of an open set. */
+  category(options?: Options<CategoryFeatureConfig>): { readonly kind: "category" } & Options<CategoryFeatureConfig>;
+  /** A text out of a closed set; any other goes to quarantine. */
+  category<const C extends string>(
+    ...categories: readonly [C, ...C[]]
+  ): { readonly kind: "category"; readonly categories: readonly C[] };
+  category<const C extends string>(options: {
+    readonly categories: readonly C[];
+    readonly missing?: readonly string[];
+  }): { readonly kind: "category"; readonly categories: readonly C[]; readonly missing?: readonly string[] };
+  /** True or false; `texts` names the two forms in CSV files. */
+  boolean(options?: Options<BooleanFeatureConfig>): BooleanFeatureConfig;
+}
+
+function category(...given: readonly unknown[]): CategoryFeatureConfig {
+  const first = given[0];
+  if (typeof first === "object" && first !== null) return { ...first, kind: "category" };
+  return given.length === 0 ? { kind: "category" } : { kind: "category", categories: given as readonly string[] };
+}
+
+export const f: FeatureBuilder = {
+  number: (options = {}) => ({ ...options, kind: "number" }),
+  category: category as FeatureBuilder["category"],
+  boolean: (options = {}) => ({ ...options, kind: "boolean" }),
+};

@@ -1,0 +1,255 @@
+/** What a model's description may hold, with every default; the tables depend on the task. */
+import {
+  booleanField,
+  choiceField,
+  durationField,
+  type Field,
+  type FieldPlace,
+  fail,
+  listField,
+  numberField,
+  objectField,
+  optional,
+  placeAt,
+  RetrainError,
+  refuse,
+  type Task,
+  textField,
+  throwTogether,
+  variantField,
+  withDefault,
+} from "../core/index.ts";
+import type { FeatureSpec, LabelSpec } from "../data/schema.ts";
+import { triggerField } from "../trigger/index.ts";
+import { gateField } from "./gates.ts";
+import { stageField } from "./stages.ts";
+import { trainerField } from "./trainers.ts";
+
+export const TASKS = ["binary", "multiclass", "regression"] as const satisfies readonly Task[];
+
+/** The metric a model is judged by where nothing else is said. */
+export function primaryMetricOf(task: Task): "logLoss" | "mae" {
+  return task === "regression" ? "mae" : "logLoss";
+}
+
+const text = textField("A text.");
+const missing = optional(listField('Texts that mean "missing" in CSV files, besides blank and NA.', text));
+const bounds = {
+  min: optional(numberField("Smallest value; smaller ones go to quarantine.")),
+  max: optional(numberField("Largest value; larger ones go to quarantine.")),
+};
+const categories = optional(listField("The only values there are; others go to quarantine.", text, { min: 1 }));
+const texts: Field<readonly [string, string] | undefined> = optional(
+  pairField("Text forms in CSV files: first the one for false, then the one for true."),
+);
+
+function pairField(description: string): Field<readonly [string, string]> {
+  const info = { rule: "two different texts", description };
+  return {
+    info,
+    read(value, place) {
+      const fits =
+        Array.isArray(value) &&
+        value.length === 2 &&
+        value.every((one) => typeof one === "string") &&
+        value[0] !== value[1];
+      if (!fits) throw refuse(place, value, info);
+      return [value[0] as string, value[1] as string];
+    },
+  };
+}
+
+const anyFeature = variantField("What a column holds.", "kind", {
+  number: { ...bounds, missing },
+  category: { categories, missing },
+  boolean: { texts, missing },
+});
+
+const LABELS = {
+  binary: variantField("The true answer of a binary model, f.boolean().", "kind", { boolean: { texts } }),
+  multiclass: variantField("The true answer of a multiclass model, f.category(...).", "kind", {
+    category: { categories },
+  }),
+  regression: variantField("The true answer of a regression model, f.number().", "kind", { number: bounds }),
+} as const satisfies Record<Task, Field<unknown>>;
+
+/** Absent keys stay absent, so that equal definitions have equal hashes. */
+export function withoutUndefined<T extends object>(value: T): T {
+  return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined)) as T;
+}
+
+function checkSpec<S extends FeatureSpec | LabelSpec>(spec: S, place: FieldPlace): S {
+  const wrong = (message: string, remedy: string) =>
+    fail("CONFIG_INVALID", { message: `\`${place.path}\` ${message}`, remedy, details: { path: place.path } });
+  if (spec.kind === "number" && spec.min !== undefined && spec.max !== undefined && spec.min > spec.max)
+    throw wrong(`has min ${spec.min} above max ${spec.max}: no number fits.`, "Exchange the two.");
+  if (spec.kind === "category" && spec.categories !== undefined) {
+    const repeated = spec.categories.find((one, i, all) => all.indexOf(one) !== i);
+    if (repeated !== undefined) throw wrong(`lists "${repeated}" twice.`, "Remove one of the two.");
+  }
+  return withoutUndefined(spec);
+}
+
+const labelField = (task: Task): Field<LabelSpec> => ({
+  info: LABELS[task].info,
+  read(value, place) {
+    const label = LABELS[task].read(value, place) as LabelSpec;
+    if (label.kind === "category" && label.categories?.length === 1)
+      throw refuse(place, value, { rule: "a category with at least two values, or with none listed", description: "" });
+    place.record(place.path, place.originOf(place.path));
+    return checkSpec(label, place);
+  },
+});
+
+const featuresInfo = { rule: "an object of at least one feature, such as { age: f.number() }", description: "" };
+/** PostgreSQL and Parquet keep up to this; wider tables are matrices, which have other tools. */
+export const FEATURE_LIMIT = 2_000;
+
+const featuresField: Field<readonly { readonly name: string; readonly spec: FeatureSpec }[]> = {
+  info: featuresInfo,
+  read(value, place) {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) throw refuse(place, value, featuresInfo);
+    const names = Object.keys(value);
+    if (names.length === 0 || names.length > FEATURE_LIMIT)
+      throw refuse(place, `an object of ${names.length} features`, {
+        ...featuresInfo,
+        rule: `an object of 1 to ${FEATURE_LIMIT} features`,
+      });
+    place.record(place.path, place.originOf(place.path));
+    const quiet = { ...place, record: () => {} };
+    const problems: RetrainError[] = [];
+    const features = names.flatMap((name) => {
+      const at = placeAt(quiet, name);
+      try {
+        if (name === "__proto__" || name === "")
+          throw refuse(at, name, { rule: "a usable column name", description: "" });
+        const spec = anyFeature.read((value as Record<string, unknown>)[name], at) as FeatureSpec;
+        return [{ name, spec: checkSpec(spec, at) }];
+      } catch (error) {
+        if (!(error instanceof RetrainError)) throw error;
+        problems.push(error);
+        return [];
+      }
+    });
+    throwTogether(problems);
+    return features;
+  },
+};
+
+const maximize = objectField("Fitted on validation rows.", {
+  maximize: choiceField("What the threshold should maximize.", ["f1", "accuracy"]),
+});
+const fixedThreshold = numberField("The probability from which the decision is true.", { min: 0, max: 1 });
+const threshold: Field<number | { readonly maximize: "f1" | "accuracy" }> = {
+  info: {
+    rule: 'a number in [0, 1], or { maximize: "f1" | "accuracy" }',
+    description: "When the decision of a binary model is true.",
+  },
+  read: (value, place) =>
+    typeof value === "object" && value !== null ? maximize.read(value, place) : fixedThreshold.read(value, place),
+};
+
+const windowSpan = durationField("Event-time window of the training rows.", { min: "1m" });
+const windowRows = objectField("The newest rows.", {
+  rows: numberField("How many of the newest rows.", { min: 1, max: 1e12, integer: true }),
+});
+const window: Field<number | { readonly rows: number }> = {
+  info: { rule: 'a duration such as "180d", or { rows }', description: "Which rows train; absent: all." },
+  read: (value, place) =>
+    typeof value === "object" && value !== null ? windowRows.read(value, place) : windowSpan.read(value, place),
+};
+
+const holdout = objectField("The newest mature labelled rows, kept from training.", {
+  share: withDefault(numberField("Share of the labelled rows.", { min: 0.01, max: 0.9 }), 0.25),
+  minRows: withDefault(numberField("At least so many rows.", { min: 1, max: 1e9, integer: true }), 200),
+  maxRows: withDefault(numberField("At most so many rows.", { min: 1, max: 1e9, integer: true }), 10_000),
+});
+const data = objectField("Which rows train and which judge.", {
+  window: optional(window),
+  holdout: withDefault(holdout, {}),
+  validation: withDefault(
+    objectField("Rows for early stopping and the threshold.", {
+      share: withDefault(numberField("Share of the rows beside the holdout.", { min: 0.01, max: 0.5 }), 0.2),
+    }),
+    {},
+  ),
+  // 200 held out and 100 to learn from: fewer give a gate that can tell nothing.
+  minRows: withDefault(numberField("Fewer labelled rows stop a run.", { min: 10, max: 1e12, integer: true }), 300),
+  refit: withDefault(booleanField("Whether the gated recipe is refitted on all rows."), false),
+});
+
+const retrain = (task: Task) => {
+  const metric = primaryMetricOf(task);
+  const when = {
+    kind: "any",
+    of: [
+      { kind: "newLabels", count: 1000 },
+      { kind: "performanceDrop", metric },
+    ],
+  };
+  return objectField("When and how to retrain.", {
+    when: withDefault(triggerField(task), when, `1,000 new labels or a drop of ${metric}, for the task ${task}`),
+    how: withDefault(choiceField("Where training starts from.", ["full", "warm-start", "incremental"]), "full"),
+    cooldown: withDefault(durationField("Shortest time between two runs."), "6h"),
+    maxPerDay: withDefault(numberField("Runs in 24 hours.", { min: 1, max: 10_000, integer: true }), 4),
+    stopAfterRejections: withDefault(
+      numberField("Refused runs in a row after which the breaker opens.", { min: 1, max: 1000, integer: true }),
+      3,
+    ),
+    runDuration: withDefault(durationField("How long a run lasts on a virtual clock."), "0s"),
+  });
+};
+
+const limits = objectField("What a training process may use.", {
+  trainTimeout: withDefault(durationField("Longest training.", { min: "1s" }), "1h"),
+  trainMemoryMiB: withDefault(numberField("Resident memory.", { min: 64, max: 1e9, integer: true, unit: "MiB" }), 4096),
+});
+
+const NAME = /^(?!.*\.\.)[a-z0-9][a-z0-9._-]{0,63}$/;
+const column = (what: string) => optional(textField(what));
+
+/** The whole table of a model of the task. */
+export function modelTable(task: Task) {
+  const metric = primaryMetricOf(task);
+  return {
+    name: textField("Name of the model.", {
+      pattern: NAME,
+      rule: 'a name of [a-z0-9._-] without "..", starting with a letter or digit, at most 64 long',
+    }),
+    task: choiceField("What is predicted.", TASKS),
+    id: column("Column of the example id."),
+    time: column("Column of the event time."),
+    unit: column("Column of the unit of sticky assignment."),
+    features: featuresField,
+    label: labelField(task),
+    labelColumn: withDefault(textField("Column of the label."), "label"),
+    ignore: withDefault(listField("Columns that rows may carry and nobody reads.", textField("A column.")), []),
+    labelDelay: withDefault(durationField("When a label counts as mature."), "0s"),
+    threshold: task === "binary" ? withDefault(threshold, { maximize: "f1" }) : optional(notForTask(task)),
+    trainer: withDefault(trainerField(task), { name: "linear" }),
+    data: withDefault(data, {}),
+    retrain: withDefault(retrain(task), {}),
+    gates: withDefault(
+      listField("What a candidate must prove.", gateField(task)),
+      [
+        { kind: "betterThanBaseline", metric },
+        { kind: "noWorseThanChampion", metric },
+      ],
+      `${metric} is the primary metric of the task ${task}`,
+    ),
+    slices: withDefault(listField("Features by whose values performance is reported.", text), []),
+    rollout: withDefault(listField("Stages in which a version goes live.", stageField, { min: 1 }), [{ kind: "full" }]),
+    limits: withDefault(limits, {}),
+    seed: withDefault(numberField("Seed of every random choice.", { min: 0, max: 4294967295, integer: true }), 1),
+  };
+}
+
+function notForTask(task: Task): Field<never> {
+  const info = { rule: `absent: a model of the task ${task} has no decision threshold`, description: "" };
+  return {
+    info,
+    read(value, place) {
+      throw refuse(place, value, info);
+    },
+  };
+}

@@ -1,0 +1,112 @@
+/** One model's description, resolved. Rules that tie several fields together live here; single fields know their own. */
+import { choiceField, type FieldPlace, fail, nearestWord, objectField, placeAt, refuse } from "../core/index.ts";
+import { findTrainer } from "../learn/index.ts";
+import { modelTable, TASKS, withoutUndefined } from "./model-fields.ts";
+import type { ModelSpec } from "./spec.ts";
+
+const taskField = choiceField("What is predicted.", TASKS);
+
+/** @throws CONFIG_INVALID, CONFIG_KEY_UNKNOWN, with all problems of the model in one error */
+export function resolveModel(value: unknown, place: FieldPlace): ModelSpec {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw refuse(place, value, { rule: "a model made by defineModel({ … })", description: "" });
+  const task = taskField.read((value as { task?: unknown }).task, placeAt(place, "task"));
+  const read = objectField("A model.", modelTable(task)).read(value, place);
+  const { window, holdout, validation, minRows, refit } = read.data;
+  const spec: ModelSpec = {
+    name: read.name,
+    schema: {
+      task,
+      ...withoutUndefined({ id: read.id, time: read.time, unit: read.unit }),
+      labelColumn: read.labelColumn,
+      features: read.features,
+      label: read.label,
+      ...(read.ignore.length === 0 ? {} : { ignore: read.ignore }),
+    } as ModelSpec["schema"],
+    labelDelayMs: read.labelDelay,
+    threshold: read.threshold ?? 0.5,
+    trainer: read.trainer,
+    data: {
+      ...(typeof window === "number" ? { windowMs: window } : {}),
+      ...(typeof window === "object" ? { windowRows: window.rows } : {}),
+      holdout,
+      validationShare: validation.share,
+      minRows,
+      refit,
+    },
+    retrain: {
+      when: read.retrain.when,
+      how: read.retrain.how,
+      cooldownMs: read.retrain.cooldown,
+      maxPerDay: read.retrain.maxPerDay,
+      stopAfterRejections: read.retrain.stopAfterRejections,
+      runDurationMs: read.retrain.runDuration,
+    },
+    gates: read.gates,
+    slices: read.slices,
+    rollout: read.rollout,
+    limits: {
+      trainTimeoutMs: read.limits.trainTimeout,
+      trainMemoryBytes: read.limits.trainMemoryMiB * 1_048_576,
+    },
+    seed: read.seed,
+  };
+  checkColumns(spec, place);
+  checkPolicy(spec, place);
+  return spec;
+}
+
+function wrong(path: string, message: string, remedy: string) {
+  return fail("CONFIG_INVALID", { message: `\`${path}\` ${message}`, remedy, details: { path } });
+}
+
+function checkColumns(spec: ModelSpec, place: FieldPlace): void {
+  const { schema } = spec;
+  const features = schema.features.map((feature) => feature.name);
+  if (features.includes(schema.labelColumn)) {
+    throw wrong(
+      `${place.path}.features.${schema.labelColumn}`,
+      `is the label column of the model: the answer would be among the questions.`,
+      "Remove the feature, or name another `labelColumn`.",
+    );
+  }
+  for (const key of ["id", "time", "unit"] as const) {
+    if (schema[key] === schema.labelColumn)
+      throw wrong(`${place.path}.${key}`, `is "${schema[key]}", which is the label column.`, "Name another column.");
+  }
+  for (const [i, slice] of spec.slices.entries()) {
+    if (features.includes(slice)) continue;
+    const near = nearestWord(slice, features);
+    throw wrong(
+      `${place.path}.slices[${i}]`,
+      `is "${slice}", which is no feature.${near === undefined ? "" : ` Closest: "${near}".`}`,
+      `Name one of ${features.slice(0, 20).join(", ")}${features.length > 20 ? ", …" : ""}.`,
+    );
+  }
+}
+
+function checkPolicy(spec: ModelSpec, place: FieldPlace): void {
+  const { holdout } = spec.data;
+  if (holdout.minRows > holdout.maxRows) {
+    throw wrong(
+      `${place.path}.data.holdout`,
+      `has minRows ${holdout.minRows} above maxRows ${holdout.maxRows}.`,
+      "Lower `minRows` or raise `maxRows`.",
+    );
+  }
+  if (spec.data.minRows <= holdout.minRows) {
+    throw wrong(
+      `${place.path}.data.minRows`,
+      `is ${spec.data.minRows}, but the holdout takes at least ${holdout.minRows} of them, which leaves none to train on.`,
+      "Raise `data.minRows`, or lower `data.holdout.minRows`.",
+    );
+  }
+  const trainer = findTrainer(spec.trainer.name);
+  if (!trainer.strategies.includes(spec.retrain.how)) {
+    throw wrong(
+      `${place.path}.retrain.how`,
+      `is "${spec.retrain.how}", but the trainer "${trainer.name}" can only do ${trainer.strategies.join(", ")}.`,
+      `Write ${trainer.strategies.map((one) => `"${one}"`).join(" or ")}, or choose another trainer.`,
+    );
+  }
+}

@@ -1,0 +1,9 @@
+/** What a configuration file imports from `retrain`. */
+export { alert } from "./alerts.ts";
+export { defineConfig, defineModel } from "./define.ts";
+export { f } from "./features.ts";
+export { gate } from "./gates.ts";
+export { source } from "./sources.ts";
+export { stage } from "./stages.ts";
+export { gbdt, lastValue, linear, majority, mean } from "./trainers.ts";
+export { when } from "./triggers.ts";

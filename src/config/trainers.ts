@@ -1,0 +1,110 @@
+/** Trainers as a user names them. Their parameters are checked by the trainers' own tables in `learn/`. */
+import {
+  choiceField,
+  type Field,
+  type JsonObject,
+  objectField,
+  optional,
+  jsonField,
+  RetrainError,
+  fail,
+  type Task,
+} from "../core/index.ts";
+import { findTrainer, TRAINERS } from "../learn/index.ts";
+
+/** Parameters of `linear`; a test compares their names with the trainer's table. */
+export interface LinearParams {
+  /** Passes over the training rows. */
+  readonly epochs?: number;
+  /** Epochs without a lower validation loss after which . */
+  readonly patience?: number;
+  /** Strength of the penalty on large weights. */
+  readonly l2?: number;
+  /** First step as a share of the largest . */
+  readonly learningRate?: number;
+  /** The same for warm starts. */
+  readonly warmRate?: number;
+}
+/** Parameters of `gbdt`; a test compares their names with the trainer's table. */
+export interface GbdtParams {
+  /** Rounds of boosting at most; validation may stop earlier. */
+  readonly epochs?: number;
+  /** Rounds without a lower validation loss after which training stops; 0: never. */
+  readonly patience?: number;
+  /** Share of each tree's answer that is added. */
+  readonly learningRate?: number;
+  /** Which leaf is split next: the one with the largest gain, or level by level. */
+  readonly grow?: "leaf" | "depth";
+  readonly maxLeaves?: number;
+  /** Splits from the root to a leaf at most; 0: no limit by leaf, 6 by depth. */
+  readonly maxDepth?: number;
+  /** Sum of hessians a leaf must have. */
+  readonly minChildWeight?: number;
+  /** Gain a split must exceed. */
+  readonly minSplitGain?: number;
+  /** Penalty on large leaf values. */
+  readonly l2?: number;
+  /** Bins of a numeric column, at most 255. */
+  readonly bins?: number;
+  /** Share of the rows each round looks at. */
+  readonly rowShare?: number;
+  /** Share of the columns each tree may split on. */
+  readonly columnShare?: number;
+  /** Hessians added to each category before categories are ordered. */
+  readonly categorySmoothing?: number;
+  /** What a regression minimizes; classifiers have their own. */
+  readonly loss?: "auto" | "squared" | "absolute" | "quantile" | "poisson";
+  /** The quantile of the loss `quantile`. */
+  readonly quantile?: number;
+  /** Numeric features whose answer may only rise (1) or fall (-1). */
+  readonly monotone?: Readonly<Record<string, 1 | 0 | -1>>;
+}
+export type TrainerConfig<T extends Task = Task> =
+  | { readonly name: "linear"; readonly params?: LinearParams }
+  | { readonly name: "gbdt"; readonly params?: GbdtParams }
+  | (T extends "regression" ? { readonly name: "mean" | "last-value" } : { readonly name: "majority" });
+
+/** Logistic, softmax or linear regression by averaged gradient descent on scaled, one-hot columns. */
+export const linear = (params: LinearParams = {}) => ({ name: "linear", params }) as const;
+/** Gradient-boosted trees on raw numbers and categories: the strongest start for most tables. */
+export const gbdt = (params: GbdtParams = {}) => ({ name: "gbdt", params }) as const;
+/** Always answers the class shares of the training rows. */
+export const majority = () => ({ name: "majority" }) as const;
+/** Always answers the mean of the training labels. */
+export const mean = () => ({ name: "mean" }) as const;
+/** Always answers the newest training label. */
+export const lastValue = () => ({ name: "last-value" }) as const;
+
+/** Reads a trainer that fits the task, parameters complete. */
+export function trainerField(task: Task): Field<{ readonly name: string; readonly params: JsonObject }> {
+  const fitting = TRAINERS.filter((trainer) => trainer.tasks.includes(task)).map((trainer) => trainer.name);
+  const outer = objectField("How the model learns.", {
+    name: choiceField(`The trainer; these fit the task "${task}".`, fitting),
+    params: optional(jsonField("Parameters of the trainer.")),
+  });
+  return {
+    info: outer.info,
+    read(value, place) {
+      const { name, params } = outer.read(value, { ...place, record: () => {} });
+      const given = (params ?? {}) as JsonObject;
+      const resolved = resolveParams(name, given, place.path);
+      place.record(`${place.path}.name`, place.originOf(place.path));
+      for (const key of Object.keys(resolved)) {
+        const path = `${place.path}.params.${key}`;
+        place.record(path, Object.hasOwn(given, key) ? place.originOf(path) : "default");
+      }
+      return { name, params: resolved };
+    },
+  };
+}
+
+/** The trainer's own error does not know where in the configuration it stands. */
+function resolveParams(name: string, given: JsonObject, path: string): JsonObject {
+  try {
+    return findTrainer(name).resolveParams(given);
+  } catch (error) {
+    if (!(error instanceof RetrainError)) throw error;
+    const { code, message, remedy, details } = error;
+    throw fail(code, { message: `In \`${path}\`: ${message}`, remedy, details: { path, ...details }, cause: error });
+  }
+}

@@ -1,0 +1,45 @@
+import { describe, expect, it } from "vitest";
+import { gbdt as describeGbdt, lastValue, linear as describeLinear, majority, mean } from "../../src/config/index.ts";
+import type { GbdtParams, LinearParams } from "../../src/config/trainers.ts";
+import { findTrainer } from "../../src/learn/index.ts";
+
+/** Values that every rule allows; the compiler checks that no name is missing. */
+const GBDT: Required<GbdtParams> = {
+  epochs: 10,
+  patience: 3,
+  learningRate: 0.2,
+  grow: "depth",
+  maxLeaves: 16,
+  maxDepth: 4,
+  minChildWeight: 2,
+  minSplitGain: 0.1,
+  l2: 2,
+  bins: 64,
+  rowShare: 0.5,
+  columnShare: 0.5,
+  categorySmoothing: 5,
+  loss: "quantile",
+  quantile: 0.9,
+  monotone: { age: 1 },
+};
+const LINEAR: Required<LinearParams> = { epochs: 1, patience: 1, l2: 0, learningRate: 1, warmRate: 1 };
+
+describe("the names of trainers", () => {
+  it.each([describeGbdt(), describeLinear(), majority(), mean(), lastValue()])(
+    "are those of the registry: $name",
+    ({ name }) => {
+      expect(findTrainer(name).name).toBe(name);
+    },
+  );
+});
+
+describe("parameters as a configuration names them", () => {
+  it.each([
+    ["gbdt", describeGbdt(GBDT).params],
+    ["linear", describeLinear(LINEAR).params],
+  ])("are those of the trainer %s, each allowed as written", (name, params) => {
+    const trainer = findTrainer(name);
+    expect(Object.keys(params).sort()).toEqual(Object.keys(trainer.defaults).sort());
+    expect(trainer.resolveParams(params as never)).toEqual(params);
+  });
+});

@@ -1,0 +1,110 @@
+// Mistakes that must not compile. `tsc` fails on this file when one of them compiles; define.test.ts takes the directives out
+// and looks at the messages. Each mistake is one statement, and the line after the directive is where its error must be.
+import {
+  type AnswerOf,
+  defineConfig,
+  defineModel,
+  f,
+  gate,
+  type LabelOf,
+  linear,
+  type RowOf,
+  source,
+  when,
+} from "../../src/config/index.ts";
+
+const purchases = defineModel({
+  name: "purchases",
+  task: "binary",
+  id: "customer",
+  features: { age: f.number(), job: f.category(), contact: f.category("cellular", "telephone") },
+  label: f.boolean(),
+});
+type Row = RowOf<typeof purchases>;
+const binary = { name: "m", task: "binary", features: { age: f.number() }, label: f.boolean() } as const;
+const amount = { name: "m", task: "regression", features: { age: f.number() }, label: f.number() } as const;
+const base = { name: "m", features: { age: f.number() } } as const;
+
+// A metric that does not exist
+// @ts-expect-error
+gate.atLeast("rocAUC", 0.6);
+
+// A metric of another task in a gate
+// @ts-expect-error
+defineModel({ ...binary, gates: [gate.noWorseThanChampion("mae")] });
+
+// A metric of another task in a trigger
+// @ts-expect-error
+defineModel({ ...amount, retrain: { when: when.performanceDrop("logLoss") } });
+
+// A metric of another task inside any()
+// @ts-expect-error
+defineModel({ ...amount, retrain: { when: when.any(when.performanceDrop("f1")) } });
+
+// A label of another task
+// @ts-expect-error
+defineModel({ ...base, task: "multiclass", label: f.boolean() });
+
+// A task that does not exist
+// @ts-expect-error
+defineModel({ ...base, task: "ranking", label: f.boolean() });
+
+// A misspelled key
+// @ts-expect-error
+defineModel({ ...binary, labelDelya: "14d" });
+
+// A missing label
+// @ts-expect-error
+defineModel({ ...base, task: "binary" });
+
+// A duration without a unit
+// @ts-expect-error
+defineModel({ ...binary, labelDelay: "14" });
+
+// A number as a duration
+// @ts-expect-error
+defineModel({ ...binary, retrain: { cooldown: 3600 } });
+
+// A slice that is no feature
+// @ts-expect-error
+defineModel({ ...binary, slices: ["agee"] });
+
+// A strategy that does not exist
+// @ts-expect-error
+defineModel({ ...binary, retrain: { how: "finetune" } });
+
+// A threshold of a model that decides nothing
+// @ts-expect-error
+defineModel({ ...amount, threshold: 0.5 });
+
+// A parameter the trainer does not have
+// @ts-expect-error
+linear({ epoch: 5 });
+
+// A feature of a kind that does not exist
+// @ts-expect-error
+f.text();
+
+// A source of a model that is not in the configuration
+// @ts-expect-error
+defineConfig({ models: [purchases], sources: [source.file("a.csv", { model: "purchase" })] });
+
+// A row with a misspelled feature
+// @ts-expect-error
+export const misspelled: Row = { customer: "c1", agee: 5, job: "x", contact: null };
+
+// A row without one of its features
+// @ts-expect-error
+export const incomplete: Row = { customer: "c1", age: 5, job: "x" };
+
+// A value outside a closed category
+// @ts-expect-error
+export const outside: Row = { customer: "c1", age: 5, job: "x", contact: "fax" };
+
+// A text as the label of a binary model
+// @ts-expect-error
+export const label: LabelOf<typeof purchases> = "yes";
+
+// Class probabilities of a class that does not exist
+// @ts-expect-error
+export const key: keyof AnswerOf<typeof purchases>["probabilities"] = "maybe";
