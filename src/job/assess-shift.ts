@@ -1,0 +1,97 @@
+/** New rows against old ones: how the champion does on each, and whether a classifier can tell them apart. */
+import type { Task } from "../core/index.ts";
+import type { Dataset } from "../data/index.ts";
+import { createPreparedWriter, fitPreparation } from "../data/index.ts";
+import { linear } from "../learn/index.ts";
+import { predictorOf } from "../model/index.ts";
+import type { Artifact } from "../model/index.ts";
+import { computeMetric } from "../stats/index.ts";
+
+/** Rows scored or trained on per side: enough for a loss within a few percent, in some milliseconds. */
+const MAX_ROWS = 2_000;
+/** Fewer rows on a side and neither figure means anything. */
+const MIN_ROWS = 50;
+
+function capped(rows: Uint32Array): Uint32Array {
+  const step = Math.max(1, Math.ceil(rows.length / MAX_ROWS));
+  return rows.filter((_, i) => i % step === 0);
+}
+
+/** Mean log loss (squared error for regression) of the champion; null where a side has no rows. */
+export function championLosses(champion: Artifact, dataset: Dataset, task: Task, old: Uint32Array, fresh: Uint32Array) {
+  const predictor = predictorOf(champion);
+  const lossOf = (all: Uint32Array): number | null => {
+    const rows = capped(all);
+    if (rows.length === 0) return null;
+    const labels = Float64Array.from(rows, (row) => dataset.target[row] as number);
+    const scores = predictor.scoreFrame(dataset.frame, rows);
+    return computeMetric(task === "regression" ? "mae" : "logLoss", {
+      labels,
+      scores,
+      classCount: task === "multiclass" ? predictor.classes.length : 1,
+    });
+  };
+  const sameColumns = champion.manifest.signature.features.every(({ name, kind }) =>
+    dataset.frame.columns.some((column) => column.name === name && column.kind === kind),
+  );
+  const sameClasses = JSON.stringify(champion.manifest.classes) === JSON.stringify(dataset.classes);
+  if (!sameColumns || !sameClasses) return null;
+  return { old: lossOf(old), new: lossOf(fresh), metric: task === "regression" ? "mae" : "logLoss" };
+}
+
+/**
+ * ROC AUC with which a linear classifier tells new rows from old ones, on rows it was not trained on: 0.5 means it cannot,
+ * 1 means every row gives itself away. Null where a side has too few rows.
+ */
+export async function domainAuc(
+  dataset: Dataset,
+  old: Uint32Array,
+  fresh: Uint32Array,
+  options: { readonly seed: number; readonly signal: AbortSignal },
+): Promise<number | null> {
+  if (old.length < MIN_ROWS || fresh.length < MIN_ROWS) return null;
+  const sides = [capped(old), capped(fresh)];
+  const part = (odd: boolean) => {
+    const rows: number[] = [];
+    const labels: number[] = [];
+    sides.forEach((side, label) => {
+      side.forEach((row, i) => {
+        if ((i % 2 === 1) !== odd) return;
+        rows.push(row);
+        labels.push(label);
+      });
+    });
+    return { rows: Uint32Array.from(rows), labels: Float64Array.from(labels) };
+  };
+  const train = part(false);
+  const test = part(true);
+  const preparation = fitPreparation({
+    frame: dataset.frame,
+    rows: train.rows,
+    input: "dense",
+    classes: [false, true],
+  });
+  const writer = createPreparedWriter(preparation);
+  const matrix = (one: typeof train) => ({
+    x: { rows: one.rows.length, columns: writer.width, values: writer.writeFrame(dataset.frame, one.rows) },
+    y: { values: one.labels, classCount: 2 },
+  });
+  const held = matrix(test);
+  const weights = await linear.fit({
+    task: "binary",
+    train: matrix(train),
+    validation: held,
+    // Few passes: the question is whether the sides differ at all, not by the last digit.
+    params: { epochs: 5 },
+    seed: options.seed,
+    signal: options.signal,
+    onPoint: async () => {},
+  });
+  const score = linear.scorer(weights, "binary");
+  const out = new Float64Array(2);
+  const scores = Float64Array.from(test.labels, (_, i) => {
+    score(held.x.values, i * writer.width, out);
+    return out[1] as number;
+  });
+  return computeMetric("rocAuc", { labels: test.labels, scores });
+}

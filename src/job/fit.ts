@@ -1,0 +1,55 @@
+/** Fits a trainer on rows of a dataset: the part that `train`, the refit and `reproduce` share. */
+import type { Task } from "../core/index.ts";
+import type { JsonObject } from "../core/index.ts";
+import type { Dataset, Preparation } from "../data/index.ts";
+import { classCount, createPreparedWriter } from "../data/index.ts";
+import type { ColumnInfo, Matrix, Targets, TrainedWeights, TrainerKind, TrainingPoint } from "../learn/index.ts";
+
+export interface FitJob {
+  readonly task: Task;
+  readonly trainer: TrainerKind;
+  readonly params: JsonObject;
+  readonly seed: number;
+  readonly dataset: Dataset;
+  readonly preparation: Preparation;
+  readonly train: Uint32Array;
+  readonly validation: Uint32Array;
+  readonly base?: TrainedWeights;
+  readonly signal: AbortSignal;
+  readonly onPoint: (point: TrainingPoint) => Promise<void>;
+}
+
+/** Rows of a dataset as a prepared matrix with its targets. */
+export function preparedPart(
+  dataset: Dataset,
+  preparation: Preparation,
+  task: Task,
+  rows: Uint32Array,
+): { readonly x: Matrix; readonly y: Targets } {
+  const writer = createPreparedWriter(preparation);
+  const values = new Float64Array(rows.length);
+  for (let i = 0; i < rows.length; i++) values[i] = dataset.target[rows[i] as number] as number;
+  return {
+    x: { rows: rows.length, columns: writer.width, values: writer.writeFrame(dataset.frame, rows) },
+    y: { values, classCount: classCount(task, dataset.classes) },
+  };
+}
+
+function columnInfos(preparation: Preparation): ColumnInfo[] {
+  return preparation.features.map(({ name, kind }) => ({ name, kind: kind === "category" ? kind : "number" }));
+}
+
+export async function fitOnDataset(job: FitJob): Promise<TrainedWeights> {
+  const { task, dataset, preparation } = job;
+  return job.trainer.fit({
+    task,
+    ...(preparation.input === "codes" ? { columns: columnInfos(preparation) } : {}),
+    train: preparedPart(dataset, preparation, task, job.train),
+    validation: preparedPart(dataset, preparation, task, job.validation),
+    params: job.params,
+    seed: job.seed,
+    ...(job.base === undefined ? {} : { base: job.base }),
+    signal: job.signal,
+    onPoint: job.onPoint,
+  });
+}

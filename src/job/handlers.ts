@@ -1,0 +1,10 @@
+/** Every job the training process does, by type. */
+import type { JobHandler } from "../core/job-child.ts";
+import { assess } from "./assess.ts";
+import { evaluate } from "./evaluate.ts";
+import { open } from "./open.ts";
+import { prepare } from "./prepare.ts";
+import { reproduce } from "./reproduce.ts";
+import { train } from "./train.ts";
+
+export const JOB_HANDLERS: Readonly<Record<string, JobHandler>> = { open, assess, prepare, train, evaluate, reproduce };

@@ -1,0 +1,60 @@
+/** What a job is told. The parent is our own process, so the fields are trusted after one look at their kinds. */
+import { fail, sha256Hex, canonicalJson } from "../core/index.ts";
+import type { Instant, JsonObject, TrainingStrategy } from "../core/index.ts";
+import type { ModelSpec } from "../config/spec.ts";
+
+export interface JobInput {
+  readonly folder: string;
+  readonly spec: ModelSpec;
+  readonly seed: number;
+  readonly strategy: TrainingStrategy;
+  readonly asOf: Instant;
+  readonly baseFolder?: string;
+  readonly championFolder?: string;
+  readonly championVersion?: string;
+  readonly lastDatasetMaxReceivedAt?: Instant;
+  readonly gatedMetrics: readonly string[];
+  readonly definitionRevision: string;
+  readonly artifactFolder?: string;
+}
+
+/** The last instant a date can hold: without an as-of, everything is old enough. */
+const LAST_INSTANT = 8.64e15;
+
+function text(input: JsonObject, key: string): string | undefined {
+  const value = input[key];
+  return typeof value === "string" ? value : undefined;
+}
+
+/** @throws INTERNAL when folder or spec are missing: parent and child come from different builds. */
+export function parseJobInput(input: JsonObject): JobInput {
+  const folder = text(input, "folder");
+  const spec = input["spec"] as unknown as ModelSpec | undefined;
+  if (folder === undefined || typeof spec !== "object") {
+    throw fail("INTERNAL", {
+      message: "A job came without its folder or its model.",
+      remedy: "Rebuild: parent and child come from different builds.",
+    });
+  }
+  const optional = (key: "baseFolder" | "championFolder" | "championVersion" | "artifactFolder") => {
+    const value = text(input, key);
+    return value === undefined ? {} : { [key]: value };
+  };
+  const last = input["lastDatasetMaxReceivedAt"];
+  return {
+    folder,
+    spec,
+    seed: typeof input["seed"] === "number" ? input["seed"] : spec.seed,
+    strategy: (text(input, "strategy") as TrainingStrategy | undefined) ?? spec.retrain.how,
+    asOf: typeof input["asOf"] === "number" ? input["asOf"] : LAST_INSTANT,
+    ...optional("baseFolder"),
+    ...optional("championFolder"),
+    ...optional("championVersion"),
+    ...optional("artifactFolder"),
+    ...(typeof last === "number" ? { lastDatasetMaxReceivedAt: last } : {}),
+    gatedMetrics: Array.isArray(input["gatedMetrics"])
+      ? (input["gatedMetrics"] as readonly string[])
+      : [...new Set(spec.gates.map((gate) => gate.metric))],
+    definitionRevision: text(input, "definitionRevision") ?? sha256Hex(canonicalJson(spec)).slice(0, 12),
+  };
+}

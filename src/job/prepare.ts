@@ -1,0 +1,133 @@
+/** `prepare`: splits the rows and fits the preparation on the training part alone (or takes over the base's). */
+import type { JobHandler } from "../core/job-child.ts";
+import { asRetrainError } from "../core/index.ts";
+import type { Dataset, Preparation, Splits } from "../data/index.ts";
+import { checkClasses, countMissing, fitPreparation, splitRows } from "../data/index.ts";
+import { findTrainer } from "../learn/index.ts";
+import type { TrainerKind } from "../learn/index.ts";
+import type { Artifact } from "../model/index.ts";
+import { selectTrainingRows, strategyParams } from "../train/index.ts";
+import { loadDataset, readArtifactFolder, SPLIT_NOT_REPLAYED, writePrepared } from "./folder.ts";
+import { parseJobInput } from "./input.ts";
+import type { JobInput } from "./input.ts";
+
+export const prepare: JobHandler = async (raw) => {
+  const input = parseJobInput(raw);
+  const { spec } = input;
+  const dataset = await loadDataset(input.folder, spec);
+  const trainer = findTrainer(spec.trainer.name);
+  const splits = splitRows(
+    dataset,
+    {
+      holdout: spec.data.holdout,
+      validationShare: spec.data.validationShare,
+      labelDelayMs: spec.labelDelayMs,
+      timeOrdered: spec.schema.time !== undefined,
+    },
+    input.asOf,
+  );
+  checkClasses(dataset.target, dataset.classes, splits);
+  const { base, fallback } = await findBase(input, trainer, dataset);
+  const strategy = base === undefined ? "full" : input.strategy;
+  strategyParams(trainer, strategy, spec.trainer.params);
+  const selection = selectTrainingRows({
+    strategy,
+    train: splits.train,
+    at: dataset.at,
+    knownAt: dataset.knownAt,
+    timeOrdered: spec.schema.time !== undefined,
+    base: base?.manifest.dataset,
+    seed: input.seed,
+  });
+  const preparation =
+    base?.preparation ??
+    fitPreparation({ frame: dataset.frame, rows: splits.train, input: trainer.input, classes: dataset.classes });
+  const assignment = Uint8Array.from(splits.assignment);
+  for (const row of splits.train) assignment[row] = SPLIT_NOT_REPLAYED;
+  for (const row of selection.rows) assignment[row] = 1;
+  await writePrepared(input.folder, {
+    assignment,
+    preparation,
+    state: {
+      strategy,
+      ...(fallback === undefined ? {} : { fallback }),
+      seed: input.seed,
+      asOf: input.asOf,
+      immatureRows: splits.immatureRows,
+      embargoedRows: splits.embargoedRows,
+      newRows: selection.newRows,
+      replayedRows: selection.replayedRows,
+    },
+  });
+  return {
+    trainRows: selection.rows.length,
+    validationRows: splits.validation.length,
+    holdoutRows: splits.holdout.length,
+    immatureRows: splits.immatureRows,
+    embargoedRows: splits.embargoedRows,
+    newRows: selection.newRows,
+    replayedRows: selection.replayedRows,
+    strategy,
+    ...(fallback === undefined ? {} : { fallback }),
+    columns: preparation.columns.length,
+    ...countPrepared(dataset, preparation, splits),
+    holdoutFrom: splits.holdoutFrom,
+    holdoutTo: splits.holdoutTo,
+  };
+};
+
+/** What was filled and scaled, for the status table. */
+function countPrepared(dataset: Dataset, preparation: Preparation, splits: Splits) {
+  const used = [splits.train, splits.validation, splits.holdout];
+  let missingFilled = 0;
+  for (const column of dataset.frame.columns) {
+    for (const rows of used) missingFilled += countMissing(column, rows);
+  }
+  const isDense = preparation.input === "dense";
+  return {
+    missingFilled: isDense ? missingFilled : 0,
+    scaledColumns: isDense ? preparation.features.filter((feature) => feature.kind !== "category").length : 0,
+    encodedColumns: isDense ? preparation.features.filter((feature) => feature.kind === "category").length : 0,
+  };
+}
+
+/**
+ * The version to start from, when the strategy wants one and it fits. One that does not fit (other features, classes or
+ * trainer) makes the run a full training and says so: a team that edits its definition should not find its runs failing.
+ */
+async function findBase(
+  input: JobInput,
+  trainer: TrainerKind,
+  dataset: Dataset,
+): Promise<{ readonly base?: Artifact; readonly fallback?: string }> {
+  if (input.strategy === "full") return {};
+  if (input.baseFolder === undefined) return { fallback: "There is no earlier version to start from." };
+  let base: Artifact;
+  try {
+    base = await readArtifactFolder(input.baseFolder);
+  } catch (error) {
+    return { fallback: asRetrainError(error).message };
+  }
+  const fallback = whyBaseDoesNotFit(base, trainer, input, dataset);
+  return fallback === undefined ? { base } : { fallback };
+}
+
+function whyBaseDoesNotFit(
+  base: Artifact,
+  trainer: TrainerKind,
+  input: JobInput,
+  dataset: Dataset,
+): string | undefined {
+  const { manifest } = base;
+  if (manifest.trainer !== trainer.name) {
+    return `The base was trained by "${manifest.trainer}", this run uses "${trainer.name}".`;
+  }
+  const signature = (features: readonly { readonly name: string; readonly kind: string }[]) =>
+    JSON.stringify(features.map(({ name, kind }) => [name, kind]));
+  const now = input.spec.schema.features.map(({ name, spec }) => ({ name, kind: spec.kind }));
+  if (signature(manifest.signature.features) !== signature(now)) return "The features have changed since the base.";
+  if (JSON.stringify(manifest.classes) !== JSON.stringify(dataset.classes)) {
+    return `The base knows the classes ${manifest.classes.join(", ")}; the data have ${dataset.classes.join(", ")}.`;
+  }
+  return undefined;
+}
