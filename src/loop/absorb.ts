@@ -1,0 +1,294 @@
+/**
+ * The fold of labels: reads events after its cursor, joins labels with the predictions they judge, and moves the counters of
+ * realised performance by "join after" minus "join before", in one transaction with the cursor. Corrections, late labels and
+ * labels that came before their prediction are the same case. A labelled observation that was never predicted is scored by the
+ * champion here, before any run can train on it, so a team that only appends labelled rows has performance too.
+ */
+import type {
+  CounterDelta,
+  ExampleEvent,
+  Instant,
+  LabelEvent,
+  LogCursor,
+  LoggedEvent,
+  ObservationEvent,
+  PendingLabel,
+  PredictionEvent,
+} from "../core/index.ts";
+import { HOUR_MS, uuidV7 } from "../core/index.ts";
+import { type ExampleFacts, isKnown, joinExample } from "../feedback/label-join.ts";
+import { addInPlace, performanceOf } from "../monitor/performance.ts";
+import { LABEL_FOLD, type LoopContext, modelSpec } from "./context.ts";
+
+/** Events a fold takes at once: bounds its memory and the length of its transaction. */
+const FOLD_BATCH = 5_000;
+
+/** Folds everything committed so far. @returns how many events were read. */
+export async function absorb(context: LoopContext, model: string): Promise<number> {
+  let total = 0;
+  for (;;) {
+    const before = await context.store.folds.read(model, LABEL_FOLD);
+    const batch = await context.store.log.readAfter(model, before.cursor, { limit: FOLD_BATCH });
+    if (batch.events.length === 0) return total;
+    const change = await foldEvents(context, model, { events: batch.events, from: before.cursor, to: batch.cursor });
+    const knownThrough = batch.events.reduce(
+      (latest, event) => Math.max(latest, event.receivedAt),
+      before.knownThrough,
+    );
+    const first = await context.store.folds.commit(model, LABEL_FOLD, {
+      expectedFoldSeq: before.foldSeq,
+      cursor: batch.cursor,
+      knownThrough,
+      state: null,
+      counters: change.counters,
+      addPending: change.addPending,
+      removePending: change.removePending,
+    });
+    // Another folder was first: read again from where it stopped.
+    if (first) total += batch.events.length;
+    if (first && !batch.more && change.systemPredictions === 0) return total;
+  }
+}
+
+interface FoldInput {
+  readonly events: readonly LoggedEvent[];
+  readonly from: LogCursor;
+  readonly to: LogCursor;
+}
+interface FoldChange {
+  readonly counters: CounterDelta[];
+  readonly addPending: PendingLabel[];
+  readonly removePending: string[];
+  readonly systemPredictions: number;
+}
+
+type Logged<E extends ExampleEvent> = LoggedEvent<E>;
+
+async function foldEvents(context: LoopContext, model: string, input: FoldInput): Promise<FoldChange> {
+  const sums = new CounterSums();
+  const predictions = input.events.filter((event): event is Logged<PredictionEvent> => event.kind === "prediction");
+  for (const prediction of predictions) {
+    if (prediction.origin !== "shadow") sums.add("predictions", prediction.version, prediction.at, { n: 1n }, 1n);
+  }
+  const touched = await touchedExamples(context, model, input, predictions);
+  const facts = await factsOf(context, model, [...touched.exampleIds], input);
+  for (const [exampleId, known] of facts) countExample(context, model, { exampleId, known, input, sums });
+  const unpredicted = [...facts].filter(([, known]) => known.all.predictions.length === 0);
+  const systemPredictions = await scoreUnpredicted(context, model, unpredicted, input);
+  const partnerless = unpredicted.flatMap(([exampleId, known]) =>
+    known.all.labels.filter((label) => label.exampleId === exampleId && isNew(label, input)),
+  );
+  return {
+    counters: sums.deltas(),
+    addPending: [
+      ...touched.orphans.map((label) => ({ key: `prediction:${label.predictionId}`, label })),
+      ...partnerless
+        .filter((label) => !touched.fromObservation.has(label.exampleId ?? ""))
+        .map((label) => ({ key: `example:${label.exampleId}`, label })),
+    ],
+    removePending: [...touched.resolvedKeys],
+    systemPredictions,
+  };
+}
+
+const isNew = (label: LoggedEvent, input: FoldInput) => !isKnown(label, input.from) && isKnown(label, input.to);
+
+interface Touched {
+  readonly exampleIds: Set<string>;
+  /** Labels by prediction id whose prediction has not arrived. */
+  readonly orphans: Logged<LabelEvent>[];
+  readonly resolvedKeys: Set<string>;
+  /** Examples whose label came with the observation: they train, they do not wait for a prediction. */
+  readonly fromObservation: Set<string>;
+}
+
+/** Which examples the new events say something about. */
+async function touchedExamples(
+  context: LoopContext,
+  model: string,
+  input: FoldInput,
+  predictions: readonly Logged<PredictionEvent>[],
+): Promise<Touched> {
+  const touched: Touched = { exampleIds: new Set(), orphans: [], resolvedKeys: new Set(), fromObservation: new Set() };
+  const byPrediction: Logged<LabelEvent>[] = [];
+  // Before the first live version nothing was ever predicted: a history of labelled rows passes without a look-up a row.
+  const isServed = (await context.store.registry.champion(model)) !== undefined;
+  for (const event of input.events) {
+    if (event.kind === "observation" && event.label !== undefined && isServed) {
+      touched.exampleIds.add(event.exampleId);
+      touched.fromObservation.add(event.exampleId);
+    }
+    if (event.kind !== "label") continue;
+    if (event.exampleId !== undefined) touched.exampleIds.add(event.exampleId);
+    else byPrediction.push(event);
+  }
+  if (byPrediction.length > 0) {
+    const ids = byPrediction.map((label) => label.predictionId as string);
+    const found = await context.store.log.findPredictions(model, { predictionIds: ids });
+    const exampleOf = new Map(
+      found.filter((one) => isKnown(one, input.to)).map((one) => [one.predictionId, one.exampleId]),
+    );
+    for (const label of byPrediction) {
+      const exampleId = exampleOf.get(label.predictionId as string);
+      if (exampleId === undefined) touched.orphans.push(label);
+      else touched.exampleIds.add(exampleId);
+    }
+  }
+  await touchPending(context, model, predictions, touched);
+  return touched;
+}
+
+/** New predictions wake the labels that waited for them. */
+async function touchPending(
+  context: LoopContext,
+  model: string,
+  predictions: readonly Logged<PredictionEvent>[],
+  touched: Touched,
+): Promise<void> {
+  if (predictions.length === 0) return;
+  const exampleOfKey = new Map<string, string>();
+  for (const prediction of predictions) {
+    exampleOfKey.set(`example:${prediction.exampleId}`, prediction.exampleId);
+    exampleOfKey.set(`prediction:${prediction.predictionId}`, prediction.exampleId);
+  }
+  for (const pending of await context.store.folds.pendingLabels(model, [...exampleOfKey.keys()])) {
+    touched.exampleIds.add(exampleOfKey.get(pending.key) as string);
+    touched.resolvedKeys.add(pending.key);
+  }
+  // A system prediction answers a labelled observation, whose label never waited in the pending table.
+  for (const prediction of predictions)
+    if (prediction.origin === "system") touched.exampleIds.add(prediction.exampleId);
+}
+
+interface KnownFacts {
+  /** Everything in the log, also beyond this fold. */
+  readonly all: ExampleFacts;
+  readonly before: ExampleFacts;
+  readonly after: ExampleFacts;
+}
+
+async function factsOf(
+  context: LoopContext,
+  model: string,
+  exampleIds: readonly string[],
+  input: FoldInput,
+): Promise<Map<string, KnownFacts>> {
+  if (exampleIds.length === 0) return new Map();
+  const { log } = context.store;
+  const predictions = await log.findPredictions(model, { exampleIds });
+  const predictionIds = predictions.map((prediction) => prediction.predictionId);
+  const labels = await log.findLabels(model, { exampleIds, predictionIds });
+  const exampleOf = new Map(predictions.map((prediction) => [prediction.predictionId, prediction.exampleId]));
+  const grouped = new Map(
+    exampleIds.map((id) => [id, { predictions: [] as Logged<PredictionEvent>[], labels: [] as Logged<LabelEvent>[] }]),
+  );
+  for (const prediction of predictions) grouped.get(prediction.exampleId)?.predictions.push(prediction);
+  for (const label of labels)
+    grouped.get(label.exampleId ?? exampleOf.get(label.predictionId as string) ?? "")?.labels.push(label);
+  const until = (facts: ExampleFacts, cursor: LogCursor): ExampleFacts => ({
+    predictions: facts.predictions.filter((one) => isKnown(one, cursor)),
+    labels: facts.labels.filter((one) => isKnown(one, cursor)),
+  });
+  return new Map(
+    [...grouped].map(([id, all]) => [id, { all, before: until(all, input.from), after: until(all, input.to) }]),
+  );
+}
+
+function countExample(
+  context: LoopContext,
+  model: string,
+  one: { exampleId: string; known: KnownFacts; input: FoldInput; sums: CounterSums },
+): void {
+  const { schema } = modelSpec(context, model);
+  const before = joinExample(one.known.before);
+  const after = joinExample(one.known.after);
+  for (const version of new Set([...before.keys(), ...after.keys()])) {
+    const old = before.get(version);
+    const now = after.get(version);
+    if (old !== undefined && now !== undefined && old.prediction.seq === now.prediction.seq && old.label === now.label)
+      continue;
+    for (const [joined, sign] of [
+      [old, -1n],
+      [now, 1n],
+    ] as const) {
+      if (joined === undefined) continue;
+      const { prediction, label } = joined;
+      const classes = schema.task === "binary" ? [false, true] : (prediction.classes ?? []);
+      const values = performanceOf({
+        task: schema.task,
+        classes,
+        scores: prediction.scores,
+        decision: prediction.decision,
+        label,
+      });
+      one.sums.add("performance", version, prediction.at, values, sign);
+    }
+  }
+}
+
+/** The champion answers labelled examples nobody asked about. @returns how many predictions were appended. */
+async function scoreUnpredicted(
+  context: LoopContext,
+  model: string,
+  unpredicted: readonly (readonly [string, KnownFacts])[],
+  input: FoldInput,
+): Promise<number> {
+  const champion = context.live.champion(model);
+  const labelled = unpredicted.filter(([, known]) => known.after.labels.length > 0).map(([exampleId]) => exampleId);
+  if (champion === undefined || labelled.length === 0) return 0;
+  const inBatch = new Map(
+    input.events
+      .filter((event): event is Logged<ObservationEvent> => event.kind === "observation")
+      .map((event) => [event.exampleId, event]),
+  );
+  const missing = labelled.filter((id) => !inBatch.has(id));
+  const older = missing.length === 0 ? [] : await context.store.log.findObservations(model, { exampleIds: missing });
+  for (const observation of older) inBatch.set(observation.exampleId, observation);
+  const events: PredictionEvent[] = [];
+  for (const exampleId of labelled) {
+    const observation = inBatch.get(exampleId);
+    // What was known before the champion existed trained it; scoring it now would flatter the champion.
+    if (observation === undefined || observation.receivedAt < champion.trainedThrough) continue;
+    const answer = champion.model.predictRow(observation.features);
+    events.push({
+      kind: "prediction",
+      predictionId: uuidV7(context.worldClock.now()),
+      exampleId,
+      at: observation.at,
+      ...(observation.unit === undefined ? {} : { unit: observation.unit }),
+      version: champion.version,
+      features: observation.features,
+      scores: answer.scores,
+      ...(champion.model.classes.length > 2 ? { classes: champion.model.classes } : {}),
+      decision: answer.decision,
+      origin: "system",
+    });
+  }
+  if (events.length > 0) await context.store.log.append({ model, events });
+  return events.length;
+}
+
+/** Sums of one fold, by (counter, version, hour). */
+class CounterSums {
+  readonly #sums = new Map<
+    string,
+    { counter: string; version: string; bucket: Instant; values: Map<string, bigint> }
+  >();
+
+  add(counter: string, version: string, at: Instant, values: Readonly<Record<string, bigint>>, sign: 1n | -1n): void {
+    const bucket = Math.floor(at / HOUR_MS) * HOUR_MS;
+    const key = `${counter}\u001f${version}\u001f${bucket}`;
+    let sum = this.#sums.get(key);
+    if (sum === undefined) {
+      sum = { counter, version, bucket, values: new Map() };
+      this.#sums.set(key, sum);
+    }
+    addInPlace(sum.values, values, sign);
+  }
+
+  deltas(): CounterDelta[] {
+    return [...this.#sums.values()]
+      .filter((sum) => sum.values.size > 0)
+      .map((sum) => ({ ...sum, values: Object.fromEntries(sum.values) }));
+  }
+}

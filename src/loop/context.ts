@@ -1,0 +1,95 @@
+/** What every part of the loop works with: the ports, the clocks, the live models, and the one bus of events. */
+import type {
+  Engine,
+  Instant,
+  JobPool,
+  JsonObject,
+  Logger,
+  LogSchema,
+  ObjectStore,
+  Store,
+  SystemClock,
+  VirtualWorldClock,
+  WorldClock,
+} from "../core/index.ts";
+import { fail, nearestWord } from "../core/index.ts";
+import type { ModelSpec, RetrainSpec } from "../config/spec.ts";
+import type { LiveModels } from "../deploy/live-models.ts";
+import type { LoopEvent } from "./contract.ts";
+import type { TickNotes } from "./tick-notes.ts";
+
+/** Name of the fold that joins labels with predictions. */
+export const LABEL_FOLD = "labels";
+
+export interface LoopContext {
+  /** Replaced as a whole by `reconfigure`; read it at the moment of use. */
+  spec: RetrainSpec;
+  readonly store: Store;
+  readonly objects: ObjectStore;
+  readonly engine: Engine;
+  readonly jobs: JobPool;
+  readonly worldClock: WorldClock | VirtualWorldClock;
+  readonly systemClock: SystemClock;
+  readonly logger: Logger;
+  readonly live: LiveModels;
+  readonly ticks: TickNotes;
+  /** Job folders and the artifact cache live under it. */
+  readonly directory: string;
+  readonly emit: (type: string, model: string | null, data: JsonObject) => void;
+}
+
+export function modelSpec(context: LoopContext, name: string): ModelSpec {
+  const found = context.spec.models.find((model) => model.name === name);
+  if (found !== undefined) return found;
+  const names = context.spec.models.map((model) => model.name);
+  const nearest = nearestWord(name, names);
+  throw fail("MODEL_UNKNOWN", {
+    message: `There is no model ${JSON.stringify(name.slice(0, 80))}. Models: ${names.join(", ") || "none"}.`,
+    remedy: nearest === undefined ? "Add it to the configuration." : `Did you mean "${nearest}"?`,
+  });
+}
+
+export function logSchemaOf(spec: ModelSpec): LogSchema {
+  return {
+    model: spec.name,
+    task: spec.schema.task,
+    columns: spec.schema.features.map((feature) => ({ name: feature.name, type: feature.spec.kind })),
+  };
+}
+
+/** Events of the loop: fan-out to subscribers; a subscriber that throws is dropped from that event only. */
+export function createBus(logger: Logger, now: () => Instant) {
+  const listeners = new Set<(event: LoopEvent) => void>();
+  return {
+    emit(type: string, model: string | null, data: JsonObject): void {
+      const event: LoopEvent = { type, model, at: now(), data };
+      for (const listener of listeners) {
+        try {
+          listener(event);
+        } catch (error) {
+          logger.warn({ type, error: String(error) }, "a listener of loop events threw");
+        }
+      }
+    },
+    subscribe(listener: (event: LoopEvent) => void): () => void {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+/** Runs functions of one key after each other, of different keys side by side. */
+export function createMutex() {
+  const tails = new Map<string, Promise<unknown>>();
+  return async function exclusive<T>(key: string, run: () => Promise<T>): Promise<T> {
+    const before = tails.get(key) ?? Promise.resolve();
+    const mine = before.then(run, run);
+    const tail = mine.catch(() => {});
+    tails.set(key, tail);
+    try {
+      return await mine;
+    } finally {
+      if (tails.get(key) === tail) tails.delete(key);
+    }
+  };
+}

@@ -1,0 +1,243 @@
+/**
+ * What the loop offers to its callers: the HTTP server, the command line, the library and the tests all use this one surface.
+ * `createLoop` in `loop/index.ts` builds it over a Store, an Engine, an ObjectStore, a JobPool and two clocks.
+ */
+import type {
+  Anomaly,
+  DecisionRecord,
+  EvaluationReport,
+  Instant,
+  JsonObject,
+  LabelSource,
+  LabelValue,
+  Marker,
+  QuarantinedRow,
+  Routing,
+  RunRecord,
+  RunState,
+  RunStepName,
+  SourcePosition,
+  Store,
+  TrainingStrategy,
+  VirtualWorldClock,
+  WorldClock,
+} from "../core/index.ts";
+import type { ModelSpec, RetrainSpec } from "../config/spec.ts";
+
+/** One row as a reader found it: an object, or the reason why it is none. */
+export type RowReading =
+  | {
+      readonly rowNumber: number;
+      readonly row: Readonly<Record<string, unknown>>;
+      readonly text?: boolean;
+      readonly raw?: string;
+    }
+  | {
+      readonly rowNumber: number;
+      readonly problem: { readonly code: string; readonly message: string };
+      readonly raw: string;
+    };
+
+export interface IngestRequest {
+  readonly model: string;
+  readonly rows: AsyncIterable<RowReading> | Iterable<RowReading>;
+  /** Observations (features, with or without label) or labels by id. */
+  readonly form: "observation" | "label";
+  /** `http`, `cli`, `file:<name>`, `replay`. */
+  readonly origin: string;
+  readonly idempotencyKey?: string;
+  readonly payloadHash?: string;
+  /** Imports of history: a column that states when a row was known, or event time plus label delay. */
+  readonly knownAt?: { readonly column: string } | "at+labelDelay";
+  readonly labelSource?: LabelSource;
+  /** Texts that mean missing in CSV rows, besides blank and NA. */
+  readonly missing?: readonly string[];
+  readonly source?: Omit<SourcePosition, "updatedAt">;
+  /** What the source itself found, such as a rewritten file. */
+  readonly anomalies?: readonly Anomaly[];
+}
+
+export interface IngestResult {
+  readonly batchId: string;
+  readonly received: number;
+  readonly accepted: number;
+  readonly quarantined: number;
+  readonly labelled: number;
+  /** The first few reasons, for the answer. */
+  readonly problems: readonly { readonly rowNumber: number; readonly reasons: QuarantinedRow["reasons"] }[];
+  readonly anomalies: readonly Anomaly[];
+}
+
+export interface PredictRequest {
+  readonly model: string;
+  readonly rows: readonly Readonly<Record<string, unknown>>[];
+  readonly trace?: boolean;
+  /** Pins a version; pinned answers are not logged unless `log` says so. */
+  readonly version?: string;
+  readonly log?: boolean;
+}
+
+export interface PredictionTrace {
+  readonly prepared: readonly {
+    readonly column: string;
+    readonly from: string;
+    readonly raw: number | string | boolean | null;
+    readonly filled: number | string | boolean;
+    readonly scaled: number;
+    /** What the column adds to the score before the link function, for linear models and trees. */
+    readonly contribution?: number;
+  }[];
+  /** The part of the score that no column adds. */
+  readonly intercept?: number;
+  readonly link?: string;
+  readonly raw?: readonly number[];
+  readonly scores: readonly number[];
+  readonly threshold?: number;
+  readonly decision: LabelValue;
+}
+
+export interface PredictedRow {
+  /** Absent when the answer was not logged. */
+  readonly predictionId?: string;
+  readonly exampleId: string;
+  readonly logged: boolean;
+  readonly decision: LabelValue;
+  /** Probability per class by its name, absent for regression. */
+  readonly probabilities?: Readonly<Record<string, number>>;
+  /** Binary: probability of true; regression: the value. */
+  readonly score?: number;
+  readonly trace?: PredictionTrace;
+}
+export interface PredictAnswer {
+  readonly model: string;
+  readonly version: string;
+  readonly predictions: readonly PredictedRow[];
+}
+
+export interface PerformancePoint {
+  readonly from: Instant;
+  readonly to: Instant;
+  readonly version: string;
+  /** Predictions made in the bucket, and how many of them have a label by now. */
+  readonly predictions: number;
+  readonly labelled: number;
+  readonly value: number | null;
+  readonly mature: boolean;
+}
+export interface PerformanceSeries {
+  readonly model: string;
+  readonly metric: string;
+  readonly higherIsBetter: boolean;
+  readonly points: readonly PerformancePoint[];
+  /** The value the champion had on its holdout, with its interval. */
+  readonly reference: {
+    readonly value: number;
+    readonly low: number;
+    readonly high: number;
+    readonly version: string;
+  } | null;
+  readonly markers: readonly Marker[];
+}
+
+export interface StatusRow {
+  readonly step: RunStepName | "collect" | "monitor" | "trigger" | "serve";
+  readonly state: "done" | "running" | "waiting" | "stopped" | "failed" | "skipped";
+  readonly action: string;
+  readonly input: string;
+  readonly output: string;
+  readonly next: string;
+}
+/** The latest cycle: one line a step, and how model, data and performance changed over it. */
+export interface StatusTable {
+  readonly model: string;
+  readonly sentence: string;
+  readonly run: { readonly id: string; readonly state: RunState; readonly cause: string } | null;
+  readonly rows: readonly StatusRow[];
+  readonly tracker: readonly {
+    readonly what: "model" | "data" | "performance";
+    readonly before: string;
+    readonly after: string;
+  }[];
+}
+
+export interface ModelSummary {
+  readonly name: string;
+  readonly task: ModelSpec["schema"]["task"];
+  readonly champion: string | null;
+  readonly state: "waiting-for-data" | "healthy" | "retraining" | "worse" | "not-ready" | "blocked";
+  readonly sentence: string;
+  readonly metric: string;
+  readonly sparkline: readonly (number | null)[];
+  readonly lastRun: { readonly id: string; readonly state: RunState; readonly at: Instant } | null;
+  readonly nextScheduledAt: Instant | null;
+  readonly openAlerts: number;
+  readonly quarantined: number;
+  readonly events: { readonly observations: number; readonly predictions: number; readonly labels: number };
+}
+
+export interface LoopEvent {
+  /** run.updated, run.trace, version.registered, version.promoted, decision, alert.opened, alert.resolved, ingest, tick, config.changed */
+  readonly type: string;
+  readonly model: string | null;
+  readonly at: Instant;
+  readonly data: JsonObject;
+}
+
+export interface Loop {
+  readonly spec: RetrainSpec;
+  readonly store: Store;
+  readonly worldClock: WorldClock | VirtualWorldClock;
+  /** Loads champions, starts timers (ticks, compaction, deliveries, sources) unless the clock is virtual. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  ready(): { readonly ready: boolean; readonly reasons: readonly string[] };
+
+  model(name: string): ModelSpec;
+  summaries(): Promise<readonly ModelSummary[]>;
+  status(model: string): Promise<StatusTable>;
+  performance(query: {
+    model: string;
+    metric?: string;
+    from?: Instant;
+    to?: Instant;
+    bucketMs?: number;
+    version?: string;
+    asOf?: Instant;
+  }): Promise<PerformanceSeries>;
+
+  ingest(request: IngestRequest): Promise<IngestResult>;
+  predict(request: PredictRequest): Promise<PredictAnswer>;
+  replayQuarantine(
+    model: string,
+    ids?: readonly string[],
+  ): Promise<{ readonly replayed: number; readonly stillWaiting: number }>;
+
+  requestRun(
+    model: string,
+    options: { reason: string; actor: string; strategy?: TrainingStrategy },
+  ): Promise<{ readonly run: RunRecord; readonly coalesced: boolean }>;
+  cancelRun(id: string, actor: string): Promise<RunRecord>;
+  evaluation(runId: string): Promise<EvaluationReport | undefined>;
+  promote(model: string, version: string, actor: string, reason: string): Promise<Routing>;
+  rollback(model: string, actor: string, reason: string): Promise<Routing>;
+  reproduce(
+    model: string,
+    version: string,
+  ): Promise<{ readonly equal: boolean; readonly expected: string; readonly actual: string }>;
+  raiseEvent(
+    name: string,
+    model: string | undefined,
+    details: JsonObject,
+  ): Promise<{ readonly models: readonly string[] }>;
+
+  /** One tick of a model at the aligned instant. `skipped` when nothing could have changed. */
+  tick(
+    model: string,
+    at: Instant,
+  ): Promise<{ readonly skipped: boolean; readonly decisions: readonly DecisionRecord[]; readonly runId?: string }>;
+  /** Replay only: moves the virtual clock tick by tick and waits for the runs the ticks queued. @throws REPLAY_ONLY */
+  advance(to: Instant): Promise<{ readonly now: Instant; readonly ticks: number; readonly runs: readonly string[] }>;
+  /** Replaces the running configuration after validation; a bad one throws and changes nothing. */
+  reconfigure(spec: RetrainSpec): Promise<void>;
+  subscribe(listener: (event: LoopEvent) => void): () => void;
+}

@@ -1,0 +1,171 @@
+/** Builds the loop over its ports. START at `tick.ts` and `run.ts`; this file only connects. */
+import type {
+  Engine,
+  Instant,
+  JobPool,
+  JsonObject,
+  Logger,
+  ObjectStore,
+  RunRecord,
+  Store,
+  SystemClock,
+  VirtualWorldClock,
+  WorldClock,
+} from "../core/index.ts";
+import { fail } from "../core/index.ts";
+import type { RetrainSpec } from "../config/spec.ts";
+import { LiveModels } from "../deploy/live-models.ts";
+import { advance } from "./advance.ts";
+import { createBus, createMutex, type LoopContext, modelSpec } from "./context.ts";
+import type { IngestRequest, Loop } from "./contract.ts";
+import { readEvaluation } from "./evaluation.ts";
+import { raiseEvent } from "./events.ts";
+import { ingest } from "./ingest.ts";
+import { performanceSeries } from "./performance.ts";
+import { Predictor } from "./predict.ts";
+import { makeChampion, previousChampion } from "./promote.ts";
+import { replayQuarantine } from "./quarantine.ts";
+import { reproduce } from "./reproduce.ts";
+import { createRunWorkflow } from "./run.ts";
+import { closeRun, RUN_WORKFLOW, startRun } from "./start-run.ts";
+import { Schedule } from "./schedule.ts";
+import { SourcePoller } from "./sources.ts";
+import { modelSummaries, statusTable } from "./status.ts";
+import { tick } from "./tick.ts";
+import { createTickNotes } from "./tick-notes.ts";
+
+export interface LoopOptions {
+  readonly spec: RetrainSpec;
+  readonly store: Store;
+  readonly objects: ObjectStore;
+  readonly engine: Engine;
+  readonly jobs: JobPool;
+  readonly worldClock: WorldClock | VirtualWorldClock;
+  readonly systemClock: SystemClock;
+  readonly logger: Logger;
+  readonly directory: string;
+}
+
+export function createLoop(options: LoopOptions): Loop & { readonly predictor: Predictor } {
+  const bus = createBus(options.logger, () => options.worldClock.now());
+  const context: LoopContext = {
+    ...options,
+    live: new LiveModels(options.objects),
+    ticks: createTickNotes(),
+    emit: (type, model, data) => bus.emit(type, model, data),
+  };
+  const { store, engine } = context;
+  const exclusive = createMutex();
+  const predictor = new Predictor(context);
+  const touch = (model: string) => context.ticks.dirty.add(model);
+  const ingestRows = async (request: IngestRequest) => {
+    const result = await ingest(context, request);
+    touch(request.model);
+    return result;
+  };
+  const tickModel = (model: string, at: Instant) => exclusive(model, () => tick(context, model, at));
+  const schedule = new Schedule(context, predictor, tickModel, new SourcePoller(context, ingestRows));
+  engine.register(RUN_WORKFLOW, createRunWorkflow(context));
+  bus.subscribe((event) => {
+    if (event.type === "run.updated" && event.model !== null) touch(event.model);
+  });
+
+  return {
+    get spec() {
+      return context.spec;
+    },
+    store,
+    worldClock: options.worldClock,
+    predictor,
+    start: () => schedule.start(),
+    stop: () => schedule.stop(),
+    ready: () => schedule.ready(),
+    model: (name) => modelSpec(context, name),
+    summaries: () => modelSummaries(context),
+    status: (model) => statusTable(context, model),
+    performance: (query) => performanceSeries(context, query),
+    ingest: ingestRows,
+    predict(request) {
+      touch(request.model);
+      return predictor.predict(request);
+    },
+    async replayQuarantine(model, ids) {
+      modelSpec(context, model);
+      touch(model);
+      return replayQuarantine(context, model, ids);
+    },
+    async requestRun(model, { reason, actor, strategy }) {
+      await exclusive(model, () => tick(context, model, context.worldClock.now()));
+      const started = await startRun(context, {
+        model,
+        cause: { trigger: "manual", reason, decisionIds: [] },
+        ...(strategy === undefined ? {} : { strategy }),
+      });
+      await audit(context, actor, "run.request", started.run.id, { model, reason });
+      return started;
+    },
+    cancelRun: (id, actor) => cancelRun(context, id, actor),
+    evaluation: (runId) => readEvaluation(context, runId),
+    async promote(model, version, actor, reason) {
+      modelSpec(context, model);
+      const { routing } = await makeChampion(context, { model, version, actor, reason, action: "promotion" });
+      touch(model);
+      return routing;
+    },
+    async rollback(model, actor, reason) {
+      modelSpec(context, model);
+      const previous = await previousChampion(context, model);
+      const { routing } = await makeChampion(context, {
+        model,
+        version: previous.name,
+        actor,
+        reason,
+        action: "rollback",
+      });
+      touch(model);
+      return routing;
+    },
+    reproduce: (model, version) => reproduce(context, model, version),
+    async raiseEvent(name, model, details) {
+      const models = await raiseEvent(context, name, model, details);
+      for (const one of models) touch(one);
+      return { models };
+    },
+    tick: tickModel,
+    advance: (to) => exclusive("advance", () => advance(context, to, tickModel)),
+    reconfigure: (spec) => schedule.reconfigure(spec),
+    subscribe: (listener) => bus.subscribe(listener),
+  };
+}
+
+async function audit(
+  context: LoopContext,
+  actor: string,
+  action: string,
+  subject: string,
+  details: JsonObject,
+): Promise<void> {
+  await context.store.settings.audit({ at: context.worldClock.now(), actor, action, subject, details });
+}
+
+async function cancelRun(context: LoopContext, id: string, actor: string): Promise<RunRecord> {
+  const { runs } = context.store;
+  const run = await runs.get(id);
+  if (run === undefined) {
+    throw fail("RUN_UNKNOWN", {
+      message: `There is no run ${JSON.stringify(id.slice(0, 60))}.`,
+      remedy: "List the runs of the model.",
+    });
+  }
+  if (run.state !== "queued" && run.state !== "running") {
+    throw fail("RUN_FINISHED", { message: `Run ${id} has ended (${run.state}).`, remedy: "Start a new run instead." });
+  }
+  await audit(context, actor, "run.cancel", id, { model: run.model });
+  await context.engine.cancel(id);
+  await context.engine.wait(id);
+  await closeRun(context, id, "canceled");
+  return (await runs.get(id)) as RunRecord;
+}
+
+export type { LoopContext } from "./context.ts";
+export type * from "./contract.ts";

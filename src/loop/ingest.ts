@@ -1,0 +1,226 @@
+/**
+ * Ingest only appends: rows are checked against the schema, the good ones become events, the others go to quarantine with their
+ * reasons in the same commit. Long deliveries are written in chunks, each with an idempotency key of its own, so a retried
+ * delivery never counts a row twice and no delivery has to fit in memory.
+ */
+import { batchAnomalies, type BatchStatistics, createBatchProfile, mergeStatistics } from "../collect/index.ts";
+import type { ModelSpec } from "../config/spec.ts";
+import {
+  type Anomaly,
+  type BatchRecord,
+  canonicalJson,
+  type ExampleEvent,
+  type Instant,
+  type Json,
+  type QuarantinedRow,
+  sha256Hex,
+  uuidV7,
+} from "../core/index.ts";
+import type { LoopContext } from "./context.ts";
+import { modelSpec } from "./context.ts";
+import type { IngestRequest, IngestResult, RowReading } from "./contract.ts";
+import {
+  type Interpreted,
+  type Interpreter,
+  labelInterpreter,
+  observationInterpreter,
+  type Reasons,
+} from "./ingest-rows.ts";
+
+/** Rows per commit: large enough for the group commit's best rate, small enough to keep a chunk below a few MB. */
+const CHUNK_ROWS = 2_000;
+/** Ids remembered to find repeated examples of one delivery: bounds its memory at some tens of MB. */
+const REMEMBERED_IDS = 200_000;
+/** Reasons shown in the answer; all of them are in the quarantine. */
+const SHOWN_PROBLEMS = 10;
+
+export async function ingest(context: LoopContext, request: IngestRequest): Promise<IngestResult> {
+  const spec = modelSpec(context, request.model);
+  const delivery = new Delivery(context, request, spec);
+  await delivery.begin();
+  // While one chunk is being committed the next is read and checked; never more than one, so memory stays bounded.
+  let underway: Promise<unknown> = Promise.resolve();
+  for await (const reading of request.rows) {
+    delivery.add(reading);
+    if (delivery.size < CHUNK_ROWS) continue;
+    await underway;
+    underway = delivery.flush(false);
+    // Its failure is thrown where it is awaited; until then it must not count as unhandled.
+    underway.catch(() => {});
+  }
+  await underway;
+  const result = await delivery.flush(true);
+  await delivery.remember(result);
+  context.emit("ingest", request.model, {
+    batchId: result.batchId,
+    accepted: result.accepted,
+    quarantined: result.quarantined,
+    labelled: result.labelled,
+  });
+  return result;
+}
+
+/** One delivery on its way into the log. */
+class Delivery {
+  readonly #context: LoopContext;
+  readonly #request: IngestRequest;
+  readonly #interpret: Interpreter;
+  readonly #profile: ReturnType<typeof createBatchProfile>;
+  #earlier: BatchStatistics | undefined;
+  readonly #batchId: string;
+  readonly #now: Instant;
+  readonly #seen = new Set<string>();
+  readonly #problems: { rowNumber: number; reasons: Reasons }[] = [];
+  #chunk = 0;
+  #events: ExampleEvent[] = [];
+  #knownAt: Instant[] = [];
+  #refused: QuarantinedRow[] = [];
+  #received = 0;
+  #accepted = 0;
+  #quarantined = 0;
+  #labelled = 0;
+  #duplicates = 0;
+
+  constructor(context: LoopContext, request: IngestRequest, spec: ModelSpec) {
+    this.#context = context;
+    this.#request = request;
+    this.#interpret =
+      request.form === "label" ? labelInterpreter(spec, request) : observationInterpreter(spec, request);
+    this.#profile = createBatchProfile(spec.schema);
+    this.#now = context.worldClock.now();
+    this.#batchId = uuidV7(this.#now);
+  }
+
+  /** Reads what earlier deliveries looked like. */
+  async begin(): Promise<void> {
+    const stored = await this.#context.store.settings.get(statisticsKey(this.#request.model));
+    this.#earlier = (stored ?? undefined) as unknown as BatchStatistics | undefined;
+  }
+
+  get size(): number {
+    return this.#events.length + this.#refused.length;
+  }
+
+  add(reading: RowReading): void {
+    this.#received++;
+    const outcome: Interpreted =
+      "problem" in reading ? { reasons: [reading.problem] } : this.#interpret(reading, this.#now);
+    if ("reasons" in outcome) {
+      this.#profile.add("row" in reading ? reading.row : undefined, { accepted: false, duplicate: false });
+      this.#refuse(reading, outcome.reasons);
+      return;
+    }
+    const { event } = outcome;
+    this.#accepted++;
+    if (outcome.labelled) this.#labelled++;
+    if (event.kind === "observation")
+      this.#profile.add(event.features, { accepted: true, duplicate: this.#isRepeated(event.exampleId) });
+    this.#events.push(event);
+    if (this.#request.knownAt !== undefined) this.#knownAt.push(outcome.knownAt as Instant);
+  }
+
+  #isRepeated(exampleId: string): boolean {
+    if (this.#seen.has(exampleId)) {
+      this.#duplicates++;
+      return true;
+    }
+    if (this.#seen.size < REMEMBERED_IDS) this.#seen.add(exampleId);
+    return false;
+  }
+
+  #refuse(reading: RowReading, reasons: Reasons): void {
+    this.#quarantined++;
+    if (this.#problems.length < SHOWN_PROBLEMS) this.#problems.push({ rowNumber: reading.rowNumber, reasons });
+    this.#refused.push({
+      id: uuidV7(this.#now),
+      model: this.#request.model,
+      batchId: this.#batchId,
+      rowNumber: reading.rowNumber,
+      receivedAt: this.#now,
+      raw: reading.raw ?? ("row" in reading ? safeJson(reading.row) : ""),
+      form: this.#request.form,
+      reasons,
+      state: "waiting",
+    });
+  }
+
+  /** Writes what has gathered; the batch record and the source position go with the last chunk. */
+  async flush(last: boolean): Promise<IngestResult> {
+    const { store } = this.#context;
+    const { model, origin, source, idempotencyKey, payloadHash } = this.#request;
+    const anomalies = last ? this.#anomalies() : [];
+    const result: IngestResult = {
+      batchId: this.#batchId,
+      received: this.#received,
+      accepted: this.#accepted,
+      quarantined: this.#quarantined,
+      labelled: this.#labelled,
+      problems: this.#problems,
+      anomalies,
+    };
+    const events = this.#events;
+    const knownAt = this.#knownAt;
+    const quarantined = this.#refused;
+    this.#events = [];
+    this.#knownAt = [];
+    this.#refused = [];
+    const written = await store.log.append({
+      model,
+      events,
+      ...(this.#request.knownAt === undefined ? {} : { knownAt }),
+      ...(quarantined.length === 0 ? {} : { quarantined }),
+      ...(last ? { batch: this.#batchRecord(anomalies, origin) } : {}),
+      ...(last && source !== undefined ? { source: { ...source, updatedAt: this.#now } } : {}),
+      ...(idempotencyKey === undefined
+        ? {}
+        : {
+            idempotency: {
+              key: last ? idempotencyKey : `${idempotencyKey}#${this.#chunk}`,
+              hash: payloadHash ?? sha256Hex(canonicalJson(events)),
+              response: last ? (result as unknown as Json) : null,
+            },
+          }),
+    });
+    this.#chunk++;
+    return last && written.replayed !== undefined ? (written.replayed as unknown as IngestResult) : result;
+  }
+
+  #batchRecord(anomalies: readonly Anomaly[], origin: string): BatchRecord {
+    return {
+      id: this.#batchId,
+      model: this.#request.model,
+      receivedAt: this.#now,
+      origin,
+      rowCount: this.#received,
+      acceptedCount: this.#accepted,
+      quarantinedCount: this.#quarantined,
+      duplicateCount: this.#duplicates,
+      anomalies,
+    };
+  }
+
+  #anomalies(): readonly Anomaly[] {
+    const own = this.#request.anomalies ?? [];
+    if (this.#request.form === "label") return own;
+    return [...own, ...batchAnomalies(this.#profile.statistics(), this.#earlier)];
+  }
+
+  /** What the next delivery is compared with: sums over accepted deliveries without a blocking anomaly. */
+  async remember(result: IngestResult): Promise<void> {
+    if (this.#request.form === "label" || result.accepted === 0 || result.anomalies.some((anomaly) => anomaly.blocking))
+      return;
+    const own = this.#profile.statistics();
+    const sum = this.#earlier === undefined ? own : mergeStatistics(this.#earlier, own);
+    await this.#context.store.settings.set(statisticsKey(this.#request.model), sum as unknown as Json);
+  }
+}
+
+const statisticsKey = (model: string) => `batch-statistics:${model}`;
+
+function safeJson(row: unknown): string {
+  try {
+    return JSON.stringify(row) ?? String(row);
+  } catch {
+    return String(row);
+  }
+}

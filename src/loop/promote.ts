@@ -1,0 +1,61 @@
+/** Changing the champion: by a run, by hand, or back. The new version is warm before the transaction names it. */
+import { fail, type Routing, stopPoint, type VersionRecord } from "../core/index.ts";
+import type { LoopContext } from "./context.ts";
+
+export interface ChampionChange {
+  readonly model: string;
+  readonly version: string;
+  readonly reason: string;
+  readonly actor: string;
+  readonly action: "promotion" | "rollback";
+  readonly runId?: string;
+  readonly attempt?: number;
+}
+
+export async function makeChampion(
+  context: LoopContext,
+  change: ChampionChange,
+): Promise<{ routing: Routing; changed: boolean }> {
+  const { registry } = context.store;
+  const record = await requireVersion(context, change.model, change.version);
+  const live = await context.live.load(record);
+  const at = context.worldClock.now();
+  stopPoint("promote.loaded");
+  const result = await registry.promote({ ...change, at });
+  stopPoint("promote.committed");
+  if (result.routing.champion === change.version) context.live.swap(change.model, live);
+  if (result.changed) {
+    context.emit("version.promoted", change.model, {
+      version: change.version,
+      action: change.action,
+      reason: change.reason,
+    });
+  }
+  return result;
+}
+
+/** The version that was live before the champion. @throws ROLLBACK_IMPOSSIBLE */
+export async function previousChampion(context: LoopContext, model: string): Promise<VersionRecord> {
+  const versions = await context.store.registry.list(model);
+  const earlier = versions
+    .filter((version) => version.role !== "champion" && version.promotedAt !== undefined)
+    .sort((left, right) => (right.retiredAt ?? 0) - (left.retiredAt ?? 0) || right.number - left.number);
+  const previous = earlier[0];
+  if (previous === undefined) {
+    throw fail("ROLLBACK_IMPOSSIBLE", {
+      message: `Model ${model} has no earlier live version.`,
+      remedy: "Promote a version by name instead.",
+    });
+  }
+  return previous;
+}
+
+export async function requireVersion(context: LoopContext, model: string, name: string): Promise<VersionRecord> {
+  const record = await context.store.registry.get(model, name);
+  if (record !== undefined) return record;
+  const known = (await context.store.registry.list(model)).map((version) => version.name);
+  throw fail("VERSION_UNKNOWN", {
+    message: `Model ${model} has no version ${JSON.stringify(name.slice(0, 40))}. Versions: ${known.slice(-10).join(", ") || "none"}.`,
+    remedy: "Use one of the versions above.",
+  });
+}

@@ -1,0 +1,88 @@
+/**
+ * Polling the configured sources. Each batch is appended together with its position, so a crash between the two can neither lose
+ * nor repeat it; a source that fails is alerted and tried again, and never stops the others.
+ */
+import { createSource, type Source } from "../collect/index.ts";
+import { asRetrainError, type JsonObject } from "../core/index.ts";
+import { raiseAlert, resolveAlert } from "./alerts.ts";
+import type { LoopContext } from "./context.ts";
+import type { IngestRequest, IngestResult } from "./contract.ts";
+
+export type Ingest = (request: IngestRequest) => Promise<IngestResult>;
+
+export class SourcePoller {
+  readonly #context: LoopContext;
+  readonly #ingest: Ingest;
+  #built: { readonly specs: unknown; readonly sources: readonly Source[] } | undefined;
+  readonly #nextPollMs = new Map<string, number>();
+
+  constructor(context: LoopContext, ingest: Ingest) {
+    this.#context = context;
+    this.#ingest = ingest;
+  }
+
+  /** Polls the sources whose time has come. */
+  async pollDue(): Promise<void> {
+    const { systemClock } = this.#context;
+    for (const source of this.#sources()) {
+      const now = systemClock.monotonicMs();
+      if (now < (this.#nextPollMs.get(source.name) ?? 0)) continue;
+      await this.#poll(source);
+      this.#nextPollMs.set(source.name, systemClock.monotonicMs() + source.pollMs);
+    }
+  }
+
+  #sources(): readonly Source[] {
+    const specs = this.#context.spec.sources;
+    if (this.#built?.specs !== specs) {
+      this.#built = { specs, sources: specs.map((spec) => createSource(spec, this.#context.systemClock)) };
+    }
+    return this.#built.sources;
+  }
+
+  async #poll(source: Source): Promise<void> {
+    const key = `source.failed:${source.name}`;
+    try {
+      const stored = await this.#context.store.settings.sourcePosition(source.name);
+      for await (const batch of source.poll(stored?.position)) {
+        const result = await this.#ingest({
+          model: source.model,
+          form: "observation",
+          rows: batch.rows,
+          origin: batch.origin,
+          missing: source.missing,
+          anomalies: batch.anomalies,
+          source: { source: source.name, model: source.model, position: batch.position },
+        });
+        await this.#report(source, batch.anomalies, result);
+      }
+      await resolveAlert(this.#context, key, `Source ${source.name} can be read again.`);
+    } catch (error) {
+      const failure = asRetrainError(error);
+      if (failure.code === "STORE_UNAVAILABLE" || failure.code === "STORE_FULL") return;
+      await raiseAlert(this.#context, {
+        model: source.model,
+        key,
+        type: "source.failed",
+        severity: "warning",
+        title: `Source ${source.name} cannot be read`,
+        message: `${failure.message} ${failure.remedy}`,
+        evidence: { source: source.name, code: failure.code },
+      });
+    }
+  }
+
+  async #report(source: Source, own: IngestRequest["anomalies"], result: IngestResult): Promise<void> {
+    const notable = result.anomalies.filter((anomaly) => anomaly.blocking || own?.includes(anomaly) === true);
+    if (notable.length === 0) return;
+    await raiseAlert(this.#context, {
+      model: source.model,
+      key: `data.anomaly:${source.model}:${notable.map((anomaly) => anomaly.code).join(",")}`,
+      type: "data.anomaly",
+      severity: "warning",
+      title: `Anomaly in the data of ${source.model}`,
+      message: notable.map((anomaly) => anomaly.message).join(" "),
+      evidence: { source: source.name, batchId: result.batchId, anomalies: notable as unknown as JsonObject[] },
+    });
+  }
+}

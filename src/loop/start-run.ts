@@ -1,0 +1,91 @@
+/**
+ * Starting a run: one open run per model, its record first, then the engine. A crash between the two leaves a queued record
+ * without a workflow; `resumeQueued` enqueues it again at start, and enqueuing twice is the same as once.
+ */
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { type RunRecord, seedFrom, type TrainingStrategy, type TriggerCause, uuidV7 } from "../core/index.ts";
+import { definitionRevision } from "../config/index.ts";
+import { type LoopContext, modelSpec } from "./context.ts";
+import { announce } from "./run-record.ts";
+
+export const RUN_WORKFLOW = "run";
+const RUN_QUEUE = "runs";
+
+export interface RunRequest {
+  readonly model: string;
+  readonly cause: TriggerCause;
+  readonly strategy?: TrainingStrategy;
+}
+
+/** @returns the new run, or the open one it was coalesced into. */
+export async function startRun(
+  context: LoopContext,
+  request: RunRequest,
+): Promise<{ readonly run: RunRecord; readonly coalesced: boolean }> {
+  const { store, worldClock } = context;
+  const spec = modelSpec(context, request.model);
+  const at = worldClock.now();
+  const champion = await store.registry.champion(request.model);
+  const revision = definitionRevision(spec);
+  await store.registry.saveDefinition({ model: spec.name, revision, definition: spec as never, createdAt: at });
+  const id = uuidV7(at);
+  const strategy = champion === undefined ? "full" : (request.strategy ?? spec.retrain.how);
+  const number = await store.runs.countSince(request.model, 0);
+  const run: RunRecord = {
+    id,
+    model: request.model,
+    definitionRevision: revision,
+    state: "queued",
+    strategy,
+    cause: request.cause,
+    queuedAt: at,
+    asOf: at,
+    // Not from the id: the same history with the same configuration must train the same models.
+    seed: seedFrom(spec.seed, request.model, number),
+    ...(champion === undefined ? {} : { champion: champion.name }),
+    steps: [],
+    attempt: 0,
+  };
+  if (!(await store.runs.create(run))) {
+    const open = await store.runs.active(request.model);
+    // It may have ended between the two statements: then there is room now.
+    if (open === undefined) return startRun(context, request);
+    return { run: open, coalesced: true };
+  }
+  await enqueue(context, run);
+  announce(context, run.id, run.model, "queued");
+  return { run, coalesced: false };
+}
+
+async function enqueue(context: LoopContext, run: RunRecord): Promise<void> {
+  await context.engine.enqueue({
+    workflow: RUN_WORKFLOW,
+    id: run.id,
+    queue: RUN_QUEUE,
+    partition: run.model,
+    input: { runId: run.id, model: run.model },
+  });
+}
+
+/** After a restart: records whose workflow was never enqueued start now, records whose workflow has ended without them are closed. */
+export async function resumeQueued(context: LoopContext): Promise<void> {
+  const open = await context.store.runs.list({ states: ["queued", "running"], limit: 1_000 });
+  for (const run of open) {
+    const status = await context.engine.status(run.id);
+    if (status === undefined) await enqueue(context, run);
+    else if (status.state === "canceled" || status.state === "failed") await closeRun(context, run.id, status.state);
+  }
+}
+
+/** Ends a record whose workflow can no longer do it. */
+export async function closeRun(context: LoopContext, id: string, state: "canceled" | "failed"): Promise<void> {
+  const { runs } = context.store;
+  const run = await runs.get(id);
+  if (run === undefined || (run.state !== "queued" && run.state !== "running")) return;
+  const at = context.worldClock.now();
+  const attempt = await runs.beginAttempt(id, at);
+  await runs.update(id, attempt, { state, endedAt: at });
+  await rm(join(context.directory, "jobs", id), { recursive: true, force: true });
+  announce(context, id, run.model, state);
+}

@@ -1,0 +1,53 @@
+/** Judges the new data for this model: broken data stops the run, merely different data does not. */
+import type { Anomaly, Instant, Json, JsonObject } from "../../core/index.ts";
+import type { LoopContext } from "../context.ts";
+import type { RunStep } from "../run-record.ts";
+import { championFolder, jobInput, jobOptions, runJob } from "./job.ts";
+
+export const assess: RunStep = {
+  name: "assess",
+  async run(input) {
+    const { context, run } = input;
+    const champion = await championFolder(input);
+    const last = champion === undefined ? undefined : await context.store.registry.get(run.model, champion.version);
+    const extra: JsonObject = {
+      ...(champion === undefined ? {} : { championFolder: champion.folder }),
+      ...(last === undefined ? {} : { lastDatasetMaxReceivedAt: last.trainedThrough }),
+    };
+    const found = await runJob(input, "assess", jobInput(input, extra), jobOptions(input));
+    const own = (found.anomalies ?? []) as unknown as readonly Anomaly[];
+    const anomalies = [...own, ...(await newestDelivery(context, run.model, last?.trainedThrough ?? 0))];
+    const blocking = anomalies.filter((anomaly) => anomaly.blocking);
+    const rows = Number(input.results.snapshot?.rows ?? 0);
+    const newRows = Number(found.newRows ?? rows);
+    const reason = blocking.map((anomaly) => anomaly.message).join(" ");
+    await context.store.decisions.record({
+      model: run.model,
+      kind: "assessment",
+      subject: "data",
+      outcome: blocking.length > 0 ? "no" : "yes",
+      rule: "Broken data stops training; different data does not.",
+      inputs: { rows, newRows, anomalies: anomalies as unknown as Json },
+      reason: blocking.length > 0 ? reason : `${newRows} new rows are usable; ${anomalies.length} remarks.`,
+      runId: run.id,
+      at: context.worldClock.now(),
+    });
+    const summary = anomalies.length === 0 ? "no anomaly" : anomalies.map((anomaly) => anomaly.code).join(", ");
+    return {
+      input: `${rows.toLocaleString("en-US")} rows, ${newRows.toLocaleString("en-US")} new`,
+      output: summary,
+      data: { ...found, anomalies: anomalies as unknown as Json },
+      ...(blocking.length > 0 ? { stop: { state: "stopped" as const, code: "DATA_BROKEN", reason } } : {}),
+    };
+  },
+};
+
+/**
+ * Blocking anomalies of the newest delivery that no version has seen. Only the newest: once good rows arrive again the run may
+ * train, and the broken rows are in the window like any others, where the assessment of the whole judges them.
+ */
+async function newestDelivery(context: LoopContext, model: string, since: Instant): Promise<readonly Anomaly[]> {
+  const newest = (await context.store.quarantine.batches({ model, limit: 1 }))[0];
+  if (newest === undefined || newest.receivedAt <= since) return [];
+  return newest.anomalies.filter((anomaly) => anomaly.blocking);
+}

@@ -1,0 +1,50 @@
+/** Makes the version: artifact, dataset and evaluation into the object store, then one numbered record. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type EvaluationReport, type GateResult, stopPoint } from "../../core/index.ts";
+import { type RunStep, textOf } from "../run-record.ts";
+import { usedStrategy } from "./job.ts";
+
+export const register: RunStep = {
+  name: "register",
+  async run(input) {
+    const { context, run, spec, folder, results, attempt } = input;
+    const evaluated = results.evaluate ?? {};
+    const artifact = textOf(evaluated, "artifactHash");
+    const report = evaluated.report as unknown as EvaluationReport;
+    const gate = (results.gate ?? {}).gate as unknown as GateResult;
+    const datasetHash = textOf(results.snapshot, "hash");
+    const dataset = `datasets/${datasetHash}.parquet`;
+    await context.objects.putFolder(`artifacts/${artifact}`, join(folder, "artifact"));
+    if (!(await context.objects.exists(dataset)))
+      await context.objects.put(dataset, await readFile(join(folder, "dataset.parquet")));
+    await context.objects.put(`runs/${run.id}/evaluation.json`, Buffer.from(JSON.stringify(report)));
+    stopPoint("register.stored");
+    const version = await context.store.registry.register(
+      {
+        model: run.model,
+        runId: run.id,
+        createdAt: context.worldClock.now(),
+        artifact,
+        definitionRevision: run.definitionRevision,
+        trainer: spec.trainer.name,
+        strategy: usedStrategy(input),
+        datasetHash,
+        datasetRows: Number(results.snapshot?.rows),
+        trainedThrough: run.asOf,
+        gate,
+        metrics: report.candidate,
+      },
+      attempt,
+    );
+    stopPoint("register.numbered");
+    if (gate.outcome === "reject") await context.store.registry.setState(run.model, version.name, "rejected");
+    await context.store.runs.update(run.id, attempt, { version: version.name });
+    context.emit("version.registered", run.model, { version: version.name, runId: run.id, gate: gate.outcome });
+    return {
+      input: `artifact ${artifact.slice(0, 12)}`,
+      output: version.name,
+      data: { version: version.name, artifact },
+    };
+  },
+};

@@ -1,0 +1,39 @@
+/** Freezes the dataset version: what was known as of the run's instant, in its own file, content-hashed. */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { logSchemaOf } from "../context.ts";
+import { type RunStep, textOf } from "../run-record.ts";
+import { jobInput, jobOptions, runJob } from "./job.ts";
+
+export const snapshot: RunStep = {
+  name: "snapshot",
+  async run(input) {
+    const { context, run, spec, folder } = input;
+    await mkdir(folder, { recursive: true });
+    const { windowMs, windowRows } = spec.data;
+    const file = await context.store.log.writeDataset({
+      schema: logSchemaOf(spec),
+      asOf: run.asOf,
+      path: join(folder, "dataset.parquet"),
+      ...(windowMs === undefined ? {} : { from: run.asOf - windowMs }),
+      ...(windowRows === undefined ? {} : { maxRows: windowRows }),
+    });
+    const columns = spec.schema.features.length;
+    const read = `labelled rows as of ${new Date(run.asOf).toISOString()}`;
+    if (file.rows < spec.data.minRows) {
+      const reason = `${file.rows} labelled rows are in the window; a run of ${spec.name} needs ${spec.data.minRows} (data.minRows).`;
+      return {
+        input: read,
+        output: `${file.rows} of ${spec.data.minRows} rows needed`,
+        data: { rows: file.rows },
+        stop: { state: "stopped", code: "DATASET_TOO_SMALL", reason },
+      };
+    }
+    const opened = await runJob(input, "open", jobInput(input), jobOptions(input));
+    return {
+      input: read,
+      output: `${file.rows.toLocaleString("en-US")} × ${columns}, ${textOf(opened, "hash").slice(0, 12)}`,
+      data: { ...opened, rows: file.rows, columns, minAt: file.minAt, maxAt: file.maxAt, receivedThrough: run.asOf },
+    };
+  },
+};

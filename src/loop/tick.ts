@@ -1,0 +1,44 @@
+/** One look at a model: advance the folds, judge the triggers on what is known, apply the guards, start at most one run. */
+import type { DecisionRecord, Instant } from "../core/index.ts";
+import { applyGuards, evaluateTrigger, type GuardResult } from "../trigger/index.ts";
+import { absorb } from "./absorb.ts";
+import { type LoopContext, modelSpec } from "./context.ts";
+import { startRun } from "./start-run.ts";
+import { gatherGuardState, gatherTriggerState, guardExpiry, isQuiet, rememberTick } from "./tick-state.ts";
+
+export interface TickResult {
+  /** Nothing could have changed since the last tick. */
+  readonly skipped: boolean;
+  readonly decisions: readonly DecisionRecord[];
+  readonly runId?: string;
+}
+
+const NOT_STARTED: GuardResult = { start: false, decisions: [] };
+
+export async function tick(context: LoopContext, model: string, at: Instant): Promise<TickResult> {
+  const spec = modelSpec(context, model);
+  if (await isQuiet(context, spec, at)) return { skipped: true, decisions: [] };
+  await absorb(context, model);
+
+  const state = await gatherTriggerState(context, spec, at);
+  const evaluation = evaluateTrigger(spec.retrain.when, state);
+  // Guards stand between a trigger that fired and a run; a quiet tick need not ask for them.
+  const guards = evaluation.outcome === "yes" ? await gatherGuardState(context, spec, state) : undefined;
+  const guarded = guards === undefined ? NOT_STARTED : applyGuards(evaluation, guards);
+  const decisions: DecisionRecord[] = [];
+  for (const decision of [...evaluation.decisions, ...guarded.decisions]) {
+    decisions.push(await context.store.decisions.record({ ...decision, model, at }));
+  }
+  context.emit("decision", model, { count: decisions.length, outcome: evaluation.outcome });
+
+  const heldUntil = guards === undefined || guarded.start ? Number.POSITIVE_INFINITY : guardExpiry(spec, guards);
+  await rememberTick(context, spec, state, heldUntil);
+  if (!guarded.start) return { skipped: false, decisions };
+  const cause = {
+    trigger: evaluation.trigger,
+    reason: evaluation.reason,
+    decisionIds: decisions.map((decision) => decision.id),
+  };
+  const { run } = await startRun(context, { model, cause });
+  return { skipped: false, decisions, runId: run.id };
+}

@@ -1,0 +1,126 @@
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { defineConfig, defineModel, f, gate, linear, when } from "../../src/config/index.ts";
+import { canonicalJson, createRandom, sha256Hex } from "../../src/core/index.ts";
+import { LiveModels } from "../../src/deploy/live-models.ts";
+import { loadChampion } from "../../src/loop/champions.ts";
+import { openTestLoop, type TestLoop } from "../../src/testing/loop.ts";
+
+const START = Date.UTC(2026, 0, 1);
+const model = defineModel({
+  name: "m",
+  task: "regression",
+  id: "id",
+  features: { x: f.number() },
+  label: f.number(),
+  trainer: linear({ epochs: 3 }),
+  data: { minRows: 300 },
+  retrain: { when: when.manual(), cooldown: "0s", maxPerDay: 100 },
+  gates: [gate.betterThanBaseline("mae")],
+});
+
+describe("loading the champion", () => {
+  let test: TestLoop;
+  beforeAll(async () => {
+    test = await openTestLoop(defineConfig({ models: [model] }), START);
+    const random = createRandom(1);
+    const rows = Array.from({ length: 700 }, (_, i) => {
+      const x = random.nextFloat() * 4 - 2;
+      return { rowNumber: i + 1, row: { id: `r${i}`, x, label: 3 * x + random.nextFloat() } };
+    });
+    for (const part of [rows.slice(0, 400), rows.slice(400)]) {
+      await test.loop.ingest({ model: "m", form: "observation", origin: "test", rows: part });
+      const { run } = await test.loop.requestRun("m", { reason: "version", actor: "test" });
+      await test.engine.wait(run.id);
+      // A second version needs its own gate; promoting by hand makes the test about loading alone.
+      const version = (await test.store.runs.get(run.id))?.version as string;
+      await test.loop.promote("m", version, "test", "for the test");
+    }
+    expect((await test.store.registry.champion("m"))?.name).toBe("v2");
+  }, 60_000);
+  afterAll(async () => test.dispose());
+
+  /** A restart's view: nothing in memory yet. */
+  async function restarted(): Promise<LiveModels> {
+    const live = new LiveModels(test.objects);
+    const context = {
+      ...test.loop,
+      spec: test.loop.spec,
+      store: test.store,
+      objects: test.objects,
+      live,
+      worldClock: test.clock,
+      emit: () => {},
+      logger: { error: () => {} },
+    };
+    await loadChampion(context as never, "m");
+    return live;
+  }
+  async function artifactFolder(name: string): Promise<string> {
+    const version = await test.store.registry.get("m", name);
+    return join(test.directory, "objects", "artifacts", version?.artifact as string);
+  }
+
+  it("serves it whole", async () => {
+    expect((await restarted()).champion("m")?.version).toBe("v2");
+  });
+
+  it("leaves no half-written file behind in the object store", async () => {
+    const names = await readdir(await artifactFolder("v2"));
+    expect(names).toContain("complete.json");
+    expect(names.filter((name) => name.includes("tmp"))).toEqual([]);
+  });
+
+  it.each(["model.bin", "preparation.json", "probes.json", "manifest.json"])(
+    "falls back to the last good version when %s is damaged, and alerts",
+    async (name) => {
+      const path = join(await artifactFolder("v2"), name);
+      const whole = await readFile(path);
+      const damaged = Buffer.from(whole);
+      damaged[Math.floor(damaged.length / 2)] = (damaged[Math.floor(damaged.length / 2)] as number) ^ 1;
+      await writeFile(path, damaged);
+      try {
+        expect((await restarted()).champion("m")?.version).toBe("v1");
+        const alerts = await test.store.alerts.list({ model: "m", state: "open", limit: 10 });
+        expect(alerts.find((alert) => alert.type === "champion.unusable")?.message).toMatch(
+          /v1, the last good version/,
+        );
+      } finally {
+        await writeFile(path, whole);
+      }
+    },
+  );
+
+  it("refuses a model that does not reproduce its recorded answers, though every hash fits", async () => {
+    const folder = await artifactFolder("v2");
+    const manifestPath = join(folder, "manifest.json");
+    const probesPath = join(folder, "probes.json");
+    const kept = [await readFile(manifestPath), await readFile(probesPath)] as const;
+    const stored = JSON.parse(kept[1].toString()) as { probes: { scores: number[] }[] };
+    const probes = stored.probes.map((probe) => ({ ...probe, scores: probe.scores.map((score) => score + 1e-9) }));
+    const wrong = Buffer.from(canonicalJson({ ...stored, probes }));
+    const manifest = JSON.parse(kept[0].toString()) as { files: Record<string, { sha256: string; sizeBytes: number }> };
+    manifest.files["probes.json"] = { sha256: sha256Hex(wrong), sizeBytes: wrong.length };
+    const manifestBytes = Buffer.from(canonicalJson(manifest));
+    const record = await test.store.registry.get("m", "v2");
+    await writeFile(manifestPath, manifestBytes);
+    await writeFile(probesPath, wrong);
+    try {
+      const live = new LiveModels(test.objects);
+      const original = record as NonNullable<typeof record>;
+      // The registry names the artifact by its manifest's hash; a forged one must fall at the probes all the same.
+      const forged = {
+        ...test.objects,
+        get: (key: string) => test.objects.get(key.replace(sha256Hex(manifestBytes), original.artifact)),
+      };
+      await expect(live.load(original)).rejects.toMatchObject({ code: "ARTIFACT_CORRUPT" });
+      await expect(
+        new LiveModels(forged).load({ ...original, artifact: sha256Hex(manifestBytes) }),
+      ).rejects.toMatchObject({ code: "PROBE_MISMATCH" });
+    } finally {
+      await writeFile(manifestPath, kept[0]);
+      await writeFile(probesPath, kept[1]);
+    }
+  });
+});
