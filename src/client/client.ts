@@ -1,0 +1,192 @@
+/**
+ * The typed client of the HTTP API. Methods are named for what they do; paths, types and answers come from `server/contract.ts`.
+ *
+ * @example
+ * const client = createClient({ url: "http://127.0.0.1:4400" });
+ * const { decision, score } = await client.predict("purchases", { age: 41, job: "services" });
+ */
+import type {
+  AlertsQuery,
+  Api,
+  DecisionsQuery,
+  ExamplesQuery,
+  Json,
+  LabelBody,
+  Page,
+  PageQuery,
+  PerformanceQuery,
+  PredictManyAnswer,
+  PredictOneAnswer,
+  QuarantineQuery,
+  RunBody,
+  RunsQuery,
+  TokenBody,
+  TriggerEventBody,
+} from "../server/contract.ts";
+import { type RequestBody, type RequestOptions, send, type Transport } from "./request.ts";
+import { streamEvents, type StreamItem, type StreamOptions } from "./stream.ts";
+
+export interface ClientOptions {
+  /** Default `http://127.0.0.1:4400`. */
+  readonly url?: string;
+  /** `rt_…`; needed beyond loopback. */
+  readonly token?: string;
+  /** Per attempt, in ms. Default 30,000. */
+  readonly timeoutMs?: number;
+  /** After the first attempt. Default 3. */
+  readonly retries?: number;
+  readonly fetch?: typeof globalThis.fetch;
+}
+
+export type Row = Readonly<Record<string, Json>>;
+export interface PredictOptions {
+  readonly trace?: boolean;
+  readonly version?: string;
+  readonly log?: boolean;
+}
+export interface UploadOptions extends ExamplesQuery {
+  readonly contentType: string;
+  readonly idempotencyKey?: string | null;
+}
+type Query = NonNullable<RequestOptions["query"]>;
+
+export const DEFAULT_URL = "http://127.0.0.1:4400";
+const part = encodeURIComponent;
+
+export type RetrainClient = ReturnType<typeof createClient>;
+
+export function createClient(options: ClientOptions = {}) {
+  const transport: Transport = {
+    baseUrl: (options.url ?? DEFAULT_URL).replace(/\/+$/, ""),
+    token: options.token,
+    timeoutMs: options.timeoutMs ?? 30_000,
+    retries: options.retries ?? 3,
+    fetch: options.fetch ?? globalThis.fetch,
+  };
+  const get = <K extends keyof Api>(path: string, query?: object) =>
+    send<Api[K]>(transport, { method: "GET", path, ...(query === undefined ? {} : { query: query as Query }) });
+  const post = <K extends keyof Api>(path: string, json: unknown, more: Partial<RequestOptions> = {}) =>
+    send<Api[K]>(transport, { method: "POST", path, json, ...more });
+  return {
+    url: transport.baseUrl,
+    ...readers(get),
+    ...writers(post),
+    ...predictions(transport),
+    /** Sends a body of rows as it is: CSV, NDJSON, JSON or Parquet, a string, bytes or a stream. */
+    upload: (model: string, body: RequestBody, { contentType, idempotencyKey, ...query }: UploadOptions) =>
+      send<Api["POST /models/:model/examples"]>(transport, {
+        method: "POST",
+        path: `/models/${part(model)}/examples`,
+        query: query as Query,
+        body,
+        contentType,
+        timeoutMs: 0,
+        ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+      }),
+    revokeToken: (id: string) =>
+      send<Api["DELETE /tokens/:id"]>(transport, { method: "DELETE", path: `/tokens/${part(id)}` }),
+    stream: (streamOptions?: StreamOptions): AsyncGenerator<StreamItem> => streamEvents(transport, streamOptions),
+    /** Any route, for what has no method of its own. */
+    request: <T>(request: RequestOptions) => send<T>(transport, request),
+  };
+}
+
+type Get = <K extends keyof Api>(path: string, query?: object) => Promise<Api[K]>;
+type Post = <K extends keyof Api>(path: string, json: unknown, more?: Partial<RequestOptions>) => Promise<Api[K]>;
+
+function readers(get: Get) {
+  return {
+    server: () => get<"GET /server">("/server"),
+    models: () => get<"GET /models">("/models"),
+    model: (model: string) => get<"GET /models/:model">(`/models/${part(model)}`),
+    status: (model: string) => get<"GET /models/:model/status">(`/models/${part(model)}/status`),
+    performance: (model: string, query: PerformanceQuery = {}) =>
+      get<"GET /models/:model/performance">(`/models/${part(model)}/performance`, query),
+    quarantine: (model: string, query: QuarantineQuery = {}) =>
+      get<"GET /models/:model/quarantine">(`/models/${part(model)}/quarantine`, query),
+    batches: (model: string, query: PageQuery = {}) =>
+      get<"GET /models/:model/batches">(`/models/${part(model)}/batches`, query),
+    /** Of one model, or of all. */
+    runs: (model?: string, query: RunsQuery = {}) =>
+      get<"GET /runs">(model === undefined ? "/runs" : `/models/${part(model)}/runs`, query),
+    run: (id: string) => get<"GET /runs/:id">(`/runs/${part(id)}`),
+    trace: (id: string, afterEpoch?: number) => get<"GET /runs/:id/trace">(`/runs/${part(id)}/trace`, { afterEpoch }),
+    evaluation: (id: string) => get<"GET /runs/:id/evaluation">(`/runs/${part(id)}/evaluation`),
+    versions: (model: string) => get<"GET /models/:model/versions">(`/models/${part(model)}/versions`),
+    version: (model: string, version: string) =>
+      get<"GET /models/:model/versions/:version">(`/models/${part(model)}/versions/${part(version)}`),
+    decisions: (query: DecisionsQuery = {}) => get<"GET /decisions">("/decisions", query),
+    alerts: (query: AlertsQuery = {}) => get<"GET /alerts">("/alerts", query),
+    config: () => get<"GET /config">("/config"),
+    sources: () => get<"GET /sources">("/sources"),
+    tokens: () => get<"GET /tokens">("/tokens"),
+    audit: (query: PageQuery = {}) => get<"GET /audit">("/audit", query),
+  };
+}
+
+function writers(post: Post) {
+  return {
+    /** Rows as JSON; large deliveries are better sent with `upload` as NDJSON. */
+    ingest: (model: string, rows: readonly Row[], query: ExamplesQuery = {}, more: Partial<RequestOptions> = {}) =>
+      post<"POST /models/:model/examples">(
+        `/models/${part(model)}/examples`,
+        { rows },
+        { query: query as Query, ...more },
+      ),
+    label: (model: string, labels: LabelBody | readonly LabelBody[]) =>
+      post<"POST /models/:model/labels">(`/models/${part(model)}/labels`, "label" in labels ? labels : { labels }),
+    replayQuarantine: (model: string, ids?: readonly string[]) =>
+      post<"POST /models/:model/quarantine/replay">(`/models/${part(model)}/quarantine/replay`, { ids }),
+    dropQuarantine: (model: string, ids?: readonly string[]) =>
+      post<"POST /models/:model/quarantine/drop">(`/models/${part(model)}/quarantine/drop`, { ids }),
+    startRun: (model: string, body: RunBody = {}) =>
+      post<"POST /models/:model/runs">(`/models/${part(model)}/runs`, body),
+    cancelRun: (id: string) => post<"POST /runs/:id/cancel">(`/runs/${part(id)}/cancel`, {}),
+    promote: (model: string, version: string, reason: string) =>
+      post<"POST /models/:model/versions/:version/promote">(
+        `/models/${part(model)}/versions/${part(version)}/promote`,
+        { reason },
+      ),
+    rollback: (model: string, reason: string) =>
+      post<"POST /models/:model/rollback">(`/models/${part(model)}/rollback`, { reason }),
+    reproduce: (model: string, version: string) =>
+      post<"POST /models/:model/versions/:version/reproduce">(
+        `/models/${part(model)}/versions/${part(version)}/reproduce`,
+        {},
+        { timeoutMs: 0 },
+      ),
+    raiseEvent: (event: TriggerEventBody) => post<"POST /events">("/events", event),
+    resolveAlert: (id: string, reason?: string) =>
+      post<"POST /alerts/:id/resolve">(`/alerts/${part(id)}/resolve`, { reason }),
+    createToken: (body: TokenBody) => post<"POST /tokens">("/tokens", body, { idempotencyKey: null }),
+    /** Replay mode: moves the clock, and waits for the runs on the way. */
+    advance: (to: number) =>
+      post<"POST /replay/advance">("/replay/advance", { to }, { idempotencyKey: null, timeoutMs: 0 }),
+    replaySpeed: (speed: number) => post<"POST /replay/speed">("/replay/speed", { speed }, { idempotencyKey: null }),
+  };
+}
+
+/** Predictions carry no idempotency key: each is an event of its own, and storing its answer would cost more than making it. */
+function predictions(transport: Transport) {
+  const ask = <T>(model: string, json: unknown, options: PredictOptions) => {
+    const flag = (value: boolean | undefined) => (value === undefined ? undefined : value ? 1 : 0);
+    const query = { trace: flag(options.trace), version: options.version, log: flag(options.log) };
+    const path = `/models/${part(model)}/predict`;
+    return send<T>(transport, { method: "POST", path, json, query, idempotencyKey: null });
+  };
+  return {
+    predict: (model: string, row: Row, options: PredictOptions = {}) => ask<PredictOneAnswer>(model, row, options),
+    predictMany: (model: string, rows: readonly Row[], options: PredictOptions = {}) =>
+      ask<PredictManyAnswer>(model, { rows }, options),
+  };
+}
+
+/** All items of a paged list, page by page. */
+export async function* pages<T>(read: (query: PageQuery) => Promise<Page<T>>): AsyncGenerator<T> {
+  let cursor: string | undefined;
+  do {
+    const page: Page<T> = await read(cursor === undefined ? {} : { cursor });
+    yield* page.items;
+    cursor = page.nextCursor ?? undefined;
+  } while (cursor !== undefined);
+}

@@ -1,0 +1,137 @@
+/**
+ * The predict route. The body is checked by the model's own row check, so it declares no schema; the answer is written straight to
+ * the response. Plain requests over a socket do not even get here: `fast-predict.ts` answers them with the functions below.
+ */
+import type { FastifyInstance } from "fastify";
+import { fail } from "../../core/index.ts";
+import type { PredictAnswer, PredictRequest } from "../../loop/contract.ts";
+import type { AccessRule } from "../access.ts";
+import type { ServerContext } from "../route.ts";
+
+export const PREDICT_RULE: AccessRule = { role: "labeler", scope: "predict" };
+/** 10,000 rows of 100 columns fit; a larger request belongs in several. */
+export const BODY_LIMIT_BYTES = 8 * 1024 * 1024;
+const QUERY_KEYS = new Set(["trace", "version", "log"]);
+type Row = Readonly<Record<string, unknown>>;
+
+export function addPredictRoute(app: FastifyInstance, context: ServerContext): void {
+  const { access, idempotency } = context;
+  app.route({
+    method: "POST",
+    url: "/api/v1/models/:model/predict",
+    bodyLimit: BODY_LIMIT_BYTES,
+    schema: {
+      summary: "Predict one row, or many as {rows}",
+      tags: ["predictions"],
+      response: { "2xx": { description: "PredictOneAnswer, or PredictManyAnswer for {rows}" } },
+    },
+    onRequest: (request, _reply, done) => {
+      // Before the body is read: a stranger must not make the server parse megabytes.
+      const actor = access.admit(request.raw, PREDICT_RULE);
+      if (actor instanceof Promise) {
+        actor.then((found) => {
+          request.actor = found;
+          done();
+        }, done);
+      } else {
+        request.actor = actor;
+        done();
+      }
+    },
+    handler: async (request, reply) => {
+      const { model } = request.params as { model: string };
+      const hasQuery = request.raw.url?.includes("?") === true;
+      const query = hasQuery ? (request.query as Readonly<Record<string, string>>) : undefined;
+      const work = () => predictBody(context, model, request.body, query);
+      if (request.raw.headers["idempotency-key"] !== undefined) return idempotency.answer(request, reply, work);
+      return work();
+    },
+  });
+}
+
+export function predictHeaders(text: string, type = "application/json; charset=utf-8"): string[] {
+  return [
+    "content-type",
+    type,
+    "content-length",
+    String(Buffer.byteLength(text)),
+    "cache-control",
+    "no-store",
+    "x-content-type-options",
+    "nosniff",
+  ];
+}
+
+/**
+ * The answer to a body: of one row its prediction, of `{rows}` all of them.
+ * Not async: on Node 20 each promise costs half a microsecond while anybody in the process uses AsyncLocalStorage.
+ */
+export function predictBody(
+  context: ServerContext,
+  model: string,
+  body: unknown,
+  query: Readonly<Record<string, string>> | undefined,
+): Promise<unknown> {
+  const { systemClock, metrics, loop } = context;
+  const startedMs = systemClock.monotonicMs();
+  return loop.predict(readRequest(model, body, query)).then(
+    (predicted) => {
+      const { predictions, version } = predicted;
+      const seconds = (systemClock.monotonicMs() - startedMs) / 1000;
+      metrics.observePrediction(model, version, predictions.length, predictions[0]?.logged ?? false, seconds);
+      return shape(body, predicted);
+    },
+    (error: unknown) => {
+      // Counted per known model only: an unknown name from outside must not grow the metrics.
+      if (loop.spec.models.some(({ name }) => name === model)) metrics.observePredictionError(model);
+      throw error;
+    },
+  );
+}
+
+function readRequest(
+  model: string,
+  body: unknown,
+  query: Readonly<Record<string, string>> | undefined,
+): PredictRequest {
+  if (typeof body !== "object" || body === null || Array.isArray(body)) {
+    throw fail("BODY_INVALID", {
+      message: 'The body of a prediction must be one row as a JSON object, or {"rows": […]}.',
+      remedy: 'Send {"feature": value, …}.',
+    });
+  }
+  const rows = isMany(body) ? body.rows : [body as Row];
+  return query === undefined ? { model, rows } : { model, rows, ...readQuery(query) };
+}
+
+/** `{rows: […]}` and nothing else; no feature holds a list, so this cannot be a row. */
+function isMany(body: object): body is { readonly rows: readonly Row[] } {
+  return Array.isArray((body as { rows?: unknown }).rows);
+}
+
+function readQuery(
+  query: Readonly<Record<string, string>>,
+): Partial<Pick<PredictRequest, "trace" | "version" | "log">> {
+  for (const key of Object.keys(query))
+    if (!QUERY_KEYS.has(key)) throw badQuery(`has an unknown key "${key.slice(0, 40)}"`);
+  const { trace, version, log } = query;
+  for (const [key, value] of Object.entries({ trace, log })) {
+    if (value !== undefined && value !== "0" && value !== "1") throw badQuery(`has ${key}=${value.slice(0, 40)}`);
+  }
+  if (version !== undefined && !/^v[0-9]{1,9}$/.test(version)) throw badQuery(`has version=${version.slice(0, 40)}`);
+  return {
+    ...(trace === undefined ? {} : { trace: trace === "1" }),
+    ...(version === undefined ? {} : { version }),
+    ...(log === undefined ? {} : { log: log === "1" }),
+  };
+}
+
+function badQuery(what: string) {
+  return fail("BODY_INVALID", { message: `The query ${what}.`, remedy: "Use trace=0|1, log=0|1 and version=v1." });
+}
+
+function shape(body: unknown, predicted: PredictAnswer): unknown {
+  const [first] = predicted.predictions;
+  if (first === undefined || isMany(body as object)) return predicted;
+  return { model: predicted.model, version: predicted.version, ...first };
+}
