@@ -1,0 +1,95 @@
+/** `retrain predict`: one row or many, with the trace as a table. */
+import type { PredictManyAnswer, PredictOneAnswer, PredictedRow, PredictionTrace } from "../../server/contract.ts";
+import type { Row } from "../../client/index.ts";
+import { fail } from "../../core/index.ts";
+import { formatNumber, printData, table } from "../output.ts";
+import { connect, type RemoteOptions } from "../remote.ts";
+
+export interface PredictOptions extends RemoteOptions {
+  readonly trace?: boolean;
+  readonly modelVersion?: string;
+  /** False by --no-log. */
+  readonly log: boolean;
+}
+
+export async function predict(model: string, text: string, options: PredictOptions): Promise<void> {
+  const rows = parseRows(text);
+  const asked = {
+    ...(options.trace === true ? { trace: true } : {}),
+    ...(options.modelVersion === undefined ? {} : { version: options.modelVersion }),
+    ...(options.log ? {} : { log: false }),
+  };
+  const client = connect(options);
+  if (Array.isArray(rows)) {
+    const answer = await client.predictMany(model, rows as readonly Row[], asked);
+    printData(options, answer, () => manyText(answer));
+  } else {
+    const answer = await client.predict(model, rows as Row, asked);
+    printData(options, answer, () => oneText(answer));
+  }
+}
+
+function parseRows(text: string): unknown {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw fail("USAGE", {
+      message: `The row is not JSON: ${(cause as Error).message}.`,
+      remedy: `Quote it for the shell: retrain predict MODEL '{"age":41}'.`,
+      cause,
+    });
+  }
+  if (typeof value === "object" && value !== null) return value;
+  throw fail("USAGE", { message: "The row is not a JSON object.", remedy: `Write '{"feature": value, …}'.` });
+}
+
+function scoreText(row: PredictedRow): string {
+  if (row.probabilities !== undefined) {
+    return Object.entries(row.probabilities)
+      .map(([name, share]) => `${name} ${(share * 100).toFixed(1)} %`)
+      .join(", ");
+  }
+  return formatNumber(row.score);
+}
+
+function oneText(answer: PredictOneAnswer): string {
+  const lines = [
+    `${answer.model} ${answer.version}: ${String(answer.decision)}  (${scoreText(answer)})`,
+    answer.logged
+      ? `prediction ${answer.predictionId ?? ""} of example ${answer.exampleId}`
+      : `example ${answer.exampleId}, not logged`,
+  ];
+  if (answer.trace !== undefined) lines.push("", traceText(answer.trace));
+  return lines.join("\n");
+}
+
+function manyText(answer: PredictManyAnswer): string {
+  const rows = answer.predictions.map((row) => [
+    row.exampleId,
+    String(row.decision),
+    scoreText(row),
+    row.predictionId ?? "–",
+  ]);
+  return `${answer.model} ${answer.version}\n\n${table(["example", "decision", "scores", "prediction"], rows)}`;
+}
+
+function traceText(trace: PredictionTrace): string {
+  const hasShares = trace.prepared.some(({ contribution }) => contribution !== undefined);
+  const rows = trace.prepared.map(({ column, from, raw, filled, scaled, contribution }) => [
+    column,
+    from,
+    raw === null ? "missing" : String(raw),
+    String(filled),
+    scaled.toFixed(4),
+    ...(hasShares ? [contribution === undefined ? "–" : contribution.toFixed(4)] : []),
+  ]);
+  const header = ["column", "from", "raw", "filled", "scaled", ...(hasShares ? ["share of score"] : [])];
+  const steps = [
+    ...(trace.raw === undefined ? [] : [`raw score ${trace.raw.map((value) => value.toFixed(4)).join(", ")}`]),
+    `${trace.link ?? "no link"} → ${trace.scores.map((value) => value.toFixed(4)).join(", ")}`,
+    ...(trace.threshold === undefined ? [] : [`threshold ${trace.threshold.toFixed(4)}`]),
+    `decision ${String(trace.decision)}`,
+  ];
+  return `${table(header, rows)}\n\n${steps.join("  →  ")}`;
+}

@@ -1,0 +1,51 @@
+/** Versions: listing, promoting, rolling back, reproducing. */
+import type { Routing } from "../../server/contract.ts";
+import { fail } from "../../core/index.ts";
+import { formatInstant, formatNumber, printData, table } from "../output.ts";
+import { connect, type RemoteOptions } from "../remote.ts";
+
+export interface ReasonOptions extends RemoteOptions {
+  readonly reason: string;
+}
+
+export async function list(model: string, options: RemoteOptions): Promise<void> {
+  const answer = await connect(options).versions(model);
+  printData(options, answer, () => {
+    if (answer.items.length === 0) return `${model} has no version yet.`;
+    const metrics = Object.keys(answer.items[0]?.metrics ?? {}).slice(0, 4);
+    const rows = answer.items.map((version) => [
+      version.name,
+      version.role ?? version.state,
+      formatInstant(version.createdAt),
+      version.trainer,
+      version.datasetRows,
+      ...metrics.map((name) => formatNumber(version.metrics[name])),
+      version.gate.outcome,
+    ]);
+    return table(["version", "role", "made", "trainer", "rows", ...metrics, "gate"], rows);
+  });
+}
+
+const routingText = (routing: Routing) =>
+  `${routing.champion ?? "no version"} answers for ${routing.model} (routing ${routing.number}).`;
+
+export async function promote(model: string, version: string, options: ReasonOptions): Promise<void> {
+  const routing = await connect(options).promote(model, version, options.reason);
+  printData(options, routing, () => routingText(routing));
+}
+
+export async function rollback(model: string, options: ReasonOptions): Promise<void> {
+  const routing = await connect(options).rollback(model, options.reason);
+  printData(options, routing, () => routingText(routing));
+}
+
+export async function reproduce(model: string, version: string, options: RemoteOptions): Promise<void> {
+  const answer = await connect(options).reproduce(model, version);
+  if (!answer.equal) {
+    throw fail("REPRODUCTION_DIFFERS", {
+      message: `Retraining ${model} ${version} gave ${answer.actual} instead of ${answer.expected}.`,
+      remedy: "Compare the versions of Node and of retrain in the manifest with those here.",
+    });
+  }
+  printData(options, answer, () => `${model} ${version} is reproduced bit for bit: ${answer.actual}`);
+}

@@ -1,0 +1,122 @@
+/**
+ * The composition root: the one place that knows which database, engine and files stand behind the loop and the server. Opened in
+ * the order of dependence, closed in the reverse; whatever fails to open closes what was opened before it.
+ */
+import { existsSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import type { RetrainSpec } from "../config/spec.ts";
+import { type Logger, type Store, systemClock, type VirtualWorldClock, type WorldClock } from "../core/index.ts";
+import { createDbosEngine, createJobPool } from "../engine/index.ts";
+import { logSchemaOf } from "../loop/context.ts";
+import { createLoop, type Loop } from "../loop/index.ts";
+import { createServer, type Server } from "../server/index.ts";
+import { openFileStore } from "../storage/files/object-store.ts";
+import { openDatabase } from "../storage/pool.ts";
+import { openStore } from "../storage/store.ts";
+import { packageRoot, packageVersion } from "./package-info.ts";
+
+export interface SystemOptions {
+  readonly spec: RetrainSpec;
+  readonly worldClock: WorldClock | VirtualWorldClock;
+  readonly logger: Logger;
+  readonly replay?: boolean;
+  readonly requireTokens?: boolean;
+  readonly adminSecret?: string;
+  /** Training processes at a time. Default: one per core. */
+  readonly jobs?: number;
+}
+export interface System {
+  readonly loop: Loop;
+  readonly store: Store;
+  readonly server: Server;
+  /** Stops answering, lets what is under way end, closes the store. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Of the workflows' shape; raise it when a run's steps change, so that unfinished runs of an older release are not resumed by new code. */
+const WORKFLOW_VERSION = "1";
+
+/** @throws DIRECTORY_LOCKED, STORE_NOT_DURABLE, STORE_UNAVAILABLE, MIGRATION_FAILED, CONFIG_INVALID */
+export async function openSystem(options: SystemOptions): Promise<System> {
+  const { spec, worldClock, logger } = options;
+  const { directory, databaseUrl } = spec.storage;
+  const closers: (() => Promise<void>)[] = [];
+  let closing: Promise<void> | undefined;
+  const close = () => {
+    closing ??= closeAll(closers, logger);
+    return closing;
+  };
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const database = await openDatabase({
+      ...(databaseUrl === undefined ? { directory } : { url: databaseUrl }),
+      systemClock,
+      logger,
+    });
+    closers.unshift(() => database.close());
+    // Filled below: the store asks for schemas only once the loop is there to have changed them.
+    const built: { loop?: Loop } = {};
+    const schemaOf = (name: string) => {
+      const models = built.loop?.spec.models ?? spec.models;
+      const found = models.find((model) => model.name === name);
+      return found === undefined ? undefined : logSchemaOf(found);
+    };
+    const store = await openStore({ database, directory, worldClock, systemClock, schemaOf, logger });
+    closers.unshift(() => store.close());
+    const jobs = createJobPool({
+      entry: jobEntry(),
+      systemClock,
+      logger,
+      ...(options.jobs === undefined ? {} : { size: options.jobs }),
+    });
+    closers.unshift(() => jobs.close());
+    const engine = createDbosEngine({
+      pool: database.pool,
+      systemClock,
+      logger,
+      executorId: "main",
+      applicationVersion: WORKFLOW_VERSION,
+    });
+    const objects = openFileStore(join(directory, "objects"));
+    const loop = createLoop({ spec, store, objects, engine, jobs, worldClock, systemClock, logger, directory });
+    built.loop = loop;
+    const server = await createServer({
+      loop,
+      systemClock,
+      logger,
+      version: packageVersion(),
+      consoleFolder: join(packageRoot(), "dist", "console"),
+      replay: options.replay ?? false,
+      requireTokens: options.requireTokens ?? false,
+      ...(options.adminSecret === undefined ? {} : { adminSecret: options.adminSecret }),
+    });
+    await loop.start();
+    closers.unshift(() => loop.stop());
+    closers.unshift(() => server.close());
+    // The first run should not wait for a process to start.
+    jobs.warm().catch((error: unknown) => logger.warn({ error: String(error) }, "training processes did not start"));
+    return { loop, store, server, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function closeAll(closers: readonly (() => Promise<void>)[], logger: Logger): Promise<void> {
+  for (const one of closers) {
+    try {
+      await one();
+    } catch (error) {
+      logger.error({ error: String(error) }, "a part did not close well");
+    }
+  }
+}
+
+/** The training process is always the built one: Node 20 cannot run TypeScript. */
+function jobEntry(): URL {
+  const here = fileURLToPath(import.meta.url);
+  const besides = join(dirname(dirname(here)), "job", "main.js");
+  return pathToFileURL(existsSync(besides) ? besides : join(packageRoot(), "dist", "src", "job", "main.js"));
+}

@@ -1,0 +1,80 @@
+/** Commands that start or watch runs, and commands that show what the server knows. */
+import type { Command } from "commander";
+import { parseCount, type Ran, withExamples, withServer } from "./program-options.ts";
+
+export function addReadCommands(program: Command, ran: Ran): void {
+  addRuns(program, ran);
+  addLists(program);
+}
+
+function addRuns(program: Command, ran: Ran): void {
+  withExamples(
+    withServer(program.command("run <model>"))
+      .description("retrain now, and wait for the outcome")
+      .option("--strategy <strategy>", "full, warm-start or incremental (default: the model's)")
+      .option("--reason <text>", "why; it is kept with the run")
+      .option("--no-wait", "return as soon as the run is queued"),
+    "retrain run customers",
+    "retrain run customers --strategy warm-start",
+  ).action(async (model, options) => {
+    ran.exitCode = await (await import("./commands/run.ts")).run(model, options);
+  });
+
+  const runs = program.command("runs").description("runs of a model, or one of them in full");
+  withExamples(
+    withServer(runs.command("list [model]", { isDefault: true }))
+      .description("runs, newest first")
+      .option("--state <states>", "only these, comma-separated: promoted, held, rejected, …")
+      .option("--limit <count>", "how many", parseCount, 20),
+    "retrain runs customers",
+    "retrain runs list --state rejected,failed",
+  ).action(async (model, options) => (await import("./commands/runs.ts")).list(model, options));
+  withExamples(
+    withServer(runs.command("show <id>")).description("steps, gate, and the training as a table and a curve"),
+    "retrain runs show 01983c5a-…",
+  ).action(async (id, options) => (await import("./commands/runs.ts")).show(id, options));
+  withExamples(
+    withServer(runs.command("cancel <id>")).description("cancel a run"),
+    "retrain runs cancel 01983c5a-…",
+  ).action(async (id, options) => (await import("./commands/runs.ts")).cancel(id, options));
+}
+
+function addLists(program: Command): void {
+  withExamples(
+    withServer(program.command("status [model]")).description(
+      "the latest cycle of a model step by step, or all models",
+    ),
+    "retrain status",
+    "retrain status customers",
+  ).action(async (model, options) => (await import("./commands/status.ts")).status(model, options));
+
+  withExamples(
+    withServer(program.command("versions <model>")).description("versions of a model, newest first"),
+    "retrain versions customers",
+  ).action(async (model, options) => (await import("./commands/versions.ts")).list(model, options));
+
+  withExamples(
+    withServer(program.command("decisions"))
+      .description("what was judged, and why, newest first")
+      .option("--model <model>", "of this model")
+      .option("--kind <kind>", "trigger, guard, gate, rollout, assessment, monitor or promotion")
+      .option("--run <id>", "of this run")
+      .option("--limit <count>", "how many", parseCount, 20),
+    "retrain decisions --model customers --kind gate",
+  ).action(async (options) => (await import("./commands/decisions.ts")).decisions(options));
+
+  const alerts = program.command("alerts").description("what somebody should know of");
+  withExamples(
+    withServer(alerts.command("list", { isDefault: true }))
+      .description("open alerts, newest first")
+      .option("--model <model>", "of this model")
+      .option("--all", "resolved ones too"),
+    "retrain alerts",
+  ).action(async (options) => (await import("./commands/alerts.ts")).list(options));
+  withExamples(
+    withServer(alerts.command("resolve <id>"))
+      .description("mark an alert as dealt with")
+      .option("--reason <text>", "what was done"),
+    "retrain alerts resolve 01983c5a-…",
+  ).action(async (id, options) => (await import("./commands/alerts.ts")).resolve(id, options));
+}

@@ -1,0 +1,29 @@
+/** `retrain`: describing models, and running everything the command line does from a program. */
+export {
+  type AnswerOf,
+  alert,
+  type ConfigDefinition,
+  defineConfig,
+  defineModel,
+  f,
+  gate,
+  gbdt,
+  type LabelledRowOf,
+  type LabelOf,
+  lastValue,
+  linear,
+  loadConfig,
+  majority,
+  mean,
+  type Model,
+  resolveConfig,
+  type RetrainSpec,
+  type RowOf,
+  source,
+  stage,
+  when,
+} from "./config/index.ts";
+export { ERROR_CODES, type ErrorCode, RetrainError } from "./core/index.ts";
+export type { Loop } from "./loop/contract.ts";
+export type { Server } from "./server/index.ts";
+export { createRetrain, type Retrain, type RetrainOptions } from "./cli/create-retrain.ts";
