@@ -1,0 +1,56 @@
+/** Heading, actions and tabs that every page of a model shares. */
+import { Link, Outlet, useParams } from "@tanstack/react-router";
+import { useApi } from "../api/queries.ts";
+import { Await } from "../parts/feedback.tsx";
+import { PageHeading } from "../parts/layout.tsx";
+import { State } from "../parts/state.tsx";
+import { ModelActions } from "./model-actions.tsx";
+
+const TABS = [
+  { to: "/models/$model", name: "Performance", exact: true },
+  { to: "/models/$model/runs", name: "Runs", exact: false },
+  { to: "/models/$model/versions", name: "Versions", exact: false },
+  { to: "/models/$model/decisions", name: "Decisions", exact: false },
+  { to: "/models/$model/alerts", name: "Alerts", exact: false },
+  { to: "/models/$model/data", name: "Data", exact: false },
+  { to: "/models/$model/predict", name: "Try a prediction", exact: false },
+] as const;
+
+export function ModelLayout() {
+  const { model } = useParams({ from: "/models/$model" });
+  const detail = useApi("GET /models/:model", { model });
+  return (
+    <Await of={detail} lines={5} title={model}>
+      {({ summary }) => (
+        <>
+          <PageHeading
+            title={model}
+            lead={
+              <>
+                <span className="lead-state">
+                  <State of="model" value={summary.state} />
+                </span>{" "}
+                {summary.sentence}
+              </>
+            }
+            actions={<ModelActions model={model} champion={summary.champion} />}
+          />
+          <nav className="tabs" aria-label={`Pages of ${model}`}>
+            {TABS.map(({ to, name, exact }) => (
+              <Link key={to} to={to} params={{ model }} activeOptions={{ exact, includeSearch: false }} className="tab">
+                {name}
+                {name === "Alerts" && summary.openAlerts > 0 ? (
+                  <span className="count">{summary.openAlerts}</span>
+                ) : null}
+                {name === "Data" && summary.quarantined > 0 ? (
+                  <span className="count">{summary.quarantined}</span>
+                ) : null}
+              </Link>
+            ))}
+          </nav>
+          <Outlet />
+        </>
+      )}
+    </Await>
+  );
+}

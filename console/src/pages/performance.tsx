@@ -1,0 +1,182 @@
+/** Performance over time with its filters, which live in the address. */
+import { NativeSelect } from "@mantine/core";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useCallback, useMemo } from "react";
+import type { ModelDescription, PerformanceSeries } from "../../../src/server/contract.ts";
+import { useApi } from "../api/queries.ts";
+import type { Ink } from "../chart/ink.ts";
+import { Chart } from "../chart/chart.tsx";
+import { instant, number, plural, share } from "../format.ts";
+import { metricLabel, metricsOf, metricWithDirection } from "../metrics.ts";
+import { Await, Empty } from "../parts/feedback.tsx";
+import { useNow } from "../parts/now.ts";
+import { Segments } from "../parts/segments.tsx";
+import { type Bucket, BUCKETS, type PerformanceSearch, type Range, RANGES } from "../search.ts";
+import { MarkerList } from "./markers.tsx";
+import { performanceOption } from "./performance-option.ts";
+
+const ROUTE = "/models/$model/";
+/** `from` is rounded so that a moving clock does not make a new request each second. */
+const ROUND_MS = 60_000;
+
+export function Performance(props: {
+  readonly model: string;
+  readonly description: ModelDescription;
+  readonly mainMetric: string;
+}) {
+  const { model, description, mainMetric } = props;
+  const search = useSearch({ from: ROUTE });
+  const now = useNow();
+  const { bucket } = search;
+  const range = search.range ?? "all";
+  const metric = search.metric ?? mainMetric;
+  const from =
+    now === undefined || range === "all" ? undefined : Math.floor((now - RANGES[range]) / ROUND_MS) * ROUND_MS;
+  const series = useApi(
+    "GET /models/:model/performance",
+    { model },
+    {
+      query: { metric, from, version: search.version, bucketMs: bucket === undefined ? undefined : BUCKETS[bucket] },
+      keepPrevious: true,
+    },
+  );
+  const versions = useApi("GET /models/:model/versions", { model });
+  return (
+    <>
+      <Filters
+        description={description}
+        metric={metric}
+        range={range}
+        version={search.version}
+        bucket={bucket}
+        versions={versions.data?.items.map(({ name }) => name) ?? []}
+      />
+      <Await of={series} lines={8}>
+        {(found) =>
+          found.points.length === 0 ? (
+            <Empty
+              sentence={
+                range === "all"
+                  ? "No prediction has been scored yet: performance appears once predictions and their labels have arrived."
+                  : "Nothing was predicted in this time range."
+              }
+              command={`retrain predict ${model} '{…}' --trace`}
+            />
+          ) : (
+            <PerformanceChart series={found} description={description} />
+          )
+        }
+      </Await>
+    </>
+  );
+}
+
+function Filters(props: {
+  readonly description: ModelDescription;
+  readonly metric: string;
+  readonly range: Range;
+  readonly version: string | undefined;
+  readonly bucket: Bucket | undefined;
+  readonly versions: readonly string[];
+}) {
+  const { description, metric, range, version, bucket, versions } = props;
+  const navigate = useNavigate({ from: ROUTE });
+  const change = (next: PerformanceSearch) => void navigate({ search: (old) => ({ ...old, ...next }), replace: true });
+  return (
+    <div className="filters">
+      <NativeSelect
+        label="Metric"
+        size="sm"
+        value={metric}
+        data={metricsOf(description.task).map((name) => ({ value: name, label: metricWithDirection(name) }))}
+        onChange={(event) => change({ metric: event.currentTarget.value })}
+      />
+      <NativeSelect
+        label="Version"
+        size="sm"
+        value={version ?? ""}
+        data={[{ value: "", label: "All versions" }, ...versions.map((name) => ({ value: name, label: name }))]}
+        onChange={(event) => change({ version: event.currentTarget.value || undefined })}
+      />
+      <NativeSelect
+        label="One point per"
+        size="sm"
+        value={bucket ?? ""}
+        data={[{ value: "", label: "What fits" }, ...Object.keys(BUCKETS)]}
+        onChange={(event) => change({ bucket: (event.currentTarget.value || undefined) as Bucket | undefined })}
+      />
+      <Segments
+        label="Time range"
+        withLabel
+        value={range}
+        options={(Object.keys(RANGES) as Range[]).map((one) => [one, one === "all" ? "All" : one] as const)}
+        onChange={(one) => change({ range: one === "all" ? undefined : one })}
+      />
+    </div>
+  );
+}
+
+/** The limit of an absolute gate on this metric: the line the model must not cross. */
+function limitOf(description: ModelDescription, metric: string): number | undefined {
+  const gate = description.gates.find((one) => one["kind"] === "atLeast" && one["metric"] === metric);
+  return typeof gate?.["value"] === "number" ? gate["value"] : undefined;
+}
+
+function PerformanceChart(props: { readonly series: PerformanceSeries; readonly description: ModelDescription }) {
+  const { series, description } = props;
+  const limit = limitOf(description, series.metric);
+  const option = useCallback((ink: Ink) => performanceOption(series, limit, ink), [series, limit]);
+  const table = useMemo(() => tableOf(series), [series]);
+  return (
+    <>
+      <Chart
+        title={`${metricLabel(series.metric)} over time`}
+        summary={summaryOf(series)}
+        table={table}
+        option={option}
+        height={430}
+      />
+      <MarkerList markers={series.markers} />
+    </>
+  );
+}
+
+function summaryOf(series: PerformanceSeries): string {
+  const { points, reference, metric, higherIsBetter } = series;
+  const mature = points.filter(({ mature: isMature, value }) => isMature && value !== null);
+  const last = mature.at(-1);
+  const direction = higherIsBetter ? "higher is better" : "lower is better";
+  if (last === undefined) return `No bucket has all its labels yet (${direction}).`;
+  const bound = reference === null ? "" : `; on its holdout ${reference.version} had ${number(reference.value)}`;
+  const immature = points.filter(({ mature: isMature }) => !isMature);
+  const predictions = immature.reduce((sum, point) => sum + point.predictions, 0);
+  const labelled = immature.reduce((sum, point) => sum + point.labelled, 0);
+  const waiting =
+    predictions === 0
+      ? ""
+      : `; the shaded end still waits for labels (${share(labelled / predictions)} of ${plural(predictions, "prediction")} labelled)`;
+  return `${metricLabel(metric)} was ${number(last.value)} (${last.version}) in the bucket from ${instant(last.from)}, ${direction}${bound}${waiting}.`;
+}
+
+function tableOf(series: PerformanceSeries) {
+  return {
+    head: [
+      "From (UTC)",
+      "To (UTC)",
+      "Version",
+      metricLabel(series.metric),
+      "Predictions",
+      "Labelled",
+      "All labels due",
+    ],
+    rows: series.points.map((point) => [
+      instant(point.from),
+      instant(point.to),
+      point.version,
+      point.value,
+      point.predictions,
+      point.labelled,
+      point.mature ? "yes" : "not yet",
+    ]),
+  };
+}

@@ -1,0 +1,110 @@
+/** Every page and its address. Pages are loaded when they are first opened. */
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import { PageLoading } from "./parts/feedback.tsx";
+import { NotFound, PageFailed, Shell } from "./shell/shell.tsx";
+import { alertsSearch, dataSearch, decisionsSearch, performanceSearch, runsSearch } from "./search.ts";
+
+const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
+
+const overview = createRoute({
+  getParentRoute: () => root,
+  path: "/",
+  component: lazyRouteComponent(() => import("./pages/overview.tsx"), "OverviewPage"),
+});
+const runs = createRoute({
+  getParentRoute: () => root,
+  path: "/runs",
+  validateSearch: runsSearch,
+  component: lazyRouteComponent(() => import("./pages/runs.tsx"), "RunsPage"),
+});
+const run = createRoute({
+  getParentRoute: () => root,
+  path: "/runs/$id",
+  component: lazyRouteComponent(() => import("./pages/run.tsx"), "RunPage"),
+});
+const decisions = createRoute({
+  getParentRoute: () => root,
+  path: "/decisions",
+  validateSearch: decisionsSearch,
+  component: lazyRouteComponent(() => import("./pages/decisions.tsx"), "DecisionsPage"),
+});
+const alerts = createRoute({
+  getParentRoute: () => root,
+  path: "/alerts",
+  validateSearch: alertsSearch,
+  component: lazyRouteComponent(() => import("./pages/alerts.tsx"), "AlertsPage"),
+});
+
+const model = createRoute({
+  getParentRoute: () => root,
+  path: "/models/$model",
+  component: lazyRouteComponent(() => import("./pages/model-layout.tsx"), "ModelLayout"),
+});
+const performance = createRoute({
+  getParentRoute: () => model,
+  path: "/",
+  validateSearch: performanceSearch,
+  component: lazyRouteComponent(() => import("./pages/model.tsx"), "ModelPage"),
+});
+const predict = createRoute({
+  getParentRoute: () => model,
+  path: "/predict",
+  component: lazyRouteComponent(() => import("./pages/predict.tsx"), "PredictPage"),
+});
+const modelRuns = createRoute({
+  getParentRoute: () => model,
+  path: "/runs",
+  validateSearch: runsSearch,
+  component: lazyRouteComponent(() => import("./pages/runs.tsx"), "ModelRunsPage"),
+});
+const versions = createRoute({
+  getParentRoute: () => model,
+  path: "/versions",
+  component: lazyRouteComponent(() => import("./pages/versions.tsx"), "VersionsPage"),
+});
+const version = createRoute({
+  getParentRoute: () => model,
+  path: "/versions/$version",
+  component: lazyRouteComponent(() => import("./pages/version.tsx"), "VersionPage"),
+});
+const modelDecisions = createRoute({
+  getParentRoute: () => model,
+  path: "/decisions",
+  validateSearch: decisionsSearch,
+  component: lazyRouteComponent(() => import("./pages/decisions.tsx"), "ModelDecisionsPage"),
+});
+const modelAlerts = createRoute({
+  getParentRoute: () => model,
+  path: "/alerts",
+  validateSearch: alertsSearch,
+  component: lazyRouteComponent(() => import("./pages/alerts.tsx"), "ModelAlertsPage"),
+});
+const data = createRoute({
+  getParentRoute: () => model,
+  path: "/data",
+  validateSearch: dataSearch,
+  component: lazyRouteComponent(() => import("./pages/data.tsx"), "DataPage"),
+});
+
+const routeTree = root.addChildren([
+  overview,
+  runs,
+  run,
+  decisions,
+  alerts,
+  model.addChildren([performance, predict, modelRuns, versions, version, modelDecisions, modelAlerts, data]),
+]);
+
+export const router = createRouter({
+  routeTree,
+  defaultPreload: "intent",
+  defaultPendingComponent: PageLoading,
+  defaultErrorComponent: PageFailed,
+  scrollRestoration: true,
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

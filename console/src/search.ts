@@ -1,0 +1,98 @@
+/** What the address holds besides the path. Anything unknown is left out rather than refused: addresses are typed by people. */
+import type { DecisionRecord, QuarantinedRow, RunState } from "../../src/server/contract.ts";
+
+const HOUR = 3_600_000;
+/** Time ranges offered on charts, in ms before now. */
+export const RANGES = {
+  "24h": 24 * HOUR,
+  "7d": 7 * 24 * HOUR,
+  "30d": 30 * 24 * HOUR,
+  "90d": 90 * 24 * HOUR,
+  "1y": 365 * 24 * HOUR,
+  all: Number.POSITIVE_INFINITY,
+} as const;
+export type Range = keyof typeof RANGES;
+
+/** Widths of a point of a chart; without one the server picks what fits. */
+export const BUCKETS = {
+  "1h": HOUR,
+  "6h": 6 * HOUR,
+  "1d": 24 * HOUR,
+  "7d": 7 * 24 * HOUR,
+  "28d": 28 * 24 * HOUR,
+} as const;
+export type Bucket = keyof typeof BUCKETS;
+
+export const RUN_STATES = [
+  "queued",
+  "running",
+  "promoted",
+  "held",
+  "rejected",
+  "stopped",
+  "failed",
+  "canceled",
+] as const satisfies readonly RunState[];
+export const DECISION_KINDS = [
+  "trigger",
+  "guard",
+  "assessment",
+  "gate",
+  "promotion",
+  "rollout",
+  "monitor",
+] as const satisfies readonly DecisionRecord["kind"][];
+export const OUTCOMES = ["yes", "no", "cannot-tell"] as const satisfies readonly DecisionRecord["outcome"][];
+export const QUARANTINE_STATES = [
+  "waiting",
+  "replayed",
+  "dropped",
+] as const satisfies readonly QuarantinedRow["state"][];
+
+type Raw = Readonly<Record<string, unknown>>;
+
+function oneOf<const T extends string>(value: unknown, allowed: readonly T[]): T | undefined {
+  return allowed.find((candidate) => candidate === value);
+}
+const name = (value: unknown): string | undefined =>
+  typeof value === "string" && /^[\w.-]{1,64}$/.test(value) ? value : undefined;
+
+/** Undefined values are left out of the address by the router. */
+export interface PerformanceSearch {
+  readonly metric?: string | undefined;
+  readonly range?: Range | undefined;
+  readonly version?: string | undefined;
+  readonly bucket?: Bucket | undefined;
+}
+export const performanceSearch = (raw: Raw): PerformanceSearch => ({
+  metric: name(raw["metric"]),
+  range: oneOf(raw["range"], Object.keys(RANGES) as Range[]),
+  version: name(raw["version"]),
+  bucket: oneOf(raw["bucket"], Object.keys(BUCKETS) as Bucket[]),
+});
+
+export interface RunsSearch {
+  readonly state?: RunState | undefined;
+}
+export const runsSearch = (raw: Raw): RunsSearch => ({ state: oneOf(raw["state"], RUN_STATES) });
+
+export interface DecisionsSearch {
+  readonly model?: string | undefined;
+  readonly kind?: DecisionRecord["kind"] | undefined;
+  readonly outcome?: DecisionRecord["outcome"] | undefined;
+}
+export const decisionsSearch = (raw: Raw): DecisionsSearch => ({
+  model: name(raw["model"]),
+  kind: oneOf(raw["kind"], DECISION_KINDS),
+  outcome: oneOf(raw["outcome"], OUTCOMES),
+});
+
+export interface AlertsSearch {
+  readonly state?: "open" | "resolved" | "all" | undefined;
+}
+export const alertsSearch = (raw: Raw): AlertsSearch => ({ state: oneOf(raw["state"], ["open", "resolved", "all"]) });
+
+export interface DataSearch {
+  readonly state?: QuarantinedRow["state"] | "all" | undefined;
+}
+export const dataSearch = (raw: Raw): DataSearch => ({ state: oneOf(raw["state"], [...QUARANTINE_STATES, "all"]) });

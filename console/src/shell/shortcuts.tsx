@@ -1,0 +1,69 @@
+/** Keys that work on every page: `g` then a letter goes somewhere, `?` shows this list, space-free so nothing typed is lost. */
+import { Kbd, Modal } from "@mantine/core";
+import { useNavigate } from "@tanstack/react-router";
+import { useEffect, useRef } from "react";
+import { useLive } from "../api/live.tsx";
+
+const GOTO = { o: "/", r: "/runs", d: "/decisions", a: "/alerts" } as const;
+/** The second key must follow soon, or a stray `g` would wait for ever. */
+const SEQUENCE_MS = 1500;
+
+export function useShortcuts(onHelp: () => void): void {
+  const navigate = useNavigate();
+  const { paused, setPaused } = useLive();
+  const pending = useRef(0);
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+      const target = GOTO[event.key as keyof typeof GOTO];
+      const isSecond = event.timeStamp - pending.current < SEQUENCE_MS;
+      pending.current = 0;
+      if (isSecond && target !== undefined) void navigate({ to: target });
+      else if (event.key === "g") pending.current = event.timeStamp;
+      else if (event.key === "?") onHelp();
+      else if (event.key === "p") setPaused(!paused);
+    };
+    window.addEventListener("keydown", onKey);
+    return () => window.removeEventListener("keydown", onKey);
+  }, [navigate, onHelp, paused, setPaused]);
+}
+
+function isTyping(target: EventTarget | null): boolean {
+  return (
+    target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
+  );
+}
+
+const KEYS: readonly (readonly [keys: readonly string[], what: string])[] = [
+  [["g", "o"], "Overview"],
+  [["g", "r"], "Runs"],
+  [["g", "d"], "Decisions"],
+  [["g", "a"], "Alerts"],
+  [["p"], "Pause or resume live updates"],
+  [["?"], "This list"],
+  [["Esc"], "Close a dialog"],
+];
+
+export function HelpDialog({ isOpen, onClose }: { readonly isOpen: boolean; readonly onClose: () => void }) {
+  return (
+    <Modal opened={isOpen} onClose={onClose} title="Keys" closeButtonProps={{ "aria-label": "Close" }}>
+      <table className="table plain">
+        <tbody>
+          {KEYS.map(([keys, what]) => (
+            <tr key={what}>
+              <td>
+                {keys.map((key, index) => (
+                  <span key={key}>
+                    {index > 0 ? " then " : ""}
+                    <Kbd>{key}</Kbd>
+                  </span>
+                ))}
+              </td>
+              <td>{what}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Modal>
+  );
+}
