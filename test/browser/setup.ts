@@ -1,0 +1,162 @@
+/** The real server with a model that has lived: two months of generated visits replayed over HTTP, and Chromium to look at it. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { vi } from "vitest";
+import { ensureBuilt } from "../../scripts/build.mjs";
+import { openSystem, type System } from "../../src/cli/compose.ts";
+import { httpTarget } from "../../src/cli/http-target.ts";
+import { createClient, type RetrainClient } from "../../src/client/index.ts";
+import { defineConfig, resolveConfig } from "../../src/config/index.ts";
+import { createVirtualClock, DAY_MS, silentLogger } from "../../src/core/index.ts";
+import {
+  GENERATED_LABEL_DELAY_MS,
+  GENERATED_START,
+  generatedModel,
+  generateHistory,
+  tellStory,
+} from "../../src/replay/index.ts";
+
+export const MODEL = "purchases";
+/** Long enough for promotions, for held or refused candidates, and for labels that are still due. */
+const DAYS = 75;
+const ROWS_PER_DAY = 40;
+
+export interface LivedServer {
+  readonly url: string;
+  readonly client: RetrainClient;
+  close(): Promise<void>;
+}
+
+/** @param options.withStory replays the visits; without it the model is new and empty */
+export async function startServer(options: {
+  readonly withStory: boolean;
+  readonly adminSecret?: string;
+}): Promise<LivedServer> {
+  ensureBuilt(["server", "console", "template of the embedded store"]);
+  const { withStory, adminSecret } = options;
+  const directory = await mkdtemp(join(tmpdir(), "retrain-browser-"));
+  const beginAt = GENERATED_START + 30 * DAY_MS;
+  let system: System | undefined;
+  const close = async () => {
+    await system?.close();
+    await rm(directory, { recursive: true, force: true });
+  };
+  try {
+    const config = defineConfig({
+      models: [generatedModel()],
+      storage: { dir: directory },
+      server: { tickEvery: "6h" },
+    });
+    system = await openSystem({
+      spec: resolveConfig(config, { folder: directory, origin: "test" }),
+      worldClock: createVirtualClock(beginAt),
+      logger: silentLogger,
+      replay: true,
+      jobs: 1,
+      ...(adminSecret === undefined ? {} : { adminSecret, requireTokens: true }),
+    });
+    const { url } = await system.server.listen({ host: "127.0.0.1", port: 0 });
+    const client = createClient({
+      url,
+      timeoutMs: 120_000,
+      ...(adminSecret === undefined ? {} : { token: adminSecret }),
+    });
+    if (withStory) await tell(client, beginAt);
+    return { url, client, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function tell(client: RetrainClient, beginAt: number): Promise<void> {
+  await tellStory(httpTarget(client, MODEL), generateHistory({ days: DAYS, rowsPerDay: ROWS_PER_DAY }), {
+    columns: { id: "visit", time: "visitedAt", label: "purchased" },
+    labelDelayMs: GENERATED_LABEL_DELAY_MS,
+    beginAt,
+  });
+  // Visits whose labels are still due, and a row that breaks the schema.
+  const { now } = await client.server();
+  const recent = Array.from({ length: 30 }, (_, index) => ({
+    visit: `late-${index}`,
+    visitedAt: new Date(now).toISOString(),
+    channel: "web",
+    device: "phone",
+    age: 30 + index,
+    visits: 2,
+    basket: 20,
+    member: false,
+  }));
+  await client.predictMany(MODEL, recent);
+  await client.upload(MODEL, JSON.stringify({ ...recent[0], visit: "broken", age: "<img src=x onerror=alert(1)>" }), {
+    contentType: "application/x-ndjson",
+    origin: "test",
+  });
+  await client.advance(now + DAY_MS);
+}
+
+export async function launchBrowser(): Promise<Browser> {
+  const quiet = ["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+  return chromium.launch({
+    executablePath: process.env["CHROMIUM_PATH"] ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", ...quiet],
+  });
+}
+
+/** A page with everything written down that must not happen. */
+export interface WatchedPage {
+  readonly page: Page;
+  readonly context: BrowserContext;
+  /** Violations of the content security policy, console errors, uncaught errors, requests to anywhere else. */
+  readonly problems: () => Promise<readonly string[]>;
+}
+
+export async function openPage(
+  browser: Browser,
+  url: string,
+  options: { readonly scheme?: "light" | "dark"; readonly width?: number } = {},
+): Promise<WatchedPage> {
+  const { scheme = "light", width = 1280 } = options;
+  const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme: scheme });
+  const page = await context.newPage();
+  const found: string[] = [];
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") found.push(`console: ${message.text()}`);
+  });
+  page.on("pageerror", (error) => found.push(`uncaught: ${error.message}`));
+  page.on("request", (request) => {
+    if (!request.url().startsWith(`${url}/`) && !request.url().startsWith("blob:"))
+      found.push(`outside: ${request.url()}`);
+  });
+  await page.addInitScript(`
+    window.cspViolations = [];
+    document.addEventListener("securitypolicyviolation", (event) => {
+      window.cspViolations.push(event.violatedDirective + " " + event.blockedURI + " " + event.sample);
+    });
+  `);
+  return {
+    page,
+    context,
+    problems: async () => {
+      const violations = await page.evaluate<readonly string[]>("window.cspViolations");
+      return [...found.splice(0), ...violations.map((one) => `policy: ${one}`)];
+    },
+  };
+}
+
+/** The page has its content: nothing is being read any more. Asked from outside: inside, the policy forbids evaluating text. */
+export async function settle(page: Page): Promise<void> {
+  await page.locator("main h1").first().waitFor();
+  await until(
+    async () => (await page.locator("main [aria-busy=true], .page-loading").count()) === 0,
+    "the page to be read",
+  );
+}
+
+export async function until(isTrue: () => Promise<boolean>, what: string, timeoutMs = 20_000): Promise<void> {
+  await vi.waitUntil(isTrue, { timeout: timeoutMs, interval: 50 }).catch((error: unknown) => {
+    throw new Error(`waited ${timeoutMs} ms in vain for ${what}`, { cause: error });
+  });
+}

@@ -1,0 +1,130 @@
+// A process with a whole loop over the embedded store and the durable engine, for the tests that kill it at named points:
+//   run-child.mjs DIRECTORY seed|run|finish
+// `seed` fills the directory with labelled rows and one live version; `run` starts a run and waits for it; `finish` only lets
+// what was interrupted end. Each prints one line of JSON with what the records say. Runs the built product.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+
+const from = (path) => import(new URL(`../../../dist/src/${path}`, import.meta.url).href);
+const [directory, mode] = process.argv.slice(2);
+const { createRandom, liveWorldClock, silentLogger, systemClock } = await from("core/index.js");
+const { defineConfig, defineModel, f, gate, linear, resolveConfig, when } = await from("config/index.js");
+const { createDbosEngine, createJobPool } = await from("engine/index.js");
+const { createLoop } = await from("loop/index.js");
+const { logSchemaOf } = await from("loop/context.js");
+const { openDatabase } = await from("storage/pool.js");
+const { openStore } = await from("storage/store.js");
+const { openFileStore } = await from("storage/files/object-store.js");
+
+const model = defineModel({
+  name: "m",
+  task: "binary",
+  id: "id",
+  time: "at",
+  features: { x: f.number(), c: f.category() },
+  label: f.boolean(),
+  trainer: linear({ epochs: 5 }),
+  data: { minRows: 300 },
+  retrain: { when: when.manual(), cooldown: "0s", maxPerDay: 1000 },
+  gates: [gate.betterThanBaseline("logLoss")],
+});
+const spec = resolveConfig(defineConfig({ models: [model], storage: { dir: directory } }), {
+  folder: directory,
+  environment: {},
+  flags: {},
+});
+const database = await openDatabase({ directory: join(directory, "database"), systemClock });
+const schema = logSchemaOf(spec.models[0]);
+const store = await openStore({ database, directory, worldClock: liveWorldClock, systemClock, schemaOf: () => schema });
+const objects = openFileStore(join(directory, "objects"));
+const engine = createDbosEngine({
+  pool: database.pool,
+  systemClock,
+  logger: silentLogger,
+  executorId: "test",
+  applicationVersion: "1",
+});
+const entry = new URL("../../../dist/src/job/main.js", import.meta.url);
+const jobs = createJobPool({ entry, size: 1, systemClock, logger: silentLogger });
+const loop = createLoop({
+  spec,
+  store,
+  objects,
+  engine,
+  jobs,
+  worldClock: liveWorldClock,
+  systemClock,
+  logger: silentLogger,
+  directory,
+});
+await loop.start();
+
+function rows(count, start) {
+  const random = createRandom(start);
+  return Array.from({ length: count }, (_, i) => {
+    const x = random.nextFloat() * 4 - 2;
+    const label = random.nextFloat() < 1 / (1 + Math.exp(-2 * x));
+    const row = {
+      id: `r${start + i}`,
+      at: Date.now() - 5 * 86_400_000 + (start + i) * 1000,
+      x,
+      c: x > 0 ? "up" : "down",
+      label,
+    };
+    return { rowNumber: i + 1, row };
+  });
+}
+async function ingest(count, start) {
+  await loop.ingest({ model: "m", form: "observation", origin: "test", rows: rows(count, start) });
+}
+// The record says how the run ended before the workflow has cleaned up after it.
+const ended = async () => {
+  const last = await store.runs.last("m");
+  if (last !== undefined) await engine.wait(last.id);
+};
+
+if (mode === "seed") {
+  await ingest(800, 0);
+  await loop.requestRun("m", { reason: "seed", actor: "test" });
+  await ended();
+  await ingest(200, 800);
+}
+if (mode === "run") await loop.requestRun("m", { reason: "kill me", actor: "test" });
+await ended();
+// The routing listener loads what another process promoted; here the record and the memory must already agree.
+const versions = await store.registry.list("m");
+const runs = await store.runs.list({ model: "m", limit: 50 });
+const alerts = await store.alerts.list({ model: "m", limit: 50 });
+const answer = await loop.predict({ model: "m", rows: [{ x: 1, c: "up" }], log: false });
+const promotions = await store.decisions.list({ model: "m", kind: "promotion", limit: 50 });
+const steps = await Promise.all(runs.map((run) => engine.steps(run.id)));
+console.log(
+  JSON.stringify({
+    runs: runs.map((run) => ({
+      id: run.id,
+      state: run.state,
+      error: run.error ?? null,
+      version: run.version ?? null,
+      steps: run.steps.map((step) => `${step.step}:${step.state}`),
+    })),
+    engineSteps: steps.map((list) => list.length),
+    versions: versions.map((version) => ({
+      name: version.name,
+      runId: version.runId,
+      role: version.role,
+      whole: existsSync(join(directory, "objects", "artifacts", version.artifact, "complete.json")),
+    })),
+    serving: answer.version,
+    routing: (await store.registry.routing("m")).number,
+    promotions: promotions.reduce((sum, decision) => sum + decision.count, 0),
+    alerts: alerts.map((alert) => `${alert.type} ${alert.count}`),
+    jobFolders: existsSync(join(directory, "jobs"))
+      ? (await import("node:fs")).readdirSync(join(directory, "jobs")).length
+      : 0,
+  }),
+);
+await loop.stop();
+await jobs.close();
+await store.close();
+await database.close();
+process.exit(0);
