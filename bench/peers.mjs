@@ -1,0 +1,10 @@
+// Makes the Python environment of the benchmarks' peers: `node bench/peers.mjs`. Needs python3 with venv and a package
+// index; nothing but benchmarks uses it.
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const folder = fileURLToPath(new URL("../.retrain/bench-peers", import.meta.url));
+execFileSync("python3", ["-m", "venv", folder], { stdio: "inherit" });
+execFileSync(join(folder, "bin", "pip"), ["install", "xgboost==3.2.0", "scikit-learn==1.9.1"], { stdio: "inherit" });
+console.log(`The peers are in ${folder}.`);
