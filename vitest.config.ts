@@ -3,7 +3,10 @@ import { defineConfig } from "vitest/config";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
 
-/** Settings every suite shares. Two forks at most: each may hold an embedded store, which is hundreds of megabytes. */
+/**
+ * Settings every suite shares. Two forks at most: each may hold an embedded store, which is hundreds of megabytes. CI tries a failed
+ * test once more, because its machines are shared and stall for seconds; the report marks such a test with "retry x1".
+ */
 export const shared = {
   pool: "forks",
   maxWorkers: 2,
@@ -11,6 +14,7 @@ export const shared = {
   hookTimeout: 60_000,
   teardownTimeout: 10_000,
   passWithNoTests: false,
+  retry: process.env.CI === "true" ? 1 : 0,
 } as const;
 
 /** Tests and examples import the package by its published name; here that name means the sources. */

@@ -135,6 +135,11 @@ describe("delivery of alerts", () => {
       await deliverDue(store, [webhook(address, false)], tools());
       expect(finished[0]?.error).toMatch(/private/);
     }
+    const request = { url: "http://10.0.0.1/", body: "{}", headers: {}, allowPrivate: false };
+    await expect(post(request)).rejects.toMatchObject({
+      code: "WEBHOOK_REFUSED",
+      remedy: expect.stringContaining("allowPrivate"),
+    });
     expect(requests).toHaveLength(0);
   });
 

@@ -1,6 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { labelledRows, openTestServer, START, type TestServer, trainFirstVersion } from "../server/support.ts";
 import { runCommand } from "./support.ts";
@@ -146,6 +147,18 @@ describe("acting", () => {
 
   it("reproduces a version", async () => {
     expect((await data("reproduce", "purchases", "v1")).equal).toBe(true);
+    // A frozen dataset that lost a row trains another model, and the command says so.
+    const { objects, store } = open.test;
+    const key = `datasets/${(await store.registry.get("purchases", "v1"))?.datasetHash}.parquet`;
+    const kept = await objects.get(key);
+    const [whole, cut] = [join(folder, "whole.parquet"), join(folder, "cut.parquet")];
+    writeFileSync(whole, kept);
+    const duck = await (await DuckDBInstance.create()).connect();
+    await duck.run(`copy (select * from '${whole}' offset 1) to '${cut}' (format parquet)`);
+    await objects.put(key, readFileSync(cut));
+    const differs = await ask("reproduce", "purchases", "v1", "--json");
+    await objects.put(key, kept);
+    expect([differs.code, JSON.parse(differs.stdout).error.code]).toEqual([1, "REPRODUCTION_DIFFERS"]);
   }, 60_000);
 });
 

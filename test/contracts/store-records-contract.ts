@@ -59,6 +59,8 @@ export function describeRecords(place: StorePlace): void {
       await place.store.runs.update(active.id, attempt, { state: "promoted", endedAt: START + 2 });
       expect(await place.store.runs.active("runs-open")).toBeUndefined();
       expect(await place.store.runs.create(runRecord("runs-open", "run-open-next"))).toBe(true);
+      const reopened = place.store.runs.update(active.id, attempt, { state: "running" });
+      expect(await codeThrown(reopened)).toBe("RUN_ACTIVE");
     });
 
     it("fences every write of an attempt that was taken over", async () => {

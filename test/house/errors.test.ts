@@ -1,4 +1,6 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { ERROR_CODES } from "../../src/core/errors.ts";
 
@@ -41,5 +43,18 @@ describe("the error codes", () => {
         !/^[A-Z]+(_[A-Z]+)*$/.test(code) || status < 400 || status > 599 || ![1, 2, 5, 6, 7, 8].includes(exit),
     );
     expect(wrong).toEqual([]);
+  });
+});
+
+describe("every error code", () => {
+  const folder = fileURLToPath(new URL("..", import.meta.url));
+  const tests = readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(".ts"))
+    .map((path) => readFileSync(join(folder, path), "utf8"))
+    .join("\n");
+
+  it("is expected by a test that makes it happen", () => {
+    const unnamed = Object.keys(ERROR_CODES).filter((code) => !new RegExp(`\\b${code}\\b`).test(tests));
+    expect(unnamed).toEqual([]);
   });
 });

@@ -112,6 +112,15 @@ describe.skipIf(reason !== undefined)("a CSV file", () => {
   );
 
   it(
+    "needs nothing of the repository, and a demo that does says what is missing",
+    async () => {
+      const demo = await npx("demo", "--bank", "--once", "--json");
+      expect([demo.code, JSON.parse(demo.stdout).error.code]).toEqual([1, "DEPENDENCY_MISSING"]);
+    },
+    LIMIT_MS,
+  );
+
+  it(
     "is served, and answers a prediction without an edit",
     async () => {
       const words = ["--yes", `--package=${tarball}`, "retrain", "start", "--port", "0"];

@@ -64,6 +64,8 @@ describe("a server that asks for tokens", () => {
     expect(await status("POST", "/api/v1/models/purchases/predict", viewer)).toBe(403);
     expect(await status("POST", "/api/v1/models/purchases/predict", labeler)).toBe(409);
     expect(await status("POST", "/api/v1/models/purchases/runs", labeler)).toBe(403);
+    const refused = await inject("POST", "/api/v1/models/purchases/runs", labeler);
+    expect(refused.json()).toMatchObject({ code: "FORBIDDEN", detail: expect.stringContaining("operator") });
     expect(await status("POST", "/api/v1/models/purchases/runs", operator)).toBe(202);
     expect(await status("GET", "/api/v1/tokens", operator)).toBe(403);
     expect(await status("GET", "/api/v1/tokens", ADMIN)).toBe(200);
@@ -104,11 +106,24 @@ describe("a server that asks for tokens", () => {
     }
   });
 
-  it("refuses to listen beyond loopback while there is no token", async () => {
-    const other = await openTestServer();
+  it("refuses to listen beyond loopback while there is no token, and on a port that is taken", async () => {
+    const other = await openTestServer({ replay: false });
     try {
+      const advanced = await other.server.app.inject({
+        method: "POST",
+        url: "/api/v1/replay/advance",
+        payload: { to: other.test.clock.now() + 1 },
+      });
+      expect([advanced.statusCode, advanced.json().code]).toEqual([404, "REPLAY_ONLY"]);
+      const back = await other.server.app.inject({
+        method: "POST",
+        url: "/api/v1/models/purchases/rollback",
+        payload: { reason: "nothing was live yet" },
+      });
+      expect([back.statusCode, back.json().code]).toEqual([409, "ROLLBACK_IMPOSSIBLE"]);
       await expect(other.server.listen({ host: "0.0.0.0", port: 0 })).rejects.toMatchObject({ code: "BIND_REFUSED" });
-      const { url } = await other.server.listen({ host: "127.0.0.1", port: 0 });
+      const { url, port } = await other.server.listen({ host: "127.0.0.1", port: 0 });
+      await expect(open.server.listen({ host: "127.0.0.1", port })).rejects.toMatchObject({ code: "PORT_IN_USE" });
       await expect(createClient({ url, token: "rt_nonsense" }).models()).rejects.toBeInstanceOf(RetrainApiError);
       expect((await createClient({ url }).models()).items).toHaveLength(1);
     } finally {

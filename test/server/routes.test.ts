@@ -315,6 +315,7 @@ describe("writing", () => {
     const to = open.test.clock.now() + 3_600_000;
     expect((await post("/api/v1/replay/advance", { to })).body.now).toBe(to);
     expect((await post("/api/v1/replay/advance", { to: "tomorrow" })).body.code).toBe("BODY_INVALID");
+    expect((await post("/api/v1/replay/advance", { to: to - 1 })).body.now).toBe(to);
     expect((await post("/api/v1/replay/speed", { speed: 0 })).body.now).toBe(to);
   });
 
