@@ -1,5 +1,6 @@
 export * from "./canonical.ts";
 export * from "./clock.ts";
+export * from "./drift.ts";
 export * from "./duration.ts";
 export * from "./errors.ts";
 export * from "./fields.ts";
