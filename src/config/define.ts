@@ -8,6 +8,7 @@ import type { MetricName } from "../stats/index.ts";
 import type { AlertConfig } from "./alerts.ts";
 import type { BooleanLabel, CategoryLabel, FeatureConfig, NumberLabel } from "./features.ts";
 import type { GateConfig } from "./gates.ts";
+import type { MonitorsConfig } from "./monitors.ts";
 import type { SourceConfig } from "./sources.ts";
 import type { StageConfig } from "./stages.ts";
 import type { TrainerConfig } from "./trainers.ts";
@@ -60,6 +61,7 @@ export interface ModelDefinition<
   readonly trainer?: TrainerConfig<T>;
   readonly data?: DataConfig;
   readonly retrain?: RetrainConfig<MetricOf<T>>;
+  readonly monitors?: MonitorsConfig<MetricOf<T>>;
   /** Default: better than the baseline, and no worse than the champion, on log loss (MAE for regression). */
   readonly gates?: readonly GateConfig<MetricOf<T>>[];
   /** Features by whose values performance is reported. */

@@ -21,6 +21,7 @@ export { type FeatureConfig, f } from "./features.ts";
 export { type GateConfig, gate } from "./gates.ts";
 export { type InitOptions, type InitPlan, initFromCsv, modelNameOf, writeInit } from "./init/index.ts";
 export { CONFIG_NAMES, findConfig, type LoadedConfig, type LoadOptions, loadConfig } from "./load.ts";
+export type { ConceptDriftConfig, MonitorsConfig } from "./monitors.ts";
 export { primaryMetricOf } from "./model-fields.ts";
 export { configReference, type ReferenceEntry } from "./reference.ts";
 export { CONFIG_INFO, type ResolveOptions, resolveConfig, sourceName } from "./resolve.ts";

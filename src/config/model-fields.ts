@@ -22,6 +22,7 @@ import {
 import type { FeatureSpec, LabelSpec } from "../data/schema.ts";
 import { triggerField } from "../trigger/index.ts";
 import { gateField } from "./gates.ts";
+import { monitorsField } from "./monitors.ts";
 import { stageField } from "./stages.ts";
 import { trainerField } from "./trainers.ts";
 
@@ -229,6 +230,7 @@ export function modelTable(task: Task) {
     trainer: withDefault(trainerField(task), { name: "linear" }),
     data: withDefault(data, {}),
     retrain: withDefault(retrain(task), {}),
+    monitors: withDefault(monitorsField(task), {}),
     gates: withDefault(
       listField("What a candidate must prove.", gateField(task)),
       [

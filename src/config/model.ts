@@ -42,6 +42,7 @@ export function resolveModel(value: unknown, place: FieldPlace): ModelSpec {
       stopAfterRejections: read.retrain.stopAfterRejections,
       runDurationMs: read.retrain.runDuration,
     },
+    monitors: read.monitors,
     gates: read.gates,
     slices: read.slices,
     rollout: read.rollout,

@@ -7,6 +7,7 @@ import type { JsonObject, TrainingStrategy } from "../core/index.ts";
 import type { DataSchema } from "../data/schema.ts";
 import type { StageSpec } from "../deploy/spec.ts";
 import type { GateSpec } from "../evaluate/spec.ts";
+import type { MonitorsSpec } from "../monitor/spec.ts";
 import type { TriggerSpec } from "../trigger/spec.ts";
 
 export interface ModelSpec {
@@ -34,6 +35,7 @@ export interface ModelSpec {
     /** How long a run lasts on a virtual clock. */
     readonly runDurationMs: number;
   };
+  readonly monitors: MonitorsSpec;
   readonly gates: readonly GateSpec[];
   readonly slices: readonly string[];
   readonly rollout: readonly StageSpec[];

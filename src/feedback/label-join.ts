@@ -50,3 +50,33 @@ function isLater(one: LogPosition, other: LogPosition): boolean {
   if (one.transactionId !== other.transactionId) return one.transactionId > other.transactionId;
   return one.seq > other.seq;
 }
+
+/** The first time a version's prediction and a label stood together. */
+export interface FirstJoin extends JoinedPrediction {
+  /** Position of the fact that completed the pair. */
+  readonly position: LogPosition;
+}
+
+/**
+ * Per version the first join there ever was: the prediction and the label as they were effective then, whatever came later.
+ * It depends on the facts alone, not on how folds cut the log, so each example is counted once, at one place in the order.
+ */
+export function firstJoins(facts: ExampleFacts): ReadonlyMap<string, FirstJoin> {
+  const first = new Map<string, FirstJoin>();
+  if (facts.labels.length === 0) return first;
+  const positions = [...facts.predictions, ...facts.labels].sort(inReadingOrder);
+  for (const position of positions) {
+    const known = joinExample({
+      predictions: facts.predictions.filter((one) => isKnown(one, position)),
+      labels: facts.labels.filter((one) => isKnown(one, position)),
+    });
+    for (const [version, joined] of known) if (!first.has(version)) first.set(version, { ...joined, position });
+  }
+  return first;
+}
+
+/** The order in which folds read. */
+export function inReadingOrder(left: LogPosition, right: LogPosition): number {
+  if (left.transactionId !== right.transactionId) return left.transactionId < right.transactionId ? -1 : 1;
+  return left.seq < right.seq ? -1 : left.seq > right.seq ? 1 : 0;
+}

@@ -11,8 +11,10 @@ import { rowFeatures } from "../data/index.ts";
 import { evaluateCandidate } from "../evaluate/index.ts";
 import { baselineFor, findTrainer } from "../learn/index.ts";
 import { createPredictor, predictorOf, writeArtifact } from "../model/index.ts";
+import type { VersionCalibration } from "../monitor/index.ts";
 import type { Artifact, Predictor } from "../model/index.ts";
 import { fitThreshold } from "../train/index.ts";
+import { calibrateVersion } from "./calibrate.ts";
 import { makeProbes, requireValidScores } from "./checks.ts";
 import { fitOnDataset } from "./fit.ts";
 import { loadDataset, readArtifactFolder, readPrepared, readTrained, writeFolderWhole } from "./folder.ts";
@@ -64,7 +66,18 @@ export const evaluate: JobHandler = async (raw, control) => {
         signal: control.signal,
       })
     : gated;
-  const written = await writeVersion({ input, dataset, splits, state, final, threshold, report });
+  const calibration = calibrateVersion(
+    {
+      input,
+      dataset,
+      rows: splits.holdout,
+      predictor: candidate,
+      scores: candidate.scoreFrame(dataset.frame, splits.holdout),
+      threshold,
+    },
+    report,
+  );
+  const written = await writeVersion({ input, dataset, splits, state, final, threshold, calibration });
   return {
     report: report as unknown as Json,
     threshold: threshold ?? null,
@@ -246,11 +259,11 @@ interface VersionParts {
   readonly state: PreparedState;
   readonly final: FinalModel;
   readonly threshold: number | undefined;
-  readonly report: EvaluationReport;
+  readonly calibration: VersionCalibration;
 }
 
 async function writeVersion(options: VersionParts) {
-  const { input, dataset, splits, final, report } = options;
+  const { input, dataset, splits, final, calibration } = options;
   const probes = makeProbes(final.predictor, dataset.frame, splits.holdout);
   const { manifest, profile } = await describeArtifact(options, findTrainer(input.spec.trainer.name));
   return writeFolderWhole(join(input.folder, "artifact"), (temporary) =>
@@ -260,7 +273,7 @@ async function writeVersion(options: VersionParts) {
       preparation: final.preparation,
       profile,
       probes,
-      calibration: (report.calibration ?? []) as unknown as Json,
+      calibration: calibration as unknown as Json,
     }),
   );
 }

@@ -8,6 +8,7 @@ import type {
   CounterDelta,
   ExampleEvent,
   Instant,
+  Json,
   LabelEvent,
   LogCursor,
   LoggedEvent,
@@ -18,6 +19,7 @@ import type {
 import { HOUR_MS, uuidV7 } from "../core/index.ts";
 import { type ExampleFacts, isKnown, joinExample } from "../feedback/label-join.ts";
 import { addInPlace, performanceOf } from "../monitor/performance.ts";
+import { type LabelFoldState, readFoldState, watchConcept } from "./concept-drift.ts";
 import { LABEL_FOLD, type LoopContext, modelSpec } from "./context.ts";
 
 /** Events a fold takes at once: bounds its memory and the length of its transaction. */
@@ -30,7 +32,12 @@ export async function absorb(context: LoopContext, model: string): Promise<numbe
     const before = await context.store.folds.read(model, LABEL_FOLD);
     const batch = await context.store.log.readAfter(model, before.cursor, { limit: FOLD_BATCH });
     if (batch.events.length === 0) return total;
-    const change = await foldEvents(context, model, { events: batch.events, from: before.cursor, to: batch.cursor });
+    const change = await foldEvents(context, model, {
+      events: batch.events,
+      from: before.cursor,
+      to: batch.cursor,
+      state: before.state,
+    });
     const knownThrough = batch.events.reduce(
       (latest, event) => Math.max(latest, event.receivedAt),
       before.knownThrough,
@@ -39,7 +46,7 @@ export async function absorb(context: LoopContext, model: string): Promise<numbe
       expectedFoldSeq: before.foldSeq,
       cursor: batch.cursor,
       knownThrough,
-      state: null,
+      state: change.state as unknown as Json,
       counters: change.counters,
       addPending: change.addPending,
       removePending: change.removePending,
@@ -54,12 +61,15 @@ interface FoldInput {
   readonly events: readonly LoggedEvent[];
   readonly from: LogCursor;
   readonly to: LogCursor;
+  /** What the fold before left: the detectors of concept drift. */
+  readonly state: Json;
 }
 interface FoldChange {
   readonly counters: CounterDelta[];
   readonly addPending: PendingLabel[];
   readonly removePending: string[];
   readonly systemPredictions: number;
+  readonly state: LabelFoldState;
 }
 
 type Logged<E extends ExampleEvent> = LoggedEvent<E>;
@@ -78,7 +88,14 @@ async function foldEvents(context: LoopContext, model: string, input: FoldInput)
   const partnerless = unpredicted.flatMap(([exampleId, known]) =>
     known.all.labels.filter((label) => label.exampleId === exampleId && isNew(label, input)),
   );
+  const state = await watchConcept(context, model, {
+    before: readFoldState(input.state),
+    facts: [...facts.values()].map((known) => known.all),
+    from: input.from,
+    to: input.to,
+  });
   return {
+    state,
     counters: sums.deltas(),
     addPending: [
       ...touched.orphans.map((label) => ({ key: `prediction:${label.predictionId}`, label })),

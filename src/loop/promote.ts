@@ -1,5 +1,7 @@
 /** Changing the champion: by a run, by hand, or back. The new version is warm before the transaction names it. */
 import { fail, type Routing, stopPoint, type VersionRecord } from "../core/index.ts";
+import { resolveAlert } from "./alerts.ts";
+import { conceptAlertKey } from "./concept-drift.ts";
 import type { LoopContext } from "./context.ts";
 
 export interface ChampionChange {
@@ -25,6 +27,8 @@ export async function makeChampion(
   stopPoint("promote.committed");
   if (result.routing.champion === change.version) context.live.swap(change.model, live);
   if (result.changed) {
+    // The new champion has its own detector, which has seen nothing yet.
+    await resolveAlert(context, conceptAlertKey(change.model), `${change.version} went live.`);
     context.emit("version.promoted", change.model, {
       version: change.version,
       action: change.action,

@@ -23,12 +23,15 @@ import {
   performanceNeeds,
   type TriggerState,
 } from "../trigger/index.ts";
+import { type ConceptEvidence, conceptEvidence } from "./concept-drift.ts";
 import { LABEL_FOLD, type LoopContext } from "./context.ts";
 
 export interface GatheredState extends TriggerState {
   readonly lastRun: RunRecord | undefined;
   /** When evidence changes by the passing of time alone. */
   readonly nextEvidenceAt: Instant;
+  /** The champion's detector of concept drift. */
+  readonly conceptWatch: ConceptEvidence;
 }
 
 export async function isQuiet(context: LoopContext, spec: ModelSpec, at: Instant): Promise<boolean> {
@@ -72,6 +75,7 @@ export async function gatherTriggerState(context: LoopContext, spec: ModelSpec, 
   ]);
   const since = await store.log.counts(name, lastRun === undefined ? {} : { since: lastRun.asOf });
   const total = lastRun === undefined ? since : champion === undefined ? await store.log.counts(name, {}) : since;
+  const conceptWatch = await conceptEvidence(context, name, champion?.name);
   const evidence = await gatherPerformance(context, spec, { now, champion });
   return {
     now,
@@ -86,6 +90,7 @@ export async function gatherTriggerState(context: LoopContext, spec: ModelSpec, 
     events: waitingEvents(events, lastRun?.queuedAt ?? null),
     performance: evidence.performance,
     lastRun,
+    conceptWatch,
     nextEvidenceAt: evidence.nextChangeAt,
   };
 }

@@ -2,6 +2,7 @@
 import type { DecisionRecord, Instant } from "../core/index.ts";
 import { applyGuards, evaluateTrigger, type GuardResult } from "../trigger/index.ts";
 import { absorb } from "./absorb.ts";
+import { reportConceptDrift } from "./concept-drift.ts";
 import { type LoopContext, modelSpec } from "./context.ts";
 import { startRun } from "./start-run.ts";
 import { gatherGuardState, gatherTriggerState, guardExpiry, isQuiet, rememberTick } from "./tick-state.ts";
@@ -21,6 +22,7 @@ export async function tick(context: LoopContext, model: string, at: Instant): Pr
   await absorb(context, model);
 
   const state = await gatherTriggerState(context, spec, at);
+  await reportConceptDrift(context, spec, state.conceptWatch, at);
   const evaluation = evaluateTrigger(spec.retrain.when, state);
   // Guards stand between a trigger that fired and a run; a quiet tick need not ask for them.
   const guards = evaluation.outcome === "yes" ? await gatherGuardState(context, spec, state) : undefined;

@@ -37,8 +37,10 @@ export interface Artifact {
   readonly preparation: Preparation;
   readonly probes: readonly Probe[];
   readonly profile: ReferenceProfile;
+  /** What the version knows of its own mistakes; its form belongs to the monitors. */
+  readonly calibration: Json;
 }
-export type LoadedModel = Predictor & { readonly manifest: Manifest };
+export type LoadedModel = Predictor & { readonly manifest: Manifest; readonly calibration: Json };
 export type ReadFile = (name: string) => Promise<Uint8Array>;
 
 const encoder = new TextEncoder();
@@ -140,6 +142,7 @@ export async function readArtifact(read: ReadFile, expectedHash?: string): Promi
     preparation: JSON.parse(text("preparation.json")) as Preparation,
     probes: (JSON.parse(text("probes.json")) as { readonly probes: readonly Probe[] }).probes,
     profile: JSON.parse(text("profile.json")) as ReferenceProfile,
+    calibration: JSON.parse(text("calibration.json")) as Json,
   };
 }
 
@@ -173,5 +176,5 @@ export async function loadArtifact(read: ReadFile, expectedHash?: string): Promi
   const artifact = await readArtifact(read, expectedHash);
   const model = predictorOf(artifact);
   checkProbes(model, artifact.probes);
-  return { ...model, manifest: artifact.manifest };
+  return { ...model, manifest: artifact.manifest, calibration: artifact.calibration };
 }

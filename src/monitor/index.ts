@@ -1,3 +1,8 @@
-/** Monitors: realised performance from counters, and detectors of concept drift. */
+/** Monitors: realised performance from counters, detectors of concept drift, and what a version knows of its own mistakes. */
+export * from "./calibration.ts";
+export * from "./concept-drift.ts";
 export * from "./detectors/index.ts";
+export * from "./false-alarms.ts";
+export * from "./losses.ts";
 export * from "./performance.ts";
+export * from "./spec.ts";

@@ -72,6 +72,7 @@ describe("defaults", () => {
         stopAfterRejections: 3,
         runDurationMs: 0,
       },
+      monitors: { falseAlarms: 1, conceptDrift: { detector: "adwin", metric: "logLoss" } },
       gates: [
         { kind: "betterThanBaseline", metric: "logLoss" },
         { kind: "noWorseThanChampion", metric: "logLoss" },

@@ -69,6 +69,18 @@ defineModel({ ...binary, retrain: { cooldown: 3600 } });
 // @ts-expect-error
 defineModel({ ...binary, slices: ["agee"] });
 
+// A detector that does not exist
+// @ts-expect-error
+defineModel({ ...binary, monitors: { conceptDrift: { detector: "adwinn" } } });
+
+// A loss of another task for the detector
+// @ts-expect-error
+defineModel({ ...binary, monitors: { conceptDrift: { metric: "mae" } } });
+
+// A metric that is no mean of losses for the detector
+// @ts-expect-error
+defineModel({ ...binary, monitors: { conceptDrift: { metric: "rocAuc" } } });
+
 // A strategy that does not exist
 // @ts-expect-error
 defineModel({ ...binary, retrain: { how: "finetune" } });

@@ -30,7 +30,17 @@ export interface DetectorKind {
   readonly description: string;
   /** `bits`: 0 and 1 only (1 = error). `numbers`: any finite values. */
   readonly input: "bits" | "numbers";
-  readonly create: () => DriftDetector;
+  /** The one number that trades false alarms for delay; others keep their published values. */
+  readonly setting: {
+    readonly name: string;
+    readonly default: number;
+    readonly min: number;
+    readonly max: number;
+    /** Values tried when a budget of false alarms is calibrated, the most sensitive first. */
+    readonly ladder: readonly number[];
+  };
+  /** @param setting value of the setting above; its default when left out */
+  readonly create: (setting?: number) => DriftDetector;
   readonly fromState: (state: JsonObject) => DriftDetector;
 }
 
