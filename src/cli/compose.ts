@@ -4,13 +4,14 @@
  */
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
+import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { RetrainSpec } from "../config/spec.ts";
-import { type Logger, type Store, systemClock, type VirtualWorldClock, type WorldClock } from "../core/index.ts";
+import { fail, type Logger, type Store, systemClock, type VirtualWorldClock, type WorldClock } from "../core/index.ts";
 import { createDbosEngine, createJobPool } from "../engine/index.ts";
 import { logSchemaOf } from "../loop/context.ts";
-import { createLoop, type Loop } from "../loop/index.ts";
+import { createLoop, type Loop, type ProcessRole } from "../loop/index.ts";
 import { createServer, type Server } from "../server/index.ts";
 import { openFileStore } from "../storage/files/object-store.ts";
 import { openDatabase } from "../storage/pool.ts";
@@ -26,6 +27,10 @@ export interface SystemOptions {
   readonly adminSecret?: string;
   /** Training processes at a time. Default: one per core. */
   readonly jobs?: number;
+  /** Default `all`: one process that does everything. */
+  readonly role?: ProcessRole;
+  /** Default: `main`, or the role with the machine's name and the process's number. */
+  readonly instance?: string;
 }
 export interface System {
   readonly loop: Loop;
@@ -42,6 +47,15 @@ const WORKFLOW_VERSION = "1";
 export async function openSystem(options: SystemOptions): Promise<System> {
   const { spec, worldClock, logger } = options;
   const { directory, databaseUrl } = spec.storage;
+  const role = options.role ?? "all";
+  const instance = options.instance ?? defaultInstance(role);
+  if (role !== "all" && databaseUrl === undefined) {
+    throw fail("USAGE", {
+      message: `A process of role "${role}" shares its database with others, and the embedded database has one process only.`,
+      remedy:
+        "Set DATABASE_URL or --database-url, and give all processes the same data directory; or leave --role out.",
+    });
+  }
   const closers: (() => Promise<void>)[] = [];
   let closing: Promise<void> | undefined;
   const close = () => {
@@ -76,11 +90,13 @@ export async function openSystem(options: SystemOptions): Promise<System> {
       pool: database.pool,
       systemClock,
       logger,
-      executorId: "main",
+      executorId: instance,
+      role,
       applicationVersion: WORKFLOW_VERSION,
     });
     const objects = openFileStore(join(directory, "objects"));
-    const loop = createLoop({ spec, store, objects, engine, jobs, worldClock, systemClock, logger, directory });
+    const ports = { store, objects, engine, jobs, worldClock, systemClock, logger };
+    const loop = createLoop({ ...ports, spec, directory, role, instance });
     built.loop = loop;
     const server = await createServer({
       loop,
@@ -96,13 +112,17 @@ export async function openSystem(options: SystemOptions): Promise<System> {
     closers.unshift(() => loop.stop());
     closers.unshift(() => server.close());
     // The first run should not wait for a process to start.
-    jobs.warm().catch((error: unknown) => logger.warn({ error: String(error) }, "training processes did not start"));
+    if (role !== "api")
+      jobs.warm().catch((error: unknown) => logger.warn({ error: String(error) }, "training processes did not start"));
     return { loop, store, server, close };
   } catch (error) {
     await close();
     throw error;
   }
 }
+
+/** A process that does everything is the only one; of others there are many, on many machines. */
+const defaultInstance = (role: ProcessRole) => (role === "all" ? "main" : `${role}-${hostname()}-${process.pid}`);
 
 async function closeAll(closers: readonly (() => Promise<void>)[], logger: Logger): Promise<void> {
   for (const one of closers) {

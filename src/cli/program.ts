@@ -2,7 +2,7 @@
  * Every command with its words and its help. Actions load their module when they are called, so that `--help` costs commander
  * and this file alone. One function of the table at the end is one line of help.
  */
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import { addReadCommands } from "./program-read.ts";
 import { addWriteCommands } from "./program-write.ts";
 import { packageVersion } from "./package-info.ts";
@@ -42,7 +42,13 @@ function addServerCommands(program: Command, ran: Ran): void {
       .option("--port <port>", "port to listen on; 0 picks a free one", parsePort)
       .option("--dir <path>", "data directory")
       .option("--database-url <url>", "PostgreSQL server instead of the embedded database")
-      .option("--require-tokens", "ask for tokens on loopback too"),
+      .option("--require-tokens", "ask for tokens on loopback too")
+      .addOption(
+        new Option("--role <role>", "what this process does; several share one PostgreSQL and one data directory")
+          .choices(["all", "api", "worker"])
+          .default("all"),
+      )
+      .option("--instance <name>", "name of this process among them (default: its role, machine and number)"),
     "retrain start",
     "retrain start --port 8080",
   ).action(async (options) => (await import("./commands/start.ts")).start(options));

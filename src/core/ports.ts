@@ -345,6 +345,9 @@ export interface SettingsStore {
   idempotent(key: string): Promise<{ hash: string; response: Json } | undefined>;
   saveIdempotent(key: string, hash: string, response: Json): Promise<void>;
   pruneIdempotent(before: Instant): Promise<void>;
+  /** Takes or renews a named lease by the database's clock; false while another owner's has not run out. */
+  takeLease(name: string, owner: string, forMs: number): Promise<boolean>;
+  dropLease(name: string, owner: string): Promise<void>;
 }
 
 export interface StoreHealth {

@@ -42,6 +42,6 @@ function requireVirtual(context: LoopContext): VirtualWorldClock {
   if (worldClock.kind === "virtual") return worldClock as VirtualWorldClock;
   throw fail("REPLAY_ONLY", {
     message: "Only a server in replay mode can be advanced.",
-    remedy: "Start it with --replay FROM.",
+    remedy: "Start it with `retrain demo`.",
   });
 }

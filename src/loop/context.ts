@@ -21,6 +21,8 @@ import type { TickNotes } from "./tick-notes.ts";
 /** Name of the fold that joins labels with predictions. */
 export const LABEL_FOLD = "labels";
 
+export type ProcessRole = "all" | "api" | "worker";
+
 export interface LoopContext {
   /** Replaced as a whole by `reconfigure`; read it at the moment of use. */
   spec: RetrainSpec;
@@ -33,6 +35,10 @@ export interface LoopContext {
   readonly logger: Logger;
   readonly live: LiveModels;
   readonly ticks: TickNotes;
+  /** `api` answers requests and leaves ticks, runs and timers to others on the same database. */
+  readonly role: ProcessRole;
+  /** Names this process among those on one database; stable over restarts where work is to be taken up at once. */
+  readonly instance: string;
   /** Job folders and the artifact cache live under it. */
   readonly directory: string;
   readonly emit: (type: string, model: string | null, data: JsonObject) => void;

@@ -16,7 +16,7 @@ import { fail } from "../core/index.ts";
 import type { RetrainSpec } from "../config/spec.ts";
 import { LiveModels } from "../deploy/live-models.ts";
 import { advance } from "./advance.ts";
-import { createBus, createMutex, type LoopContext, modelSpec } from "./context.ts";
+import { createBus, createMutex, type LoopContext, modelSpec, type ProcessRole } from "./context.ts";
 import type { IngestRequest, Loop } from "./contract.ts";
 import { readEvaluation } from "./evaluation.ts";
 import { raiseEvent } from "./events.ts";
@@ -44,12 +44,17 @@ export interface LoopOptions {
   readonly systemClock: SystemClock;
   readonly logger: Logger;
   readonly directory: string;
+  /** Default: a process that does everything, named `main`. */
+  readonly role?: ProcessRole;
+  readonly instance?: string;
 }
 
 export function createLoop(options: LoopOptions): Loop & { readonly predictor: Predictor } {
   const bus = createBus(options.logger, () => options.worldClock.now());
   const context: LoopContext = {
     ...options,
+    role: options.role ?? "all",
+    instance: options.instance ?? "main",
     live: new LiveModels(options.objects),
     ticks: createTickNotes(),
     emit: (type, model, data) => bus.emit(type, model, data),
@@ -95,7 +100,8 @@ export function createLoop(options: LoopOptions): Loop & { readonly predictor: P
       return replayQuarantine(context, model, ids);
     },
     async requestRun(model, { reason, actor, strategy }) {
-      await exclusive(model, () => tick(context, model, context.worldClock.now()));
+      // Elsewhere the leader ticks; two ticks of one model at a time would judge the same evidence twice.
+      if (context.role !== "api") await exclusive(model, () => tick(context, model, context.worldClock.now()));
       const started = await startRun(context, {
         model,
         cause: { trigger: "manual", reason, decisionIds: [] },
@@ -167,5 +173,5 @@ async function cancelRun(context: LoopContext, id: string, actor: string): Promi
   return (await runs.get(id)) as RunRecord;
 }
 
-export type { LoopContext } from "./context.ts";
+export type { LoopContext, ProcessRole } from "./context.ts";
 export type * from "./contract.ts";

@@ -8,6 +8,7 @@ import { DAY_MS, type Instant, type VirtualWorldClock } from "../core/index.ts";
 import { raiseAlert, resolveAlert } from "./alerts.ts";
 import { loadChampion, loadChampions } from "./champions.ts";
 import type { LoopContext } from "./context.ts";
+import { Leadership, RENEW_EVERY_MS } from "./leadership.ts";
 import type { Predictor } from "./predict.ts";
 import { applyRetention } from "./retention.ts";
 import type { SourcePoller } from "./sources.ts";
@@ -30,6 +31,7 @@ export class Schedule {
   readonly #predictor: Predictor;
   readonly #tickModel: TickModel;
   readonly #sources: SourcePoller;
+  readonly #leadership: Leadership;
   #stopping = new AbortController();
   #loops: Promise<void>[] = [];
   #started = false;
@@ -41,6 +43,7 @@ export class Schedule {
     this.#sources = sources;
     this.#predictor = predictor;
     this.#tickModel = tickModel;
+    this.#leadership = new Leadership(context.store.settings, context.instance, context.role !== "api");
   }
 
   async start(): Promise<void> {
@@ -62,21 +65,23 @@ export class Schedule {
     ];
     await engine.start();
     await resumeQueued(this.#context);
-    this.#every("tick", LOOK_EVERY_MS, () => this.#tickAll());
-    this.#every("compaction", COMPACT_EVERY_MS, async () => void (await store.log.compact()));
+    await this.#leadership.renew();
+    this.#every("leadership", RENEW_EVERY_MS, () => this.#leadership.renew());
+    this.#whileLeading("tick", LOOK_EVERY_MS, () => this.#tickAll());
+    this.#whileLeading("compaction", COMPACT_EVERY_MS, async () => void (await store.log.compact()));
     this.#every("retry of unlogged answers", RETRY_EVERY_MS, () => this.#predictor.retryUnlogged());
     const tools = {
       systemClock: this.#context.systemClock,
       logger: this.#context.logger,
       sent: new Map<string, Set<number>>(),
     };
-    this.#every(
+    this.#whileLeading(
       "alerts",
       DELIVER_EVERY_MS,
       async () => void (await deliverDue(store.alerts, this.#context.spec.alerts, tools)),
     );
-    this.#every("sources", LOOK_EVERY_MS, () => this.#sources.pollDue());
-    this.#every("retention", DAY_MS, () => applyRetention(this.#context));
+    this.#whileLeading("sources", LOOK_EVERY_MS, () => this.#sources.pollDue());
+    this.#whileLeading("retention", DAY_MS, () => applyRetention(this.#context));
     this.#started = true;
   }
 
@@ -86,6 +91,7 @@ export class Schedule {
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
     await Promise.all(this.#loops);
     this.#loops = [];
+    await this.#leadership.leave();
     await this.#context.engine.stop();
   }
 
@@ -124,6 +130,12 @@ export class Schedule {
       }
     };
     this.#loops.push(loop());
+  }
+
+  #whileLeading(what: string, periodMs: number, run: () => Promise<void>): void {
+    this.#every(what, periodMs, async () => {
+      if (this.#leadership.leads) await run();
+    });
   }
 
   async #tickAll(): Promise<void> {

@@ -39,6 +39,24 @@ function newVersion(model: string, runId: string) {
 }
 
 export function describeRecords(place: StorePlace): void {
+  describe("leases", () => {
+    it("belong to one owner until they run out, are dropped, or are renewed", async () => {
+      const { settings } = place.store;
+      expect(await settings.takeLease("timers", "a", 60_000)).toBe(true);
+      expect(await Promise.all(["b", "c"].map((owner) => settings.takeLease("timers", owner, 60_000)))).toEqual([
+        false,
+        false,
+      ]);
+      expect(await settings.takeLease("timers", "a", 60_000)).toBe(true);
+      await settings.dropLease("timers", "b");
+      expect(await settings.takeLease("timers", "b", 60_000)).toBe(false);
+      await settings.dropLease("timers", "a");
+      const taken = await Promise.all(["b", "c", "d"].map((owner) => settings.takeLease("timers", owner, 1)));
+      expect(taken.filter(Boolean).length).toBeGreaterThanOrEqual(1);
+      await expect.poll(() => settings.takeLease("timers", "e", 60_000)).toBe(true);
+    });
+  });
+
   describe("runs", () => {
     it("gives a run back as it was created, and creates it once", async () => {
       const run = runRecord("runs-create", "run-create-1");

@@ -2,6 +2,7 @@
 import { loadConfig, watchConfig } from "../../config/index.ts";
 import { liveWorldClock, type Logger } from "../../core/index.ts";
 import { removeAddress, writeAddress } from "../address.ts";
+import type { ProcessRole } from "../../loop/index.ts";
 import { openSystem, type System } from "../compose.ts";
 import { createLogger } from "../logger.ts";
 import { untilInterrupted } from "../signals.ts";
@@ -13,6 +14,8 @@ export interface StartOptions {
   readonly dir?: string;
   readonly databaseUrl?: string;
   readonly requireTokens?: boolean;
+  readonly role?: ProcessRole;
+  readonly instance?: string;
 }
 
 export async function start(options: StartOptions): Promise<void> {
@@ -34,11 +37,14 @@ export async function start(options: StartOptions): Promise<void> {
     worldClock: liveWorldClock,
     logger,
     requireTokens: options.requireTokens ?? false,
+    ...(options.role === undefined ? {} : { role: options.role }),
+    ...(options.instance === undefined ? {} : { instance: options.instance }),
     ...(adminSecret === undefined || adminSecret === "" ? {} : { adminSecret }),
   });
   try {
     const { url } = await system.server.listen({ host: spec.server.host, port: spec.server.port });
-    writeAddress(spec.storage.directory, url);
+    // Commands run in this folder find the server by it; a worker is not the one they look for.
+    if (options.role !== "worker") writeAddress(spec.storage.directory, url);
     process.stderr.write(
       `${welcome(
         spec.models.map(({ name }) => name),

@@ -2,8 +2,10 @@
 import type { Migration } from "kysely/migration";
 import * as log from "./0001-log.ts";
 import * as records from "./0002-records.ts";
+import * as lease from "./0011-lease.ts";
 
 export const migrations: Readonly<Record<string, Migration>> = {
   "0001-log": log,
   "0002-records": records,
+  "0011-lease": lease,
 };

@@ -87,6 +87,26 @@ function idempotencyMethods(
   };
 }
 
+/** The database's clock, because the machines of several processes disagree. */
+const DATABASE_NOW_MS = "(extract(epoch from clock_timestamp()) * 1000)::bigint";
+const TAKE_LEASE =
+  prepared(`insert into lease (name, owner, expires_at) values ($1, $2, ${DATABASE_NOW_MS} + $3::bigint)
+  on conflict (name) do update set owner = excluded.owner, expires_at = excluded.expires_at
+  where lease.owner = excluded.owner or lease.expires_at < ${DATABASE_NOW_MS}
+  returning owner`);
+
+function leaseMethods(database: SqlDatabase): Pick<SettingsStore, "takeLease" | "dropLease"> {
+  return {
+    async takeLease(name, owner, forMs) {
+      const { rows } = await database.query(TAKE_LEASE, [name, owner, Math.round(forMs)]);
+      return rows.length === 1;
+    },
+    async dropLease(name, owner) {
+      await database.query("delete from lease where name = $1 and owner = $2", [name, owner]);
+    },
+  };
+}
+
 export function createSettingsStore(database: SqlDatabase, clock: SystemClock): SettingsStore {
   return {
     async sourcePosition(source) {
@@ -106,6 +126,7 @@ export function createSettingsStore(database: SqlDatabase, clock: SystemClock): 
       ]);
       return Object.fromEntries(rows.map((row) => [row["key"] as string, parseBody<Json>(row["value"])]));
     },
+    ...leaseMethods(database),
     audit: (record) => writeAudit(database, record),
     async auditLog(filter) {
       const conditions = new Conditions();
