@@ -10,6 +10,7 @@ import type {
   DefinitionRevision,
   EventKind,
   ExampleEvent,
+  GateResult,
   Instant,
   Json,
   JsonObject,
@@ -231,7 +232,8 @@ export interface RunStore {
     before?: string;
   }): Promise<readonly RunRecord[]>;
   active(model: string): Promise<RunRecord | undefined>;
-  last(model: string): Promise<RunRecord | undefined>;
+  /** The newest run; with `training`, the newest that was to train: gating a held version again is none. */
+  last(model: string, options?: { readonly training?: boolean }): Promise<RunRecord | undefined>;
   /** Takes the run over: the attempt grows and all writes of older attempts fail with ATTEMPT_STALE. */
   beginAttempt(id: string, at: Instant): Promise<number>;
   update(
@@ -243,6 +245,7 @@ export interface RunStore {
   /** Idempotent by (run, epoch). */
   appendTrace(id: string, attempt: number, points: readonly TracePoint[]): Promise<void>;
   trace(id: string, options?: { afterEpoch?: number }): Promise<readonly TracePoint[]>;
+  /** Runs that were to train. */
   countSince(model: string, since: Instant): Promise<number>;
 }
 
@@ -272,6 +275,8 @@ export interface RegistryStore {
     readonly attempt?: number;
   }): Promise<{ readonly routing: Routing; readonly changed: boolean }>;
   setState(model: string, version: string, state: VersionRecord["state"]): Promise<void>;
+  /** The judgement of a held version that was gated again. Fenced by the attempt of that run. */
+  setGate(model: string, version: string, gate: GateResult, run: { id: string; attempt: number }): Promise<void>;
   routing(model: string): Promise<Routing>;
   /** Called after every committed routing change, in this process and others (LISTEN plus polling). */
   onRouting(listener: (routing: Routing) => void): () => void;

@@ -254,6 +254,8 @@ export interface RunRecord {
   readonly champion?: string;
   /** The version it registered. */
   readonly version?: string;
+  /** Set when it gates a held version again instead of training: which, and whose evaluation it judges when no row was missing. */
+  readonly regate?: { readonly version: string; readonly evidence?: string };
   readonly gate?: GateResult;
   readonly steps: readonly RunStepRecord[];
   /** Trainer progress in [0,1] and the expected rest in ms. */
@@ -349,6 +351,8 @@ export interface VersionRecord {
   /** The `asOf` of its dataset: what was received up to here may have trained it. */
   readonly trainedThrough: Instant;
   readonly gate: GateResult;
+  /** The run whose gate that is, when the version was held and gated again; else `runId`. */
+  readonly gateRunId?: string;
   readonly metrics: Readonly<Record<string, number | null>>;
   readonly role: "champion" | "challenger" | null;
   readonly state: VersionState;

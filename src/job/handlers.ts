@@ -4,7 +4,16 @@ import { assess } from "./assess.ts";
 import { evaluate } from "./evaluate.ts";
 import { open } from "./open.ts";
 import { prepare } from "./prepare.ts";
+import { regate } from "./regate.ts";
 import { reproduce } from "./reproduce.ts";
 import { train } from "./train.ts";
 
-export const JOB_HANDLERS: Readonly<Record<string, JobHandler>> = { open, assess, prepare, train, evaluate, reproduce };
+export const JOB_HANDLERS: Readonly<Record<string, JobHandler>> = {
+  open,
+  assess,
+  prepare,
+  train,
+  evaluate,
+  regate,
+  reproduce,
+};

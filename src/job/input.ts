@@ -16,6 +16,9 @@ export interface JobInput {
   readonly gatedMetrics: readonly string[];
   readonly definitionRevision: string;
   readonly artifactFolder?: string;
+  /** The held version to gate again, and how many held-out rows its last judgement asked for. */
+  readonly candidateFolder?: string;
+  readonly rowsWanted?: number;
 }
 
 /** The last instant a date can hold: without an as-of, everything is old enough. */
@@ -36,7 +39,9 @@ export function parseJobInput(input: JsonObject): JobInput {
       remedy: "Rebuild: parent and child come from different builds.",
     });
   }
-  const optional = (key: "baseFolder" | "championFolder" | "championVersion" | "artifactFolder") => {
+  const optional = (
+    key: "baseFolder" | "championFolder" | "championVersion" | "artifactFolder" | "candidateFolder",
+  ) => {
     const value = text(input, key);
     return value === undefined ? {} : { [key]: value };
   };
@@ -51,6 +56,8 @@ export function parseJobInput(input: JsonObject): JobInput {
     ...optional("championFolder"),
     ...optional("championVersion"),
     ...optional("artifactFolder"),
+    ...optional("candidateFolder"),
+    ...(typeof input["rowsWanted"] === "number" ? { rowsWanted: input["rowsWanted"] } : {}),
     ...(typeof last === "number" ? { lastDatasetMaxReceivedAt: last } : {}),
     gatedMetrics: Array.isArray(input["gatedMetrics"])
       ? (input["gatedMetrics"] as readonly string[])

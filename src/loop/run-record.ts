@@ -106,8 +106,8 @@ async function performStep(run: OpenRun, step: RunStep, control: StepControl): P
   const startedAt = context.worldClock.now();
   const startedMs = context.systemClock.monotonicMs();
   const base = { step: step.name, attempt, startedAt };
-  if (step.name === "rollout" && run.stop !== undefined) {
-    const skipped: StepResult = { input: "", output: `skipped: ${run.stop.state}`, data: {}, stop: run.stop };
+  const skipped = skippedStep(run, step);
+  if (skipped !== undefined) {
     await runs.recordStep(record.id, attempt, { ...base, state: "skipped", output: skipped.output });
     return skipped;
   }
@@ -141,6 +141,18 @@ async function performStep(run: OpenRun, step: RunStep, control: StepControl): P
     if (!isInterruption(failure)) await finish("failed", { output: `${failure.code}: ${failure.message}` });
     throw failure;
   }
+}
+
+/** Steps that only a training run does: a held version that is gated again is trained already. */
+const TRAINING_STEPS: ReadonlySet<RunStepName> = new Set(["assess", "prepare", "train"]);
+
+function skippedStep(run: OpenRun, step: RunStep): StepResult | undefined {
+  if (step.name === "rollout" && run.stop !== undefined) {
+    return { input: "", output: `skipped: ${run.stop.state}`, data: {}, stop: run.stop };
+  }
+  const { regate } = run.record;
+  if (regate === undefined || !TRAINING_STEPS.has(step.name)) return undefined;
+  return { input: "", output: `skipped: ${regate.version} is trained`, data: {} };
 }
 
 /** A step cut short fails in its own words (a canceled job, a closed file); why it was cut short is what counts. */

@@ -16,6 +16,8 @@ export interface RunRequest {
   readonly model: string;
   readonly cause: TriggerCause;
   readonly strategy?: TrainingStrategy;
+  /** Gates a held version again instead of training. */
+  readonly regate?: RunRecord["regate"];
 }
 
 /** @returns the new run, or the open one it was coalesced into. */
@@ -44,6 +46,7 @@ export async function startRun(
     // Not from the id: the same history with the same configuration must train the same models.
     seed: seedFrom(spec.seed, request.model, number),
     ...(champion === undefined ? {} : { champion: champion.name }),
+    ...(request.regate === undefined ? {} : { regate: request.regate }),
     steps: [],
     attempt: 0,
   };
@@ -51,6 +54,11 @@ export async function startRun(
     const open = await store.runs.active(request.model);
     // It may have ended between the two statements: then there is room now.
     if (open === undefined) return startRun(context, request);
+    if (open.regate !== undefined && request.regate === undefined) {
+      // Nobody who asks for a training has got one when a held version is judged again; that takes about a second.
+      await context.engine.wait(open.id);
+      return startRun(context, request);
+    }
     return { run: open, coalesced: true };
   }
   await enqueue(context, run);

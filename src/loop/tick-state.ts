@@ -68,7 +68,7 @@ export async function gatherTriggerState(context: LoopContext, spec: ModelSpec, 
   const { store } = context;
   const { name } = spec;
   const [lastRun, champion, lastTick, events] = await Promise.all([
-    store.runs.last(name),
+    store.runs.last(name, { training: true }),
     store.registry.champion(name),
     store.settings.get(lastTickKey(name)),
     store.settings.get(eventsKey(name)),

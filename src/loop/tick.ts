@@ -4,6 +4,7 @@ import { applyGuards, evaluateTrigger, type GuardResult } from "../trigger/index
 import { absorb } from "./absorb.ts";
 import { reportConceptDrift } from "./concept-drift.ts";
 import { type LoopContext, modelSpec } from "./context.ts";
+import { judgeHeld } from "./held.ts";
 import { startRun } from "./start-run.ts";
 import { gatherGuardState, gatherTriggerState, guardExpiry, isQuiet, rememberTick } from "./tick-state.ts";
 
@@ -34,13 +35,15 @@ export async function tick(context: LoopContext, model: string, at: Instant): Pr
   context.emit("decision", model, { count: decisions.length, outcome: evaluation.outcome });
 
   const heldUntil = guards === undefined || guarded.start ? Number.POSITIVE_INFINITY : guardExpiry(spec, guards);
-  await rememberTick(context, spec, state, heldUntil);
-  if (!guarded.start) return { skipped: false, decisions };
+  // A new training sees the rows a held version waits for, and more: it comes first.
+  const held = guarded.start ? undefined : await judgeHeld(context, spec, at);
+  await rememberTick(context, spec, state, Math.min(heldUntil, held?.nextDueAt ?? heldUntil));
+  if (!guarded.start && held?.due === undefined) return { skipped: false, decisions };
   const cause = {
     trigger: evaluation.trigger,
     reason: evaluation.reason,
     decisionIds: decisions.map((decision) => decision.id),
   };
-  const { run } = await startRun(context, { model, cause });
+  const { run } = await startRun(context, { model, ...(held?.due ?? { cause }) });
   return { skipped: false, decisions, runId: run.id };
 }

@@ -115,6 +115,27 @@ export function describeRecords(place: StorePlace): void {
       expect(await place.store.registry.champion("runs-fence")).toBeUndefined();
     });
 
+    it("tells runs that train from those that gate a held version again", async () => {
+      const model = "runs-held";
+      const held = { trigger: "held", reason: "rows arrived", decisionIds: [] };
+      const runs = [
+        runRecord(model, "held-1", { state: "held" }),
+        runRecord(model, "held-2", { state: "running", cause: held, regate: { version: "v1" } }),
+      ];
+      for (const run of runs) await place.store.runs.create(run);
+      expect((await place.store.runs.last(model))?.id).toBe("held-2");
+      expect((await place.store.runs.last(model, { training: true }))?.id).toBe("held-1");
+      expect(await place.store.runs.countSince(model, 0)).toBe(1);
+      const attempt = await place.store.runs.beginAttempt("held-2", START + 1);
+      const { name } = await place.store.registry.register(newVersion(model, "held-1"), 0);
+      const gate = { outcome: "reject" as const, reason: "worse", checks: [] };
+      const judged = () => place.store.registry.setGate(model, name, gate, { id: "held-2", attempt });
+      await judged();
+      expect(await place.store.registry.get(model, name)).toMatchObject({ gate, gateRunId: "held-2", runId: "held-1" });
+      await place.store.runs.beginAttempt("held-2", START + 2);
+      expect(await codeThrown(judged())).toBe("ATTEMPT_STALE");
+    });
+
     it("keeps steps in the order of the loop and one trace point per epoch", async () => {
       const id = "run-trace";
       await place.store.runs.create(runRecord("runs-trace", id, { steps: [] }));

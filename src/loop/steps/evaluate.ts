@@ -1,7 +1,9 @@
 /** Candidate, champion and baseline answer the same held-out rows; the artifact is made whole and its probes are tried twice. */
-import type { EvaluationReport } from "../../core/index.ts";
-import type { RunStep } from "../run-record.ts";
-import { championFolder, jobInput, jobOptions, runJob } from "./job.ts";
+import type { EvaluationReport, JsonObject } from "../../core/index.ts";
+import { rowsWanted } from "../held.ts";
+import { requireVersion } from "../promote.ts";
+import type { RunStep, StepInput } from "../run-record.ts";
+import { championFolder, jobInput, jobOptions, materializeArtifact, runJob } from "./job.ts";
 
 export const evaluate: RunStep = {
   name: "evaluate",
@@ -9,7 +11,11 @@ export const evaluate: RunStep = {
     const champion = await championFolder(input);
     const extra = champion === undefined ? {} : { championFolder: champion.folder, championVersion: champion.version };
     const gatedMetrics = [...new Set(input.spec.gates.map((gate) => gate.metric))];
-    const evaluated = await runJob(input, "evaluate", jobInput(input, { ...extra, gatedMetrics }), jobOptions(input));
+    const { regate } = input.run;
+    const evaluated =
+      regate === undefined
+        ? await runJob(input, "evaluate", jobInput(input, { ...extra, gatedMetrics }), jobOptions(input))
+        : await runJob(input, "regate", await regateInput(input, { ...extra, gatedMetrics }), jobOptions(input));
     const report = evaluated.report as unknown as EvaluationReport;
     const metric = gatedMetrics[0] ?? Object.keys(report.candidate)[0] ?? "";
     const value = report.candidate[metric];
@@ -23,3 +29,15 @@ export const evaluate: RunStep = {
     };
   },
 };
+
+/** The held version's own artifact, and how many rows its last judgement asked for. */
+async function regateInput(input: StepInput, extra: JsonObject): Promise<JsonObject> {
+  const { context, run } = input;
+  const record = await requireVersion(context, run.model, run.regate?.version ?? "");
+  const wanted = await rowsWanted(context, run.model, record.name);
+  return jobInput(input, {
+    ...extra,
+    candidateFolder: await materializeArtifact(context, record.artifact),
+    ...(wanted === undefined ? {} : { rowsWanted: wanted }),
+  });
+}

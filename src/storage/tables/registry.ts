@@ -173,6 +173,26 @@ async function promote(
   }
 }
 
+async function setGate(
+  database: SqlDatabase,
+  [model, version, gate, run]: Parameters<RegistryStore["setGate"]>,
+): Promise<void> {
+  await database.transaction(async (transaction) => {
+    await fenceAttempt(transaction, run.id, run.attempt);
+    await lockRouting(transaction, model);
+    const { rows } = await transaction.query("select body from version where model = $1 and number = $2", [
+      model,
+      versionNumber((await mustExist(transaction, model, version)).name),
+    ]);
+    const body = { ...parseBody<NewVersion>(rows[0]?.["body"]), gate, gateRunId: run.id };
+    await transaction.query("update version set body = $3 where model = $1 and number = $2", [
+      model,
+      versionNumber(version),
+      bodyOf(body),
+    ]);
+  });
+}
+
 async function saveDefinition(database: SqlDatabase, revision: DefinitionRevision): Promise<void> {
   await database.query(
     "insert into definition (model, revision, body) values ($1, $2, $3) on conflict (model, revision) do nothing",
@@ -209,6 +229,7 @@ export function createRegistryStore(
         state,
       ]);
     },
+    setGate: (...change) => setGate(database, change),
     async routing(model) {
       const { rows } = await database.query(prepared("select * from routing where model = $1"), [model]);
       return toRouting(model, rows[0]);

@@ -60,7 +60,9 @@ const SELECT = `select r.attempt, r.body,
 const BY_ID = "where r.id = $1";
 const ACTIVE = "where r.model = $1 and r.state in ('queued', 'running')";
 const LAST = "where r.model = $1 order by r.position desc limit 1";
-for (const tail of [BY_ID, ACTIVE, LAST]) prepared(SELECT + tail);
+// A run that only gates a held version again must not restart the counting of new rows, the cool-down or the daily budget.
+const LAST_TRAINING = "where r.model = $1 and r.cause <> 'held' order by r.position desc limit 1";
+for (const tail of [BY_ID, ACTIVE, LAST, LAST_TRAINING]) prepared(SELECT + tail);
 
 async function select(database: Queryable, tail: string, values: readonly (string | readonly string[])[]) {
   const { rows } = await database.query(SELECT + tail, values);
@@ -90,8 +92,8 @@ async function create(database: SqlDatabase, run: RunRecord): Promise<boolean> {
       const existing = await transaction.query("select 1 from run where id = $1", [run.id]);
       if (existing.rows.length > 0) return true;
       await transaction.query(
-        "insert into run (id, model, state, queued_at, attempt, body) values ($1, $2, $3, $4, $5, $6)",
-        [run.id, run.model, run.state, run.queuedAt, attempt, bodyOf(body)],
+        "insert into run (id, model, state, queued_at, attempt, cause, body) values ($1, $2, $3, $4, $5, $6, $7)",
+        [run.id, run.model, run.state, run.queuedAt, attempt, run.cause.trigger, bodyOf(body)],
       );
       await writeSteps(transaction, run.id, steps);
       return true;
@@ -178,7 +180,8 @@ export function createRunStore(database: SqlDatabase): RunStore {
       return select(database, tail, conditions.values as readonly (string | readonly string[])[]);
     },
     active: async (model) => (await select(database, ACTIVE, [model]))[0],
-    last: async (model) => (await select(database, LAST, [model]))[0],
+    last: async (model, options) =>
+      (await select(database, options?.training === true ? LAST_TRAINING : LAST, [model]))[0],
     beginAttempt: (id, at) => beginAttempt(database, id, at),
     update: (id, attempt, change) => update(database, id, attempt, change),
     recordStep: (id, attempt, step) =>
@@ -195,10 +198,10 @@ export function createRunStore(database: SqlDatabase): RunStore {
       return rows.map((row) => parseBody<TracePoint>(row["body"]));
     },
     async countSince(model, since) {
-      const { rows } = await database.query("select count(*) as count from run where model = $1 and queued_at >= $2", [
-        model,
-        since,
-      ]);
+      const { rows } = await database.query(
+        "select count(*) as count from run where model = $1 and queued_at >= $2 and cause <> 'held'",
+        [model, since],
+      );
       return Number(rows[0]?.["count"]);
     },
   };

@@ -1,0 +1,161 @@
+/** Candidate, champion and baseline answer the same held-out rows; what `evaluate` and the second look at a held version share. */
+import { asRetrainError, systemClock } from "../core/index.ts";
+import type { EvaluationReport } from "../core/index.ts";
+import type { Dataset } from "../data/index.ts";
+import { rowFeatures } from "../data/index.ts";
+import { evaluateCandidate } from "../evaluate/index.ts";
+import { baselineFor } from "../learn/index.ts";
+import { predictorOf } from "../model/index.ts";
+import type { Artifact, Predictor } from "../model/index.ts";
+import { requireValidScores } from "./checks.ts";
+import { fitOnDataset } from "./fit.ts";
+import { readArtifactFolder } from "./folder.ts";
+import type { JobInput } from "./input.ts";
+import { sliceRows } from "./slices.ts";
+
+export interface Champion {
+  readonly artifact?: Artifact;
+  readonly predictor?: Predictor;
+  /** Why the champion cannot answer these rows: another definition, or a broken artifact. */
+  readonly skipped?: string;
+}
+
+/** A champion that cannot answer (its features are gone) does not fail the run: the gate then cannot tell, and says so. */
+export async function readChampion(input: JobInput, dataset: Dataset): Promise<Champion | undefined> {
+  if (input.championFolder === undefined) return undefined;
+  try {
+    const artifact = await readArtifactFolder(input.championFolder);
+    const predictor = predictorOf(artifact);
+    predictor.scoreFrame(dataset.frame, Uint32Array.of(0));
+    return { artifact, predictor };
+  } catch (error) {
+    return { skipped: asRetrainError(error).message };
+  }
+}
+
+/** Fewer rows than this compare nothing; the whole holdout is then used although the champion knows part of it: that favors the champion, the safe side. */
+const MIN_UNSEEN_ROWS = 100;
+
+/**
+ * Held-out rows the champion did not train on. It knows some when it was refitted on all rows of its time, or when older rows
+ * arrived since and moved the border of the holdout back; judged on rows it has seen it would beat any honest candidate. Without
+ * event times only a refit can have seen held-out rows: the hash never moves a row from training into the holdout.
+ */
+export function unseenByChampion(
+  holdout: Uint32Array,
+  champion: Artifact | undefined,
+  dataset: Dataset,
+  input: JobInput,
+): Uint32Array {
+  if (champion === undefined) return holdout;
+  const { trainTo, asOf } = champion.manifest.dataset;
+  const isTimed = input.spec.schema.time !== undefined && trainTo !== null;
+  if (!isTimed && !champion.manifest.refit) return holdout;
+  const unseen = holdout.filter((row) =>
+    isTimed ? (dataset.at[row] as number) > trainTo : (dataset.knownAt[row] as number) > asOf,
+  );
+  return unseen.length >= MIN_UNSEEN_ROWS ? unseen : holdout;
+}
+
+export interface Comparison {
+  readonly input: JobInput;
+  readonly dataset: Dataset;
+  /** What the baseline learns from. */
+  readonly train: Uint32Array;
+  readonly validation: Uint32Array;
+  readonly holdout: Uint32Array;
+  readonly candidate: Predictor;
+  readonly champion: Champion | undefined;
+  readonly threshold: number | undefined;
+  readonly signal: AbortSignal;
+}
+
+export async function compare(options: Comparison): Promise<EvaluationReport> {
+  const { input, dataset, holdout, candidate, champion, threshold } = options;
+  const { task } = input.spec.schema;
+  const width = task === "multiclass" ? dataset.classes.length : 1;
+  const scores = alignedScores(candidate, dataset, holdout, width);
+  requireValidScores(task, scores, width, input.spec.trainer.name);
+  const championScores =
+    champion?.predictor === undefined ? undefined : alignedScores(champion.predictor, dataset, holdout, width);
+  const report = evaluateCandidate({
+    task,
+    classCount: width,
+    labels: targetsOf(dataset, holdout),
+    candidate: scores,
+    ...(championScores === undefined ? {} : { champion: championScores }),
+    ...(championScores === undefined || input.championVersion === undefined
+      ? {}
+      : { championVersion: input.championVersion }),
+    baseline: await scoreBaseline(options, width),
+    ...(threshold === undefined ? {} : { threshold }),
+    ...(champion?.artifact?.manifest.threshold === undefined
+      ? {}
+      : { championThreshold: champion.artifact.manifest.threshold }),
+    gatedMetrics: input.gatedMetrics,
+    slices: sliceRows(dataset.frame, holdout, input.spec.slices),
+    ...(input.spec.schema.time === undefined
+      ? {}
+      : { at: Float64Array.from(holdout, (row) => dataset.at[row] as number) }),
+    seed: input.seed,
+  });
+  return { ...report, predictMicroseconds: measurePrediction(candidate, dataset, holdout) };
+}
+
+/** Scores in the class order of the rows; a class the version does not know gets probability 0. */
+function alignedScores(predictor: Predictor, dataset: Dataset, holdout: Uint32Array, width: number): Float64Array {
+  const scores = predictor.scoreFrame(dataset.frame, holdout);
+  const own = predictor.classes;
+  if (width === 1 || JSON.stringify(own) === JSON.stringify(dataset.classes)) return scores;
+  const aligned = new Float64Array(holdout.length * width);
+  dataset.classes.forEach((value, column) => {
+    const from = own.indexOf(value);
+    if (from === -1) return;
+    for (let i = 0; i < holdout.length; i++) aligned[i * width + column] = scores[i * own.length + from] as number;
+  });
+  return aligned;
+}
+
+async function scoreBaseline(options: Comparison, width: number) {
+  const { input, dataset, train, validation, holdout, signal } = options;
+  const { task } = input.spec.schema;
+  const trainer = baselineFor(task);
+  const preparation = { format: 1, input: "none", features: [], columns: [], classes: dataset.classes } as const;
+  const weights = await fitOnDataset({
+    task,
+    trainer,
+    params: {},
+    seed: input.seed,
+    dataset,
+    preparation,
+    train,
+    validation,
+    signal,
+    onPoint: async () => {},
+  });
+  const out = new Float64Array(Math.max(1, dataset.classes.length));
+  trainer.scorer(weights, task)(new Float32Array(0), 0, out);
+  const scores = new Float64Array(holdout.length * width);
+  for (let i = 0; i < holdout.length; i++) {
+    if (width === 1) scores[i] = out[out.length - 1] as number;
+    else scores.set(out, i * width);
+  }
+  return { trainer: trainer.name, scores };
+}
+
+/** Predictions timed for the latency of one row: enough to be past the first, uncompiled calls, and a few ms at most. */
+const TIMED_PREDICTIONS = 1000;
+
+function measurePrediction(predictor: Predictor, dataset: Dataset, holdout: Uint32Array): number {
+  const rows = Array.from(holdout.subarray(0, 100), (row) => rowFeatures(dataset.frame, row));
+  for (const row of rows) predictor.predictRow(row);
+  const started = systemClock.monotonicMs();
+  for (let i = 0; i < TIMED_PREDICTIONS; i++) {
+    predictor.predictRow(rows[i % rows.length] as (typeof rows)[number]);
+  }
+  return ((systemClock.monotonicMs() - started) * 1000) / TIMED_PREDICTIONS;
+}
+
+export function targetsOf(dataset: Dataset, rows: Uint32Array): Float64Array {
+  return Float64Array.from(rows, (row) => dataset.target[row] as number);
+}

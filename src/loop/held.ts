@@ -1,0 +1,161 @@
+/**
+ * Held candidates: a version whose gate could not tell waits for what is missing, rows or a person, and is then gated again.
+ * It waits until a newer version is made, the champion or the definition changes, or 30 days have passed.
+ *
+ * What it waits for is one setting per model, written when the gate holds; a tick asks for it and for one count of the log.
+ */
+import type { ModelSpec } from "../config/spec.ts";
+import { definitionRevision } from "../config/index.ts";
+import {
+  DAY_MS,
+  type EvaluationReport,
+  type GateResult,
+  type Instant,
+  type Json,
+  type NewDecision,
+  type RunRecord,
+  type TriggerCause,
+} from "../core/index.ts";
+import type { LoopContext } from "./context.ts";
+
+/** Older evidence says little about the world of today, and the next run trains on all of it anyway. */
+const HELD_FOR_MS = 30 * DAY_MS;
+/** Rows to wait for where no number is expected to settle it: twice the evidence is the least that can change an estimate much. */
+const MORE_ROWS_FACTOR = 2;
+const RULE =
+  "A held version is gated again when the missing rows have arrived, until a newer one is made or 30 days have passed.";
+
+export interface HeldCandidate {
+  readonly version: string;
+  readonly definitionRevision: string;
+  readonly champion: string | null;
+  readonly heldSince: Instant;
+  /** The run that looked last, and how many held-out rows it saw. */
+  readonly lookedBy: string;
+  readonly rows: number;
+  /** Held-out rows that are expected to settle it. */
+  readonly rowsWanted: number;
+  /** Labels count from here on. */
+  readonly since: Instant;
+  /** Rows that were too young at the last look; they count once the label delay has passed. */
+  readonly immatureRows: number;
+}
+
+export interface Regate {
+  readonly cause: TriggerCause;
+  readonly regate: NonNullable<RunRecord["regate"]>;
+}
+
+const heldKey = (model: string) => `held:${model}`;
+
+async function readHeld(context: LoopContext, model: string): Promise<HeldCandidate | undefined> {
+  const stored = await context.store.settings.get(heldKey(model));
+  return stored === undefined || stored === null ? undefined : (stored as unknown as HeldCandidate);
+}
+
+/** Called where a run names its version: a held one is remembered, any other ends the waiting of an earlier one. */
+export async function rememberHeld(
+  context: LoopContext,
+  run: RunRecord,
+  found: {
+    readonly version: string;
+    readonly gate: GateResult;
+    readonly report: EvaluationReport;
+    readonly immatureRows: number;
+  },
+): Promise<void> {
+  const { version, gate, report, immatureRows } = found;
+  const key = heldKey(run.model);
+  if (gate.outcome !== "hold") {
+    await context.store.settings.set(key, null);
+    return;
+  }
+  const before = await readHeld(context, run.model);
+  const open = gate.checks.filter((check) => check.outcome === "cannot-tell");
+  const wanted = open.map((check) => check.rowsNeeded ?? check.rows * MORE_ROWS_FACTOR);
+  const held: HeldCandidate = {
+    version,
+    definitionRevision: run.definitionRevision,
+    champion: run.champion ?? null,
+    heldSince: before?.version === version ? before.heldSince : context.worldClock.now(),
+    lookedBy: run.id,
+    rows: report.rows,
+    rowsWanted: Math.max(report.rows + 1, ...wanted),
+    since: run.asOf,
+    immatureRows,
+  };
+  await context.store.settings.set(key, held as unknown as Json);
+}
+
+/** What a tick finds: a run to start, or when time alone will change the answer. */
+export interface HeldFinding {
+  readonly due?: Regate;
+  readonly nextDueAt: Instant;
+}
+const NOTHING: HeldFinding = { nextDueAt: Number.POSITIVE_INFINITY };
+
+/** Cost: one setting; with a held version one count of the log and the champion. */
+export async function judgeHeld(context: LoopContext, spec: ModelSpec, now: Instant): Promise<HeldFinding> {
+  const { settings, registry, runs, decisions, log } = context.store;
+  const held = await readHeld(context, spec.name);
+  if (held === undefined) return NOTHING;
+  const record = (change: Pick<NewDecision, "outcome" | "reason" | "inputs">) =>
+    decisions.record({
+      model: spec.name,
+      kind: "gate",
+      subject: `held ${held.version}`,
+      rule: RULE,
+      version: held.version,
+      at: now,
+      ...change,
+    });
+  const champion = (await registry.champion(spec.name))?.name ?? null;
+  const ended = whyEnded(held, { now, champion, revision: definitionRevision(spec) });
+  if (ended !== undefined) {
+    await settings.set(heldKey(spec.name), null);
+    await record({ outcome: "no", reason: ended, inputs: { heldSince: held.heldSince, champion } });
+    return NOTHING;
+  }
+  const expiresAt = held.heldSince + HELD_FOR_MS;
+  const maturesAt = held.since + spec.labelDelayMs;
+  const waiting = { nextDueAt: held.immatureRows > 0 && now < maturesAt ? Math.min(maturesAt, expiresAt) : expiresAt };
+  if ((await runs.active(spec.name)) !== undefined) return waiting;
+  const { labelled } = await log.counts(spec.name, { since: held.since });
+  const arrived = labelled + (now >= maturesAt ? held.immatureRows : 0);
+  const missing = held.rowsWanted - held.rows;
+  if (arrived < missing) return waiting;
+  const reason = `${held.version} was held on ${count(held.rows)} rows and asked for ${count(held.rowsWanted)}; ${count(arrived)} labels have arrived since.`;
+  const decision = await record({ outcome: "yes", reason, inputs: { arrived, missing, rows: held.rows } });
+  // Before the run: one that fails waits for the same number again, instead of failing at every tick.
+  await settings.set(heldKey(spec.name), { ...held, since: now } as unknown as Json);
+  return {
+    due: {
+      cause: { trigger: "held", reason, decisionIds: [decision.id] },
+      regate: { version: held.version },
+    },
+    nextDueAt: waiting.nextDueAt,
+  };
+}
+
+const count = (value: number) => value.toLocaleString("en-US");
+
+function whyEnded(
+  held: HeldCandidate,
+  state: { readonly now: Instant; readonly champion: string | null; readonly revision: string },
+): string | undefined {
+  if (state.champion === held.version) return `${held.version} is live by now.`;
+  if (state.champion !== held.champion) {
+    return `${held.version} was compared with ${held.champion ?? "no champion"}; ${state.champion ?? "no version"} is the champion by now.`;
+  }
+  if (state.revision !== held.definitionRevision) return `The definition has changed since ${held.version} was made.`;
+  if (state.now >= held.heldSince + HELD_FOR_MS) {
+    return `${held.version} has been held since ${new Date(held.heldSince).toISOString()}, for 30 days; the missing rows did not arrive.`;
+  }
+  return undefined;
+}
+
+/** The held rows a run should look at, for its job. */
+export async function rowsWanted(context: LoopContext, model: string, version: string): Promise<number | undefined> {
+  const held = await readHeld(context, model);
+  return held?.version === version ? held.rowsWanted : undefined;
+}

@@ -1,0 +1,149 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { defineConfig, defineModel, f, gate, linear, when } from "../../src/config/index.ts";
+import { createRandom, DAY_MS, HOUR_MS } from "../../src/core/index.ts";
+import { openTestLoop, type TestLoop } from "../../src/testing/loop.ts";
+
+const START = Date.UTC(2026, 0, 1);
+
+function model(name: string, timed: boolean) {
+  return defineModel({
+    name,
+    task: "binary",
+    id: "customer",
+    ...(timed ? { time: "at" as const } : {}),
+    features: { x: f.number() },
+    label: f.boolean(),
+    threshold: 0.5,
+    trainer: linear({ epochs: 5 }),
+    data: { minRows: 400 },
+    retrain: { when: when.manual() },
+    // True accuracy is about 0.80: 200 rows cannot certify 0.78, 2,000 can.
+    gates: [gate.atLeast("accuracy", 0.78)],
+  });
+}
+
+/** Labels follow x but for a tenth of them, plus what the noise near zero costs. */
+function rows(count: number, from: number, seed: number, flipped = 0.1) {
+  const random = createRandom(seed);
+  return Array.from({ length: count }, (_, i) => {
+    const x = random.nextFloat() * 4 - 2;
+    const label = random.nextFloat() < 1 / (1 + Math.exp(-3 * x));
+    const row = { customer: `${seed}-${i}`, x, label: random.nextFloat() < flipped ? !label : label };
+    return { rowNumber: i + 1, row: { ...row, at: from + i * 60_000 } };
+  });
+}
+const untimed = (readings: ReturnType<typeof rows>) =>
+  readings.map(({ rowNumber, row: { at: _, ...row } }) => ({ rowNumber, row }));
+
+describe("a held candidate", () => {
+  let test: TestLoop;
+  beforeAll(async () => {
+    test = await openTestLoop(
+      defineConfig({
+        models: [
+          model("timed", true),
+          model("timeless", false),
+          model("superseded", true),
+          model("aged", true),
+          model("worse", true),
+        ],
+        alerts: [],
+      }),
+      START,
+    );
+  }, 60_000);
+  afterAll(async () => test.dispose());
+
+  const send = (name: string, readings: ReturnType<typeof rows>) =>
+    test.loop.ingest({
+      model: name,
+      form: "observation",
+      origin: "test",
+      rows: name === "timeless" ? untimed(readings) : readings,
+    });
+  /** A first version that is held on its 200 held-out rows. */
+  async function hold(name: string) {
+    await send(name, rows(600, START - 20 * DAY_MS, 11));
+    const { run } = await test.loop.requestRun(name, { reason: "first", actor: "test" });
+    await test.engine.wait(run.id);
+    const ended = await test.store.runs.get(run.id);
+    expect(ended).toMatchObject({ state: "held", version: "v1" });
+    await advance(HOUR_MS);
+    return ended;
+  }
+  const advance = (ms: number) => test.loop.advance(test.clock.now() + ms);
+  const decisionsOf = async (name: string, subject: string) =>
+    (await test.store.decisions.list({ model: name, limit: 100 })).filter((one) => one.subject === subject);
+
+  it.each(["timed", "timeless"])(
+    "is gated again and goes live when the missing rows have arrived (%s)",
+    async (name) => {
+      const first = await hold(name);
+      const wanted = first?.gate?.checks[0]?.rowsNeeded as number;
+      const seen = first?.gate?.checks[0]?.rows as number;
+      expect(wanted).toBeGreaterThan(seen);
+      expect((await advance(6 * HOUR_MS)).runs).toEqual([]);
+      await send(name, rows(wanted - seen - 1, test.clock.now() - 2 * DAY_MS, 4));
+      expect((await advance(HOUR_MS)).runs).toEqual([]);
+      await send(name, rows(2_000, test.clock.now() - DAY_MS, 5));
+      const { runs } = await advance(2 * HOUR_MS);
+      expect(runs).toHaveLength(1);
+      const run = await test.store.runs.get(runs[0] as string);
+      expect(run).toMatchObject({ state: "promoted", version: "v1", cause: { trigger: "held" } });
+      expect(run?.steps.filter(({ state }) => state === "skipped").map(({ step }) => step)).toEqual([
+        "assess",
+        "prepare",
+        "train",
+      ]);
+      expect(run?.gate?.checks[0]?.rows).toBeGreaterThanOrEqual(wanted);
+      const version = await test.store.registry.get(name, "v1");
+      expect(version).toMatchObject({
+        role: "champion",
+        runId: first?.id,
+        gateRunId: run?.id,
+        gate: { outcome: "promote" },
+      });
+      expect((await decisionsOf(name, "held v1")).map(({ outcome }) => outcome)).toEqual(["yes"]);
+      expect(await test.loop.evaluation(run?.id as string)).toMatchObject({ rows: run?.gate?.checks[0]?.rows });
+      // Nothing waits any more.
+      await send(name, rows(2_000, test.clock.now() - HOUR_MS, 6));
+      expect((await advance(2 * HOUR_MS)).runs).toEqual([]);
+    },
+    60_000,
+  );
+
+  it("is refused for good when the rows speak against it", async () => {
+    await hold("worse");
+    await send("worse", rows(2_500, test.clock.now() - 2 * DAY_MS, 7, 0.4));
+    const { runs } = await advance(2 * HOUR_MS);
+    expect(await test.store.runs.get(runs[0] as string)).toMatchObject({ state: "rejected", version: "v1" });
+    expect(await test.store.registry.get("worse", "v1")).toMatchObject({ state: "rejected", role: null });
+    await send("worse", rows(2_500, test.clock.now() - DAY_MS, 8));
+    expect((await advance(2 * HOUR_MS)).runs).toEqual([]);
+  }, 60_000);
+
+  it("gives way to a newer version, and does not count as a training", async () => {
+    await hold("superseded");
+    await test.loop.promote("superseded", "v1", "tester", "known to be good");
+    await send("superseded", rows(2_500, test.clock.now() - 2 * DAY_MS, 9));
+    expect((await advance(2 * HOUR_MS)).runs).toEqual([]);
+    expect((await decisionsOf("superseded", "held v1"))[0]).toMatchObject({
+      outcome: "no",
+      reason: "v1 is live by now.",
+    });
+    expect(await test.store.runs.countSince("timed", 0)).toBe(1);
+    expect((await test.store.runs.last("timed", { training: true }))?.cause.trigger).toBe("manual");
+    expect((await test.store.runs.last("timed"))?.cause.trigger).toBe("held");
+  }, 60_000);
+
+  it("is given up after 30 days", async () => {
+    await hold("aged");
+    expect((await advance(31 * DAY_MS)).runs).toEqual([]);
+    expect((await decisionsOf("aged", "held v1"))[0]).toMatchObject({
+      outcome: "no",
+      reason: expect.stringContaining("for 30 days"),
+    });
+    await send("aged", rows(2_500, test.clock.now() - 2 * DAY_MS, 10));
+    expect((await advance(2 * HOUR_MS)).runs).toEqual([]);
+  }, 60_000);
+});
