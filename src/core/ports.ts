@@ -158,6 +158,10 @@ export interface EventLog {
   /** Deletes whole segments whose newest event is older. */
   deleteBefore(model: string, kinds: readonly EventKind[], before: Instant): Promise<number>;
   segments(model: string): Promise<readonly SegmentRecord[]>;
+  /** Compares every segment of the model with the hash it was written with; reads all its bytes. */
+  damagedSegments(
+    model: string,
+  ): Promise<readonly { readonly path: string; readonly problem: "missing" | "changed" }[]>;
 }
 
 /** Counter values are fixed-point or plain integers: exact under merge and order. */
@@ -294,6 +298,8 @@ export interface DecisionStore {
     limit: number;
     before?: string;
   }): Promise<readonly DecisionRecord[]>;
+  /** Deletes decisions last made before the instant; returns how many. */
+  deleteBefore(before: Instant): Promise<number>;
 }
 
 export interface AlertStore {

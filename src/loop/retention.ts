@@ -1,5 +1,6 @@
 /** Retention: whole segments, old counters, finished workflows. A dataset lives as long as a kept version needs it. */
 import { DAY_MS } from "../core/index.ts";
+import { raiseAlert, resolveAlert } from "./alerts.ts";
 import type { LoopContext } from "./context.ts";
 
 /** Counter deltas older than this are summed; older as-of questions are recomputed from the log. */
@@ -17,7 +18,9 @@ export async function applyRetention(context: LoopContext): Promise<void> {
     await store.folds.collapse(name, now - COLLAPSE_AFTER_MS);
     await dropOldVersions(context, name);
   }
+  await store.decisions.deleteBefore(now - keep.decisionsMs);
   await store.log.maintain();
+  for (const { name } of spec.models) await checkSegments(context, name);
   await store.settings.pruneIdempotent(systemClock.now() - KEEP_KEYS_MS);
   await engine.prune(systemClock.now() - keep.decisionsMs);
 }
@@ -34,4 +37,24 @@ async function dropOldVersions(context: LoopContext, model: string): Promise<voi
     if (!neededDatasets.has(version.datasetHash))
       await context.objects.deletePrefix(`datasets/${version.datasetHash}.parquet`);
   }
+}
+
+/** A file that changed on the disk is told before somebody needs it; runs that read it fail by themselves. */
+async function checkSegments(context: LoopContext, model: string): Promise<void> {
+  const damaged = await context.store.log.damagedSegments(model);
+  const key = `store.corrupt:${model}`;
+  if (damaged.length === 0) {
+    await resolveAlert(context, key, "Every segment matches its hash again.");
+    return;
+  }
+  const list = damaged.map(({ path, problem }) => `${path} is ${problem}`);
+  await raiseAlert(context, {
+    model,
+    key,
+    type: "store.corrupt",
+    severity: "critical",
+    title: `${damaged.length} segments of ${model} are not as they were written`,
+    message: `${list.slice(0, 5).join("; ")}. Restore them from a backup; predictions go on, runs that read them fail.`,
+    evidence: { damaged: list },
+  });
 }

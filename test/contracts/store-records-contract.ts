@@ -312,6 +312,16 @@ export function describeRecords(place: StorePlace): void {
       ...change,
     });
 
+    it("deletes decisions last made before an instant, and no other", async () => {
+      const model = "decisions-kept";
+      await place.store.decisions.record(decision({ model, reason: "old", at: START - 20 }));
+      await place.store.decisions.record(decision({ model, reason: "extended", at: START - 20 }));
+      await place.store.decisions.record(decision({ model, reason: "extended", at: START }));
+      expect(await place.store.decisions.deleteBefore(START - 10)).toBeGreaterThanOrEqual(1);
+      const left = await place.store.decisions.list({ model, limit: 5 });
+      expect(left.map(({ reason }) => reason)).toEqual(["extended"]);
+    });
+
     it("extends the last record by an equal decision and begins a new one by another", async () => {
       const first = await place.store.decisions.record(decision());
       const second = await place.store.decisions.record(decision({ at: START + 5, inputs: { n: 2 } }));

@@ -1,5 +1,5 @@
 /** Compaction, merging and reading at once: no row is lost, doubled or out of order, whatever comes between. */
-import { existsSync, readdirSync, unlinkSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { utimes } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -263,6 +263,32 @@ describe("the log under compaction", () => {
     await expect(store.log.readAfter(model, LOG_START, { limit: 5 })).rejects.toMatchObject(corrupt);
     await store.log.deleteBefore(model, ["observation"], clock.now() + DAY_MS);
     expect(await readAll(model, 5)).toEqual([]);
+  });
+
+  it("tells a segment that changed or vanished, and merges neither", async () => {
+    const model = "hashed";
+    for (const id of ["a", "b", "c"]) {
+      await store.log.append({ model, events: [observation(id)] });
+      await store.log.compact();
+    }
+    const segments = await store.log.segments(model);
+    expect(segments).toHaveLength(3);
+    expect(await store.log.damagedSegments(model)).toEqual([]);
+    const [first, second] = segments.map(({ path }) => path) as [string, string];
+    const bytes = readFileSync(first);
+    const changed = Buffer.from(bytes);
+    changed[20] = (changed[20] as number) ^ 1;
+    writeFileSync(first, changed);
+    unlinkSync(second);
+    expect(await store.log.damagedSegments(model)).toEqual([
+      { path: first, problem: "changed" },
+      { path: second, problem: "missing" },
+    ]);
+    await store.log.maintain();
+    expect(await store.log.segments(model)).toHaveLength(3);
+    writeFileSync(first, bytes);
+    expect(await store.log.damagedSegments(model)).toEqual([{ path: second, problem: "missing" }]);
+    await store.log.deleteBefore(model, ["observation"], clock.now() + DAY_MS);
   });
 
   it("deletes whole segments whose newest event is older, and nothing else", async () => {

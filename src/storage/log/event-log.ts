@@ -18,7 +18,7 @@ import { type AppendLimits, GroupCommit } from "./append.ts";
 import { type CompactParts, type CompactResult, compact } from "./compact.ts";
 import { writeDataset } from "./dataset.ts";
 import { type FindParts, findLabels, findObservations, findPredictions } from "./find.ts";
-import { coarsenVolume, deleteBefore, maintain } from "./maintain.ts";
+import { coarsenVolume, damagedSegments, deleteBefore, maintain } from "./maintain.ts";
 import { compareToCursor, consistently, isAfter, readAfter } from "./read.ts";
 import { recent } from "./recent.ts";
 import { IndexCache } from "./segment-index.ts";
@@ -160,6 +160,7 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
     compact: compactOnce,
     maintain: maintainOnce,
     deleteBefore: (model, kinds, before) => deleteBefore({ database, systemClock }, model, kinds, before),
+    damagedSegments: (model) => damagedSegments({ catalog, folder }, model),
     async segments(model) {
       return (await catalog.current(model)).map((segment) => toSegmentRecord(segment, folder));
     },

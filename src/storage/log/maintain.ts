@@ -4,6 +4,7 @@ import { type Analytics, fileList } from "../analytics.ts";
 import { readFile } from "node:fs/promises";
 import { type Queryable, type SqlDatabase, toNumber } from "../sql.ts";
 import { VOLUME_WIDTH_MS } from "./append-sql.ts";
+import { hashFile } from "../files/durable.ts";
 import { collectOrphans, ORPHAN_AGE_MS, removeSegmentFiles } from "./compact.ts";
 import { KIND_CODES } from "./encode.ts";
 import { mergeIndexes, parseIndex, type SegmentIndex } from "./segment-index.ts";
@@ -68,14 +69,16 @@ function present(values: readonly (number | null)[]): number[] {
   return values.filter((value) => value !== null);
 }
 
-function describe(group: readonly StoredSegment[], id: string, bytes: number): StoredSegment {
+function describe(
+  group: readonly StoredSegment[],
+  written: { readonly id: string; readonly bytes: number; readonly sha256: string },
+): StoredSegment {
   const first = group[0] as StoredSegment;
   const maxTransactionId = greatest(group.map((segment) => segment.maxTransactionId));
   const lasts = group.filter((segment) => segment.maxTransactionId === maxTransactionId);
   const idTimes = present(group.flatMap(({ minIdTime, maxIdTime }) => [minIdTime, maxIdTime]));
   return {
-    id,
-    bytes,
+    ...written,
     model: first.model,
     kind: first.kind,
     signature: first.signature,
@@ -93,11 +96,30 @@ function describe(group: readonly StoredSegment[], id: string, bytes: number): S
   };
 }
 
+/** Reads every segment of the model whole and compares it with the hash it was written with. Cost: the bytes. */
+export async function damagedSegments(
+  parts: Pick<MaintainParts, "catalog" | "folder">,
+  model: string,
+): Promise<readonly { readonly path: string; readonly problem: "missing" | "changed" }[]> {
+  const damaged: { path: string; problem: "missing" | "changed" }[] = [];
+  for (const { id, sha256 } of await parts.catalog.current(model)) {
+    if (sha256 === null) continue;
+    const path = segmentPath(parts.folder, id);
+    const found = await hashFile(path).catch(() => undefined);
+    if (found !== sha256) damaged.push({ path, problem: found === undefined ? "missing" : "changed" });
+  }
+  return damaged;
+}
+
 async function merge(parts: MaintainParts, group: readonly StoredSegment[]): Promise<void> {
+  // A merged file gets a hash of its own, so what is damaged must not go into one.
+  for (const { id, sha256 } of group) {
+    if (sha256 !== null && (await hashFile(segmentPath(parts.folder, id)).catch(() => "")) !== sha256) return;
+  }
   const id = uuidV7(parts.systemClock.now());
   const files = fileList(group.map((segment) => segmentPath(parts.folder, segment.id)));
   const index = await mergedIndex(parts.folder, group);
-  const bytes = await parts.analytics.use((connection) =>
+  const written = await parts.analytics.use((connection) =>
     writeSegmentFiles({
       connection,
       select: `select * from ${files} order by transaction_id, seq`,
@@ -106,7 +128,7 @@ async function merge(parts: MaintainParts, group: readonly StoredSegment[]): Pro
       index,
     }),
   );
-  const isDone = await replace(parts, group, describe(group, id, bytes));
+  const isDone = await replace(parts, group, describe(group, { id, ...written }));
   if (!isDone) await removeSegmentFiles(parts.folder, [id]);
 }
 

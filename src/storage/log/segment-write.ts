@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { type DuckDBAppender, type DuckDBConnection, DuckDBDataChunk, type DuckDBValue } from "@duckdb/node-api";
 import { uuidInstant } from "../../core/index.ts";
 import { identifier, literal } from "../analytics.ts";
-import { publishFile, writeFileDurably } from "../files/durable.ts";
+import { hashFile, publishFile, writeFileDurably } from "../files/durable.ts";
 import { type Layout, putRow, type TailRow } from "./columns.ts";
 import { buildIndex, hashId, indexBytes, type SegmentIndex } from "./segment-index.ts";
 
@@ -34,7 +34,10 @@ export interface SegmentStats {
 }
 export interface WrittenSegment extends SegmentStats {
   readonly id: string;
+  /** Of the Parquet file and its index. */
   readonly bytes: number;
+  /** Of the Parquet file; null for one written before hashes were kept. */
+  readonly sha256: string | null;
 }
 
 export class SegmentTable {
@@ -138,14 +141,14 @@ export class SegmentTable {
 
   async write(folder: string, id: string): Promise<WrittenSegment> {
     this.finish();
-    const bytes = await writeSegmentFiles({
+    const written = await writeSegmentFiles({
       connection: this.connection,
       select: `select * from ${this.table}`,
       folder,
       id,
       index: buildIndex(this.exampleHashes, this.predictionHashes),
     });
-    return { ...this.stats, id, bytes };
+    return { ...this.stats, id, ...written };
   }
 }
 
@@ -156,14 +159,14 @@ export function indexPath(folder: string, id: string): string {
   return join(folder, `${id}.idx`);
 }
 
-/** Writes the Parquet file and its index durably; returns the size of both. */
+/** Writes the Parquet file and its index durably; the hash is taken of what the disk gave back before the file got its name. */
 export async function writeSegmentFiles(options: {
   connection: DuckDBConnection;
   select: string;
   folder: string;
   id: string;
   index: SegmentIndex | undefined;
-}): Promise<number> {
+}): Promise<{ readonly bytes: number; readonly sha256: string }> {
   const { connection, select, folder, id, index } = options;
   const path = segmentPath(folder, id);
   const temporary = `${path}.tmp`;
@@ -177,6 +180,7 @@ export async function writeSegmentFiles(options: {
     // The index first: a segment that is there has its index.
     await writeFileDurably(`${indexPath(folder, id)}.tmp`, indexPath(folder, id), content);
   }
+  const sha256 = await hashFile(temporary);
   await publishFile(temporary, path);
-  return bytes;
+  return { bytes, sha256 };
 }

@@ -28,6 +28,7 @@ function toSegment(row: SqlRow): StoredSegment {
     minIdTime: toNumberOrNull(row["min_id_time"]),
     maxIdTime: toNumberOrNull(row["max_id_time"]),
     hasOtherIds: row["other_ids"] as boolean,
+    sha256: (row["sha256"] ?? null) as string | null,
   };
 }
 
@@ -115,8 +116,8 @@ export async function insertSegments(
   for (const segment of segments) {
     await transaction.query(
       `insert into segment (id, model, kind, signature, rows, bytes, min_at, max_at, min_received_at, max_received_at,
-         min_xid, max_xid, max_seq, min_id_time, max_id_time, other_ids, created_at)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
+         min_xid, max_xid, max_seq, min_id_time, max_id_time, other_ids, created_at, sha256)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
       [
         segment.id,
         segment.model,
@@ -135,6 +136,7 @@ export async function insertSegments(
         segment.maxIdTime,
         segment.hasOtherIds,
         createdAt,
+        segment.sha256,
       ],
     );
   }

@@ -65,5 +65,12 @@ export function createDecisionStore(database: SqlDatabase): DecisionStore {
       );
       return rows.map(toDecision);
     },
+    async deleteBefore(before) {
+      const { rows } = await database.query(
+        "with gone as (delete from decision where last_at < $1 returning 1) select count(*) as count from gone",
+        [before],
+      );
+      return Number(rows[0]?.["count"] ?? 0);
+    },
   };
 }
