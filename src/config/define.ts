@@ -9,6 +9,7 @@ import type { AlertConfig } from "./alerts.ts";
 import type { BooleanLabel, CategoryLabel, FeatureConfig, NumberLabel } from "./features.ts";
 import type { GateConfig } from "./gates.ts";
 import type { MonitorsConfig } from "./monitors.ts";
+import type { LabelingConfig } from "./labeling.ts";
 import type { SourceConfig } from "./sources.ts";
 import type { StageConfig } from "./stages.ts";
 import type { TrainerConfig } from "./trainers.ts";
@@ -68,6 +69,8 @@ export interface ModelDefinition<
   readonly slices?: readonly (keyof F & string)[];
   /** Default [stage.full()]. */
   readonly rollout?: readonly StageConfig[];
+  /** Which examples people are asked to label, and which answers wait for a person. */
+  readonly labeling?: LabelingConfig;
   readonly limits?: { readonly trainTimeout?: DurationText; readonly trainMemoryMiB?: number };
   /** Integer in [0, 2^32); default 1. */
   readonly seed?: number;

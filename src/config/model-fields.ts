@@ -23,6 +23,7 @@ import type { FeatureSpec, LabelSpec } from "../data/schema.ts";
 import { triggerField } from "../trigger/index.ts";
 import { gateField } from "./gates.ts";
 import { monitorsField } from "./monitors.ts";
+import { labelingField } from "./labeling.ts";
 import { stageField } from "./stages.ts";
 import { trainerField } from "./trainers.ts";
 
@@ -241,6 +242,7 @@ export function modelTable(task: Task) {
     ),
     slices: withDefault(listField("Features by whose values performance is reported.", text), []),
     rollout: withDefault(listField("Stages in which a version goes live.", stageField, { min: 1 }), [{ kind: "full" }]),
+    labeling: labelingField,
     limits: withDefault(limits, {}),
     seed: withDefault(numberField("Seed of every random choice.", { min: 0, max: 4294967295, integer: true }), 1),
   };

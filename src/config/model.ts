@@ -1,6 +1,7 @@
 /** One model's description, resolved. Rules that tie several fields together live here; single fields know their own. */
 import { choiceField, type FieldPlace, fail, nearestWord, objectField, placeAt, refuse } from "../core/index.ts";
 import { findTrainer } from "../learn/index.ts";
+import { resolveLabeling } from "./labeling.ts";
 import { modelTable, TASKS, withoutUndefined } from "./model-fields.ts";
 import type { ModelSpec } from "./spec.ts";
 
@@ -46,6 +47,7 @@ export function resolveModel(value: unknown, place: FieldPlace): ModelSpec {
     gates: read.gates,
     slices: read.slices,
     rollout: read.rollout,
+    ...(read.labeling === undefined ? {} : { labeling: resolveLabeling(read.labeling) }),
     limits: {
       trainTimeoutMs: read.limits.trainTimeout,
       trainMemoryBytes: read.limits.trainMemoryMiB * 1_048_576,
@@ -88,6 +90,13 @@ function checkColumns(spec: ModelSpec, place: FieldPlace): void {
 
 function checkPolicy(spec: ModelSpec, place: FieldPlace): void {
   const { holdout } = spec.data;
+  if (spec.labeling?.review !== undefined && spec.schema.task === "regression") {
+    throw wrong(
+      `${place.path}.labeling.review`,
+      "cannot judge a regression: its answers carry no probability.",
+      "Remove `labeling.review`.",
+    );
+  }
   if (holdout.minRows > holdout.maxRows) {
     throw wrong(
       `${place.path}.data.holdout`,

@@ -8,6 +8,7 @@ import type { DataSchema } from "../data/schema.ts";
 import type { StageSpec } from "../deploy/spec.ts";
 import type { GateSpec } from "../evaluate/spec.ts";
 import type { MonitorsSpec } from "../monitor/spec.ts";
+import type { LabelingSpec } from "../feedback/spec.ts";
 import type { TriggerSpec } from "../trigger/spec.ts";
 
 export interface ModelSpec {
@@ -39,6 +40,8 @@ export interface ModelSpec {
   readonly gates: readonly GateSpec[];
   readonly slices: readonly string[];
   readonly rollout: readonly StageSpec[];
+  /** Absent: nobody is asked unless somebody wants a batch. */
+  readonly labeling?: LabelingSpec;
   /** Anomalies of these codes stop training. */
   readonly limits: { readonly trainTimeoutMs: number; readonly trainMemoryBytes: number };
   readonly seed: number;

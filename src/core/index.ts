@@ -7,6 +7,7 @@ export * from "./fields.ts";
 export * from "./ids.ts";
 export * from "./job-child.ts";
 export * from "./job-protocol.ts";
+export * from "./labeling.ts";
 export * from "./ports.ts";
 export * from "./random.ts";
 export * from "./records.ts";

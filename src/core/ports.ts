@@ -2,6 +2,7 @@
  * What the loop needs from the world. `storage/` and `engine/` implement these ports; only the composition roots know which.
  * Everything a port returns is as of a committed state; everything it acknowledges survives kill -9.
  */
+import type { LabelingStore } from "./labeling.ts";
 import type {
   AlertRecord,
   AuditRecord,
@@ -84,7 +85,7 @@ export interface DatasetRequest {
 }
 /**
  * The frozen file has the columns `example_id VARCHAR, at BIGINT, received_at BIGINT, label_at BIGINT, label_received_at BIGINT,
- * label <DOUBLE for regression | BOOLEAN | VARCHAR>` then one column `f_<feature>` (DOUBLE, VARCHAR or BOOLEAN) per feature,
+ * label <DOUBLE for regression | BOOLEAN | VARCHAR>, label_source VARCHAR, selective BOOLEAN` then one column `f_<feature>` (DOUBLE, VARCHAR or BOOLEAN) per feature,
  * ordered by (at, example_id); one row per labelled example with its effective label as of `asOf`. Features are those logged
  * with the last prediction before the label, else those of the newest observation.
  */
@@ -375,6 +376,7 @@ export interface Store {
   readonly alerts: AlertStore;
   readonly quarantine: QuarantineStore;
   readonly settings: SettingsStore;
+  readonly labeling: LabelingStore;
   health(): StoreHealth;
   onHealth(listener: (health: StoreHealth) => void): () => void;
   close(): Promise<void>;

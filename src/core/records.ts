@@ -96,6 +96,8 @@ export interface LabelEvent {
   readonly value: LabelValue | null;
   readonly labelSource: LabelSource;
   readonly comment?: string;
+  /** Somebody was asked because of the model's score: it may train, but says nothing fair about performance. */
+  readonly selective?: true;
 }
 
 /** A business event about an example or unit, for experiments. */

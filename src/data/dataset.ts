@@ -19,6 +19,10 @@ export interface Dataset {
   readonly idHash: Uint32Array;
   /** Binary 0/1, multiclass the index into `classes`, regression the value. */
   readonly target: Float64Array;
+  /** Index into LABEL_PRECEDENCE of who stated the label; absent: all by the system. */
+  readonly labelSource?: Uint8Array;
+  /** 1 where the example was labelled because of the model's score: such rows train but never judge. Absent: none. */
+  readonly selective?: Uint8Array;
   readonly classes: Classes;
   /** SHA-256 of the canonical row bytes in order: id, event time, label, features. When they were known is not content. */
   readonly hash: string;

@@ -8,6 +8,9 @@
  * Without event times: rows are ranked by the hash of their example id within every delivery and the lowest take the holdout,
  * so each delivery is held out in exactly the same share and new data reach the holdout at once. As data grow a row may leave
  * the holdout for training, never the other way.
+ *
+ * Rows that were labelled because of a model's score (`selective`) are a biased sample: they train and never judge, so neither
+ * holdout nor validation takes one, and shares and sizes are counted on the other rows alone.
  */
 import { fail } from "../core/index.ts";
 import type { Instant } from "../core/index.ts";
@@ -32,6 +35,8 @@ export interface SplitInput {
   readonly at: Float64Array;
   readonly knownAt: Float64Array;
   readonly idHash: Uint32Array;
+  /** 1 for a row that may only train; absent: none. */
+  readonly selective?: Uint8Array;
 }
 
 export interface Splits {
@@ -54,13 +59,51 @@ export interface Splits {
  * @throws SPLIT_EMPTY naming the counts. Cost: O(n log n) without event times, O(n) with.
  */
 export function splitRows(input: SplitInput, policy: SplitPolicy, now: Instant): Splits {
+  const fair = fairRows(input);
   const assignment = new Uint8Array(input.rows);
-  const counts = policy.timeOrdered
-    ? assignByTime(input, policy, now, assignment)
-    : assignByHash(input, policy, assignment);
-  const splits = describeSplits(input, assignment, counts);
+  const own = fair === undefined ? assignment : new Uint8Array(fair.rows.length);
+  const judged = fair?.input ?? input;
+  const counts = policy.timeOrdered ? assignByTime(judged, policy, now, own) : assignByHash(judged, policy, own);
+  let { immatureRows } = counts;
+  if (fair !== undefined) {
+    assignSelective(input, policy, { rows: fair.rows, own }, assignment);
+    const isYoung = (at: number) => policy.timeOrdered && at > now - policy.labelDelayMs;
+    immatureRows += input.at.filter((at, row) => input.selective?.[row] === 1 && isYoung(at)).length;
+  }
+  const splits = describeSplits(input, assignment, { ...counts, immatureRows });
   checkNotEmpty(splits, input.rows, policy);
   return splits;
+}
+
+/** The rows that may judge, as an input of their own; undefined when all may. */
+function fairRows(input: SplitInput): { readonly rows: Uint32Array; readonly input: SplitInput } | undefined {
+  const { selective, at, knownAt, idHash } = input;
+  if (selective === undefined || !selective.includes(1)) return undefined;
+  const rows = Uint32Array.from({ length: input.rows }, (_, row) => row).filter((row) => selective[row] !== 1);
+  const pick = (from: Float64Array) => Float64Array.from(rows, (row) => from[row] as number);
+  const hashes = new Uint32Array(rows.length * 2);
+  rows.forEach((row, i) => hashes.set(idHash.subarray(row * 2, row * 2 + 2), i * 2));
+  return { rows, input: { rows: rows.length, at: pick(at), knownAt: pick(knownAt), idHash: hashes } };
+}
+
+/** Puts the fair rows' parts in their places and lets the selective ones train, where they are older than the holdout. */
+function assignSelective(
+  input: SplitInput,
+  policy: SplitPolicy,
+  fair: { readonly rows: Uint32Array; readonly own: Uint8Array },
+  assignment: Uint8Array,
+): void {
+  let holdoutFrom = Infinity;
+  fair.rows.forEach((row, i) => {
+    assignment[row] = fair.own[i] as number;
+    if (fair.own[i] === SPLIT_HOLDOUT) holdoutFrom = Math.min(holdoutFrom, input.at[row] as number);
+  });
+  for (let row = 0; row < input.rows; row++) {
+    if (input.selective?.[row] !== 1) continue;
+    // Across time the same embargo holds as for every training row: its label must have been known when the holdout begins.
+    const isKnown = !policy.timeOrdered || (input.at[row] as number) + policy.labelDelayMs <= holdoutFrom;
+    if (isKnown) assignment[row] = SPLIT_TRAIN;
+  }
 }
 
 /** The splits a stored assignment stands for. */

@@ -5,7 +5,8 @@
  *
  * Rule: per (example, version) the last prediction received no later than the first label counts. A label that came before every
  * prediction waited for a partner; then the earliest prediction of each version counts. Predictions made after an answer was
- * known, where an earlier one exists, say nothing about quality and are left out.
+ * known, where an earlier one exists, say nothing about quality and are left out. So are examples that were labelled because of
+ * their score: they are the hard ones, and would make every version look worse than it is.
  */
 import type { LabelEvent, LabelValue, LogCursor, LogPosition, LoggedEvent, PredictionEvent } from "../core/index.ts";
 import { effectiveLabel } from "../data/effective-label.ts";
@@ -31,7 +32,7 @@ export function isKnown(position: LogPosition, cursor: LogCursor): boolean {
 export function joinExample(facts: ExampleFacts): ReadonlyMap<string, JoinedPrediction> {
   const joined = new Map<string, JoinedPrediction>();
   const label = effectiveLabel(facts.labels);
-  if (label === undefined) return joined;
+  if (label === undefined || label.selective === true) return joined;
   const judged = facts.predictions.filter((prediction) => prediction.origin !== "shadow");
   const firstLabelAt = Math.min(...facts.labels.map((one) => one.receivedAt));
   const before = judged.filter((prediction) => prediction.receivedAt <= firstLabelAt);

@@ -3,8 +3,9 @@
  * why one retrains.
  */
 import type { JobHandler } from "../core/job-child.ts";
-import { asRetrainError } from "../core/index.ts";
-import type { Anomaly, Json } from "../core/index.ts";
+import { asRetrainError, LABEL_PRECEDENCE } from "../core/index.ts";
+import type { Anomaly, Json, JsonObject } from "../core/index.ts";
+import type { Dataset } from "../data/index.ts";
 import { loadDataset, readArtifactFolder } from "./folder.ts";
 import { parseJobInput } from "./input.ts";
 import { coarseNumbers, constantLabel, idLikeColumns, missingColumns, noveltyOf } from "./assess-columns.ts";
@@ -54,9 +55,23 @@ export const assess: JobHandler = async (raw, control) => {
     anomalies: anomalies as unknown as Json,
     newRows: fresh.length,
     duplicates,
+    labels: labelOrigins(dataset),
     novelty: novelty.map(({ anomaly: _, ...feature }) => feature) as unknown as Json,
     championLoss: losses,
     domainAuc: auc,
     ...(champion instanceof Error ? { championSkipped: champion.message } : {}),
   };
 };
+
+/** How many of the rows' labels came from whom, and how many were asked for because of a score. */
+function labelOrigins({ labelSource, selective, rows }: Dataset): JsonObject {
+  const counts = LABEL_PRECEDENCE.map((source, i) => [source, countOf(labelSource, i)] as const);
+  const known = labelSource === undefined ? [["system", rows] as const] : counts.filter(([, count]) => count > 0);
+  return { ...Object.fromEntries(known), selective: countOf(selective, 1) };
+}
+
+function countOf(values: Uint8Array | undefined, wanted: number): number {
+  let count = 0;
+  for (const value of values ?? []) if (value === wanted) count++;
+  return count;
+}

@@ -3,7 +3,7 @@
  * Only the training process does this: the event loop never touches a dataset.
  */
 import type { DuckDBConnection, DuckDBDataChunk } from "@duckdb/node-api";
-import { fail } from "../core/index.ts";
+import { fail, LABEL_PRECEDENCE, type LabelSource } from "../core/index.ts";
 import type { DataSchema, Dataset, FeatureSpec, FrameColumn } from "../data/index.ts";
 import { CATEGORY_MISSING, hashExampleId, isCoarse, resolveClasses, RowHasher } from "../data/index.ts";
 import { booleanReader, doubleReader, TextCodes, textReader } from "./chunk-readers.ts";
@@ -29,7 +29,7 @@ function quoteText(text: string): string {
 
 const SQL_TYPES = { number: "DOUBLE", category: "VARCHAR", boolean: "BOOLEAN" } as const;
 
-function selectList(schema: DataSchema): string {
+function selectList(schema: DataSchema, columns: ReadonlySet<string>): string {
   const label = schema.task === "regression" ? "DOUBLE" : schema.task === "binary" ? "BOOLEAN" : "VARCHAR";
   const features = schema.features.map(
     ({ name, spec }) => `CAST(${quoteName(`f_${name}`)} AS ${SQL_TYPES[spec.kind]})`,
@@ -39,12 +39,15 @@ function selectList(schema: DataSchema): string {
     `CAST("at" AS DOUBLE)`,
     "CAST(greatest(received_at, label_received_at) AS DOUBLE)",
     `CAST(label AS ${label})`,
+    // Files frozen before labels told their origin have neither; all their labels came from the system.
+    columns.has("label_source") ? "CAST(label_source AS VARCHAR)" : "CAST('system' AS VARCHAR)",
+    columns.has("selective") ? "CAST(selective AS DOUBLE)" : "CAST(0 AS DOUBLE)",
     ...features,
   ].join(", ");
 }
 
 /** Columns before the features in `selectList`. */
-const LEADING = 4;
+const LEADING = 6;
 
 /**
  * @returns the dataset, float32 features, content hash included. 1M rows × 20 columns take about a second.
@@ -62,7 +65,9 @@ export async function readDatasetFile(path: string, schema: DataSchema): Promise
         remedy: "Wait for labelled rows, or widen `data.window`.",
       });
     }
-    const result = await duckdb.stream(`SELECT ${selectList(schema)} FROM ${source}`);
+    const described = await duckdb.runAndReadAll(`DESCRIBE SELECT * FROM ${source}`);
+    const present = new Set(described.getRows().map((row) => String(row[0])));
+    const result = await duckdb.stream(`SELECT ${selectList(schema, present)} FROM ${source}`);
     const builder = new DatasetBuilder(schema, rows);
     for (;;) {
       const chunk = await result.fetchChunk();
@@ -87,6 +92,8 @@ class DatasetBuilder {
   readonly #knownAt: Float64Array;
   readonly #idHash: Uint32Array;
   readonly #target: Float64Array;
+  readonly #source: Uint8Array;
+  readonly #selective: Uint8Array;
   readonly #labels = new TextCodes();
   readonly #hasher = new RowHasher();
   readonly #columns: readonly FeatureColumn[];
@@ -99,6 +106,8 @@ class DatasetBuilder {
     this.#knownAt = new Float64Array(rows);
     this.#idHash = new Uint32Array(rows * 2);
     this.#target = new Float64Array(rows);
+    this.#source = new Uint8Array(rows);
+    this.#selective = new Uint8Array(rows);
     this.#columns = schema.features.map(({ name, spec }) => createColumn(name, spec, rows));
   }
 
@@ -109,6 +118,8 @@ class DatasetBuilder {
     const at = doubleReader(chunk.getColumnVector(1));
     const knownAt = doubleReader(chunk.getColumnVector(2));
     const label = this.#labelReader(chunk);
+    const source = textReader(chunk.getColumnVector(4));
+    const selective = doubleReader(chunk.getColumnVector(5));
     const columns = this.#columns;
     columns.forEach((column, i) => column.begin(chunk, LEADING + i));
     const hasher = this.#hasher;
@@ -120,6 +131,8 @@ class DatasetBuilder {
       this.#idHash[row * 2 + 1] = hash[1];
       this.#at[row] = at(i);
       this.#knownAt[row] = knownAt(i);
+      this.#source[row] = Math.max(0, LABEL_PRECEDENCE.indexOf((source(i) ?? "system") as LabelSource));
+      this.#selective[row] = selective(i) === 1 ? 1 : 0;
       hasher.text(exampleId);
       hasher.number(this.#at[row] as number);
       this.#target[row] = label(i, hasher);
@@ -174,6 +187,8 @@ class DatasetBuilder {
       knownAt: this.#knownAt,
       idHash: this.#idHash,
       target: this.#target,
+      labelSource: this.#source,
+      selective: this.#selective,
       classes,
       hash: this.#hasher.digest(),
       coarse: Object.fromEntries(

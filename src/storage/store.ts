@@ -19,6 +19,7 @@ import type { SqlDatabase } from "./sql.ts";
 import { createAlertStore } from "./tables/alerts.ts";
 import { createDecisionStore } from "./tables/decisions.ts";
 import { createFoldStore } from "./tables/folds.ts";
+import { createLabelingStore } from "./tables/labeling.ts";
 import { createQuarantineStore } from "./tables/quarantine.ts";
 import { createRegistryStore } from "./tables/registry.ts";
 import { watchRouting } from "./tables/routing.ts";
@@ -90,6 +91,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     alerts: createAlertStore(guarded, systemClock),
     quarantine: createQuarantineStore(guarded),
     settings: createSettingsStore(guarded, systemClock),
+    labeling: createLabelingStore(guarded),
     health: () => health.health(),
     onHealth: (listener) => health.onHealth(listener),
     close() {

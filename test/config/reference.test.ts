@@ -13,7 +13,13 @@ describe("configReference", () => {
   });
 
   it("states the defaults that resolution then uses", () => {
-    const models = [{ name: "m", task: "binary", features: { a: { kind: "number" } }, label: { kind: "boolean" } }];
+    const models = [{ name: "m", task: "binary", features: { a: { kind: "number" } }, label: { kind: "boolean" } }].map(
+      (one) => ({
+        ...one,
+        // What may be left out has defaults once it is there.
+        labeling: { review: { below: 0.7 } },
+      }),
+    );
     const { origins } = resolveConfig({ models }, { folder: "/" });
     const stated = configReference("binary").filter(
       (one) => one.default !== undefined && !one.path.startsWith("when."),

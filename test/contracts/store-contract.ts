@@ -1,6 +1,7 @@
 /** What every store must do; run over the embedded database in store.test.ts and over a server in test/services. */
 import { afterAll, beforeAll, describe } from "vitest";
 import type { TestDatabase } from "../../src/testing/database.ts";
+import { describeLabeling } from "./store-labeling-contract.ts";
 import { describeLog } from "./store-log-contract.ts";
 import { openPlace, type StorePlace } from "./store-place.ts";
 import { describeRecords } from "./store-records-contract.ts";
@@ -19,5 +20,6 @@ export function describeStore(name: string, open: () => Promise<TestDatabase>): 
 
     describeRecords(place);
     describeLog(place);
+    describeLabeling(place);
   });
 }

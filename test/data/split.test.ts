@@ -152,3 +152,40 @@ describe("splits without event time", () => {
     expect(of(reverse)).toEqual(of(straight));
   });
 });
+
+describe("rows that were labelled because of a score", () => {
+  const marked = (input: SplitInput, isMarked: (row: number) => boolean): SplitInput => ({
+    ...input,
+    selective: Uint8Array.from({ length: input.rows }, (_, row) => (isMarked(row) ? 1 : 0)),
+  });
+
+  it("never judge, whatever the split, and leave the other rows' parts as they would be alone", () => {
+    fc.assert(
+      fc.property(fc.array(fc.boolean(), { minLength: 60, maxLength: 400 }), fc.boolean(), (marks, timeOrdered) => {
+        const rows = hourly(marks.length);
+        fc.pre(marks.filter((mark) => !mark).length >= 40);
+        const policy = policyOf({ timeOrdered, holdout: { share: 0.25, minRows: 5, maxRows: 10_000 } });
+        const input = inputOf(rows);
+        const splits = splitRows(
+          marked(input, (row) => marks[row] === true),
+          policy,
+          1e12,
+        );
+        for (const row of [...splits.holdout, ...splits.validation]) expect(marks[row]).toBe(false);
+        const alone = splitRows(inputOf(rows.filter((_, row) => marks[row] === false)), policy, 1e12);
+        const parts = [...splits.assignment].filter((_, row) => marks[row] === false);
+        expect(parts).toEqual([...alone.assignment]);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it("train only where their label was known when the holdout begins", () => {
+    const input = marked(inputOf(hourly(400)), (row) => row % 2 === 0);
+    const policy = policyOf({ labelDelayMs: 10 * 3_600_000, holdout: { share: 0.25, minRows: 20, maxRows: 1_000 } });
+    const splits = splitRows(input, policy, 400 * 3_600_000);
+    const trained = [...splits.train].filter((row) => row % 2 === 0).map((row) => input.at[row] as number);
+    expect(Math.max(...trained)).toBeLessThanOrEqual(splits.holdoutFrom - policy.labelDelayMs);
+    expect(trained.length).toBeGreaterThan(100);
+  });
+});

@@ -66,6 +66,15 @@ describe("joining labels with predictions", () => {
     expect(joinExample(facts).get("v1")).toEqual({ prediction: first, label: false });
   });
 
+  it("leaves out an example that was labelled because of its score, until the truth arrives from elsewhere", () => {
+    const first = prediction("v1", 10);
+    const asked = { ...label(true, 30, "expert"), selective: true as const };
+    expect(joinExample({ predictions: [first], labels: [asked] }).size).toBe(0);
+    const joined = joinExample({ predictions: [first], labels: [asked, label(false, 40)] });
+    expect(joined.get("v1")).toEqual({ prediction: first, label: false });
+    expect(joinExample({ predictions: [first], labels: [label(true, 30, "expert")] }).size).toBe(1);
+  });
+
   it("ignores shadow predictions and retracted labels", () => {
     expect(joinExample({ predictions: [prediction("v2", 10, "shadow")], labels: [label(true, 30)] }).size).toBe(0);
     expect(joinExample({ predictions: [prediction("v1", 10)], labels: [label(true, 30), label(null, 40)] }).size).toBe(

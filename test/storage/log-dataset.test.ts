@@ -24,6 +24,8 @@ interface Row {
   readonly received_at: number;
   readonly label_at: number;
   readonly label_received_at: number;
+  readonly label_source: LabelEvent["labelSource"];
+  readonly selective: boolean;
   readonly label: boolean;
   readonly f_age: number | null;
   readonly f_job: string | null;
@@ -78,6 +80,8 @@ function expectedRows(all: readonly Known[], request: Omit<DatasetRequest, "path
       received_at: receivedAt,
       label_at: effective.at,
       label_received_at: effective.receivedAt,
+      label_source: effective.labelSource,
+      selective: effective.selective === true,
       label: effective.value as boolean,
       f_age: (features["age"] ?? null) as number | null,
       f_job: (features["job"] ?? null) as string | null,
@@ -104,8 +108,10 @@ const someEvent: fc.Arbitrary<ExampleEvent> = fc.oneof(
     .tuple(predictionId, example, age, time, fc.constantFrom("live", "system", "shadow") as fc.Arbitrary<"live">)
     .map(([id, of, features, at, origin]) => prediction(id, `${of}`, features, { at, origin })),
   fc
-    .tuple(example, fc.option(fc.boolean()), time, source)
-    .map(([id, value, at, labelSource]) => label(id, value, { at, labelSource })),
+    .tuple(example, fc.option(fc.boolean()), time, source, fc.boolean())
+    .map(([id, value, at, labelSource, selective]) =>
+      label(id, value, { at, labelSource, ...(selective ? { selective: true } : {}) }),
+    ),
   fc
     .tuple(predictionId, fc.option(fc.boolean()), time, source)
     .map(([id, value, at, labelSource]) => label(undefined, value, { predictionId: id, at, labelSource })),

@@ -27,14 +27,15 @@ export const assess: RunStep = {
       subject: "data",
       outcome: blocking.length > 0 ? "no" : "yes",
       rule: "Broken data stops training; different data does not.",
-      inputs: { rows, newRows, anomalies: anomalies as unknown as Json },
+      inputs: { rows, newRows, labels: found.labels ?? null, anomalies: anomalies as unknown as Json },
       reason: blocking.length > 0 ? reason : `${newRows} new rows are usable; ${anomalies.length} remarks.`,
       runId: run.id,
       at: context.worldClock.now(),
     });
+    const origins = describeOrigins(found.labels as JsonObject | undefined);
     const summary = anomalies.length === 0 ? "no anomaly" : anomalies.map((anomaly) => anomaly.code).join(", ");
     return {
-      input: `${rows.toLocaleString("en-US")} rows, ${newRows.toLocaleString("en-US")} new`,
+      input: `${rows.toLocaleString("en-US")} rows, ${newRows.toLocaleString("en-US")} new${origins}`,
       output: summary,
       data: { ...found, anomalies: anomalies as unknown as Json },
       ...(blocking.length > 0 ? { stop: { state: "stopped" as const, code: "DATA_BROKEN", reason } } : {}),
@@ -50,4 +51,14 @@ async function newestDelivery(context: LoopContext, model: string, since: Instan
   const newest = (await context.store.quarantine.batches({ model, limit: 1 }))[0];
   if (newest === undefined || newest.receivedAt <= since) return [];
   return newest.anomalies.filter((anomaly) => anomaly.blocking);
+}
+
+/** `; labels: 900 system, 100 expert (80 chosen by score)`; nothing where all came from the system. */
+function describeOrigins(labels: JsonObject | undefined): string {
+  const { selective = 0, ...sources } = labels ?? {};
+  const named = Object.entries(sources);
+  if (named.every(([source]) => source === "system")) return "";
+  const parts = named.map(([source, count]) => `${Number(count).toLocaleString("en-US")} ${source}`);
+  const chosen = Number(selective) > 0 ? ` (${Number(selective).toLocaleString("en-US")} chosen by score)` : "";
+  return `; labels: ${parts.join(", ")}${chosen}`;
 }

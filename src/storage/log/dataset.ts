@@ -79,6 +79,7 @@ function selectOf(relation: Relation, request: DatasetRequest): string {
         ${features.join(", ")} from ${from} ${known}`;
     case "label":
       return `select example_id, prediction_id, "at", received_at, seq, retraction, label_source,
+        coalesce(${fromRest("BOOLEAN", "selective")}, false) as selective,
         ${labelExpression(layout, label)} as label from ${from} ${known}`;
   }
 }
@@ -108,17 +109,18 @@ prediction as (${unionOf("prediction", relations, request)}),
 label as (${unionOf("label", relations, request)}),
 prediction_example as (select prediction_id, any_value(example_id) as example_id from prediction group by prediction_id),
 statement as (
-  select coalesce(l.example_id, p.example_id) as example_id, l.label, l.retraction, l.label_source, l."at", l.received_at, l.seq
+  select coalesce(l.example_id, p.example_id) as example_id, l.label, l.retraction, l.label_source, l.selective, l."at",
+    l.received_at, l.seq
   from label l left join prediction_example p on l.example_id is null and p.prediction_id = l.prediction_id
   union all
-  select example_id, label, false, 'system', "at", received_at, seq from observation where label is not null
+  select example_id, label, false, 'system', false, "at", received_at, seq from observation where label is not null
 ),
 newest_by_source as (
   select * from statement where example_id is not null and (retraction or label is not null)
   qualify row_number() over (partition by example_id, label_source order by received_at desc, seq desc) = 1
 ),
 effective as (
-  select example_id, label, "at" as label_at, received_at as label_received_at, seq as label_seq
+  select example_id, label, "at" as label_at, received_at as label_received_at, seq as label_seq, label_source, selective
   from newest_by_source where not retraction
   qualify row_number() over (partition by example_id order by case label_source ${rank} else 99 end) = 1
 ),
@@ -139,7 +141,7 @@ described as (
   select o.example_id, o."at", o.received_at, ${names.join(", ")} from observation o semi join observed b on o.seq = b.seq
 ),
 windowed as (select * from described where true ${window})
-select d.example_id, d."at", d.received_at, e.label_at, e.label_received_at, e.label${names.map((name) => `, d.${name}`).join("")}
+select d.example_id, d."at", d.received_at, e.label_at, e.label_received_at, e.label, e.label_source, e.selective${names.map((name) => `, d.${name}`).join("")}
 from ${newest} d join effective e using (example_id) order by d."at", d.example_id`;
 }
 

@@ -1,0 +1,132 @@
+/** The labeling policy as people write it: which examples are put before people, how many, and which answers wait for a person. */
+import {
+  booleanField,
+  choiceField,
+  durationField,
+  type Field,
+  type FieldPlace,
+  type FieldValue,
+  type LabelValue,
+  numberField,
+  objectField,
+  optional,
+  refuse,
+  textField,
+  withDefault,
+} from "../core/index.ts";
+import type { DurationText } from "../core/index.ts";
+import { type LabelingSpec, QUEUE_STRATEGIES, type QueueStrategy } from "../feedback/spec.ts";
+
+export interface LabelingConfig {
+  /** What makes an example worth a label; default "margin". */
+  readonly strategy?: QueueStrategy;
+  /** "top" (default): the most uncertain ones; "weighted": drawn in proportion, so that all labels can estimate performance. */
+  readonly sampling?: "top" | "weighted";
+  /** Spreads the picks over the data, which also keeps near-duplicates out; default true. */
+  readonly diversity?: boolean;
+  /** Prefers uncertain examples in crowds to uncertain outliers; default false. */
+  readonly density?: boolean;
+  /** Tasks a day; default 200. 0: only when asked to. */
+  readonly perDay?: number;
+  /** Share drawn evenly from the pool, the part that may estimate performance; default 0.2. */
+  readonly random?: number;
+  /** Share that two people answer; default 0.1. */
+  readonly overlap?: number;
+  /** Share of a person's tasks whose answer is known; default 0.05. */
+  readonly gold?: number;
+  /** Which recent examples are candidates; default "30d". */
+  readonly window?: DurationText;
+  /** Hides the model's answer, which people tend to follow; default false. Random and gold tasks always hide it. */
+  readonly hidePrediction?: boolean;
+  /** Shown beside every task. */
+  readonly guidelines?: string;
+  /** How long a claimed task is kept for a person; default "15m". */
+  readonly lease?: DurationText;
+  readonly review?: {
+    /** Largest probability below which a person decides. */
+    readonly below: number;
+    /** "flag" (default): the answer goes out marked; "hold": it waits. */
+    readonly mode?: "flag" | "hold";
+    /** Default "1h". */
+    readonly deadline?: DurationText;
+    /** After the deadline: "release" (default) the model's decision, or { answer }. */
+    readonly otherwise?: "release" | { readonly answer: LabelValue };
+    /** Share of the confident answers that people look at too; default 0.02. */
+    readonly audit?: number;
+  };
+}
+
+const share = (text: string, max = 1) => numberField(text, { min: 0, max });
+
+const otherwiseInfo = { rule: '"release", or { answer: <a label> }', description: "What happens after the deadline." };
+const otherwise: Field<"release" | { readonly answer: LabelValue }> = {
+  info: otherwiseInfo,
+  read(value, place) {
+    const answer = typeof value === "object" && value !== null ? (value as { answer?: unknown }).answer : undefined;
+    const isAnswer = typeof answer === "string" || typeof answer === "boolean" || Number.isFinite(answer);
+    if (value !== "release" && !(isAnswer && Object.keys(value as object).length === 1))
+      throw refuse(place, value, otherwiseInfo);
+    place.record(place.path, place.originOf(place.path));
+    return value === "release" ? value : { answer: answer as LabelValue };
+  },
+};
+
+const review = objectField("Answers a person approves.", {
+  below: numberField("Largest probability below which a person decides.", { min: 0, max: 1 }),
+  mode: withDefault(choiceField("Whether the answer goes out marked, or waits.", ["flag", "hold"]), "flag"),
+  deadline: withDefault(durationField("When the default action is taken.", { min: "1s" }), "1h"),
+  otherwise: withDefault(otherwise, "release"),
+  audit: withDefault(share("Share of the confident answers that people look at too."), 0.02),
+});
+
+const table = objectField("Which examples people are asked to label.", {
+  strategy: withDefault(choiceField("What makes an example worth a label.", QUEUE_STRATEGIES), "margin"),
+  sampling: withDefault(
+    choiceField("The most uncertain ones, or a draw in proportion to uncertainty.", ["top", "weighted"]),
+    "top",
+  ),
+  diversity: withDefault(booleanField("Whether the picks are spread over the data."), true),
+  density: withDefault(booleanField("Whether uncertain examples in crowds are preferred."), false),
+  perDay: withDefault(numberField("Tasks in 24 hours.", { min: 0, max: 100_000, integer: true }), 200),
+  random: withDefault(share("Share drawn evenly from the pool."), 0.2),
+  overlap: withDefault(share("Share that two people answer."), 0.1),
+  gold: withDefault(share("Share of a person's tasks whose answer is known.", 0.5), 0.05),
+  window: withDefault(durationField("Which recent examples are candidates.", { min: "1m" }), "30d"),
+  hidePrediction: withDefault(booleanField("Whether the model's answer is hidden from people."), false),
+  guidelines: optional(textField("Text shown beside every task.")),
+  lease: withDefault(durationField("How long a claimed task is kept.", { min: "10s", max: "1d" }), "15m"),
+  review: optional(review),
+});
+
+/** Absent: no tasks are added by themselves; people can still ask for a batch. */
+export const labelingField: Field<FieldValue<typeof table> | undefined> = optional(table);
+
+/** @throws CONFIG_INVALID */
+export function resolveLabeling(value: NonNullable<FieldValue<typeof labelingField>>): LabelingSpec {
+  const { window, lease, review: policy, guidelines, ...rest } = value;
+  return {
+    ...rest,
+    windowMs: window,
+    leaseMs: lease,
+    ...(guidelines === undefined ? {} : { guidelines }),
+    ...(policy === undefined
+      ? {}
+      : {
+          review: {
+            below: policy.below,
+            mode: policy.mode,
+            deadlineMs: policy.deadline,
+            otherwise: policy.otherwise,
+            audit: policy.audit,
+          },
+        }),
+  };
+}
+
+const SILENT: FieldPlace = { path: "labeling", record: () => {}, originOf: () => "default" };
+
+/** What holds for a model whose configuration says nothing: nothing by itself, the defaults when asked. */
+export const LABELING_DEFAULTS: LabelingSpec = {
+  ...resolveLabeling(table.read({}, SILENT)),
+  perDay: 0,
+};

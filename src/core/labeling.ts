@@ -1,0 +1,187 @@
+/** Records of the labeling queue: what is asked of people, what they answered, and the port that keeps both. */
+import type { Features, Instant, LabelEvent, LabelValue } from "./records.ts";
+
+/**
+ * Why an example was put before people. `random` tasks are an even draw from the pool and may estimate performance; `strategy`
+ * tasks teach most and may not; `gold` ones have a known answer and measure people; `review` and `audit` ones are answers a
+ * person approves before (or after) they are released.
+ */
+export const TASK_ORIGINS = ["strategy", "random", "gold", "review", "audit"] as const;
+export type TaskOrigin = (typeof TASK_ORIGINS)[number];
+
+/**
+ * | state | meaning | moves on by |
+ * |---|---|---|
+ * | open | waits for answers | enough answers that agree; a flag; a ground truth that arrives |
+ * | adjudicate | people disagree, flagged it or could not tell | an adjudicator |
+ * | done | has its answer | an undo, an adjudicator |
+ * | discarded | needs no answer any more | final |
+ */
+export const TASK_STATES = ["open", "adjudicate", "done", "discarded"] as const;
+export type TaskState = (typeof TASK_STATES)[number];
+
+export type ClosedBy = "answers" | "adjudication" | "deadline" | "elsewhere";
+
+export interface LabelingTask {
+  readonly id: string;
+  readonly model: string;
+  readonly exampleId: string;
+  readonly predictionId?: string;
+  /** Event time of the example. */
+  readonly at: Instant;
+  readonly features: Features;
+  readonly batchId: string;
+  readonly origin: TaskOrigin;
+  /** The strategy that was used, after fallbacks. */
+  readonly strategy: string;
+  /** The value it was chosen by; larger tells more. Null where it was drawn. */
+  readonly acquisition: number | null;
+  /** 1-based place in the order of picks of its batch. */
+  readonly pick: number;
+  /** Chance with which it was picked at its turn among the rows then left; 1 for a certain pick. */
+  readonly selectionProbability: number;
+  readonly poolSize: number;
+  readonly version?: string;
+  /** As logged: a probability per class, or the value. */
+  readonly scores?: readonly number[];
+  readonly classes?: readonly LabelValue[];
+  readonly decision?: LabelValue;
+  /** How many people are asked. */
+  readonly needed: number;
+  readonly state: TaskState;
+  readonly createdAt: Instant;
+  /** Reviews: when the default action is taken. */
+  readonly dueAt?: Instant;
+  readonly closedAt?: Instant;
+  readonly answer?: LabelValue;
+  readonly closedBy?: ClosedBy;
+}
+
+export interface LabelingBatch {
+  readonly id: string;
+  readonly model: string;
+  readonly createdAt: Instant;
+  readonly strategy: string;
+  /** Why it is another strategy than the configured one. */
+  readonly note?: string;
+  readonly version?: string;
+  readonly poolSize: number;
+  readonly picked: number;
+  readonly random: number;
+  readonly gold: number;
+  /** Measured on the system clock, in the training process. */
+  readonly durationMs: number;
+}
+
+export const ANNOTATION_KINDS = ["answer", "skip", "flag", "adjudication"] as const;
+export type AnnotationKind = (typeof ANNOTATION_KINDS)[number];
+
+export interface Annotation {
+  readonly id: string;
+  readonly taskId: string;
+  readonly model: string;
+  readonly exampleId: string;
+  readonly origin: TaskOrigin;
+  readonly labeler: string;
+  readonly kind: AnnotationKind;
+  readonly value?: LabelValue;
+  readonly comment?: string;
+  readonly at: Instant;
+  /** How long the person looked at it. */
+  readonly durationMs?: number;
+  readonly undone: boolean;
+}
+export type NewAnnotation = Pick<Annotation, "taskId" | "labeler" | "kind" | "at"> &
+  Partial<Pick<Annotation, "value" | "comment" | "durationMs">>;
+
+/** What the answers so far mean for a task; `label` is stated to the log, `null` takes an earlier one back. */
+export interface Settlement {
+  readonly state: TaskState;
+  readonly needed: number;
+  readonly answer?: LabelValue;
+  readonly closedBy?: ClosedBy;
+  readonly label?: LabelValue | null;
+}
+export type Settle = (task: LabelingTask, annotations: readonly Annotation[]) => Settlement;
+
+/** A label event that follows from an annotation and has not reached the log yet. */
+export interface LabelingEffect {
+  readonly id: string;
+  readonly model: string;
+  readonly event: LabelEvent;
+}
+
+export interface ClaimRequest {
+  readonly model: string;
+  readonly labeler: string;
+  /** How many tasks the person holds afterwards. */
+  readonly count: number;
+  /** System clock: leases are about machines and people, not about recorded history. */
+  readonly now: Instant;
+  readonly leaseMs: number;
+  /** Ask a gold question if there is one the person has not answered. */
+  readonly gold: boolean;
+}
+
+export interface TaskCounts {
+  readonly states: Readonly<Record<TaskState, number>>;
+  readonly origins: Readonly<Partial<Record<TaskOrigin, number>>>;
+  readonly claimed: number;
+}
+
+/** Tasks, claims and annotations. Everything it acknowledges survives kill -9. */
+export interface LabelingStore {
+  /** One transaction, idempotent by batch id. Examples that have an open task already are left out. @returns how many were added */
+  addBatch(batch: LabelingBatch, tasks: readonly LabelingTask[]): Promise<number>;
+  batches(filter: { model: string; limit: number; before?: string }): Promise<readonly LabelingBatch[]>;
+  task(id: string): Promise<LabelingTask | undefined>;
+  /** Newest first. */
+  tasks(filter: {
+    model: string;
+    state?: TaskState;
+    origins?: readonly TaskOrigin[];
+    batchId?: string;
+    exampleId?: string;
+    predictionId?: string;
+    limit: number;
+    before?: string;
+  }): Promise<readonly LabelingTask[]>;
+  counts(model: string): Promise<TaskCounts>;
+  /** Examples that were asked about before, so that nobody is asked twice. */
+  askedExamples(model: string): Promise<readonly string[]>;
+  createdSince(model: string, since: Instant): Promise<number>;
+  /** Leases tasks to a person, exclusively; those already held come first, their lease renewed. */
+  claim(request: ClaimRequest): Promise<readonly LabelingTask[]>;
+  release(model: string, labeler: string, taskIds?: readonly string[]): Promise<number>;
+  /**
+   * One transaction: annotation, slot, settlement, and the label to state. Repeating the same annotation changes nothing.
+   * @throws NOT_FOUND, CONFLICT (not held by the person, closed)
+   */
+  annotate(
+    annotation: NewAnnotation,
+    settle: Settle,
+  ): Promise<{ readonly annotation: Annotation; readonly task: LabelingTask }>;
+  /** Takes a person's annotation back (the last, or the one named); the task is theirs again. @throws NOT_FOUND */
+  undo(
+    request: { model: string; labeler: string; annotationId?: string; now: Instant; leaseMs: number; at: Instant },
+    settle: Settle,
+  ): Promise<{ readonly annotation: Annotation; readonly task: LabelingTask }>;
+  /** Closes open tasks without asking on: a deadline has passed, or the truth arrived from elsewhere. */
+  close(
+    ids: readonly string[],
+    change: { state: TaskState; closedBy: ClosedBy; at: Instant; answer?: LabelValue },
+  ): Promise<void>;
+  /** Open reviews whose deadline has passed. */
+  overdue(model: string, now: Instant): Promise<readonly LabelingTask[]>;
+  nextDueAt(model: string): Promise<Instant | undefined>;
+  annotations(filter: {
+    model: string;
+    taskIds?: readonly string[];
+    labeler?: string;
+    limit: number;
+    before?: string;
+  }): Promise<readonly Annotation[]>;
+  countAnnotations(model: string, labeler: string): Promise<number>;
+  effects(limit: number): Promise<readonly LabelingEffect[]>;
+  finishEffects(ids: readonly string[]): Promise<void>;
+}

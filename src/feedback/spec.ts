@@ -1,0 +1,39 @@
+/** The resolved labeling policy of a model: plain JSON, every default filled in. */
+import type { LabelValue } from "../core/index.ts";
+
+export const QUEUE_STRATEGIES = ["margin", "least-confidence", "entropy", "committee", "slices", "random"] as const;
+export type QueueStrategy = (typeof QUEUE_STRATEGIES)[number];
+
+export interface ReviewSpec {
+  /** Answers whose largest probability is smaller are put before a person. */
+  readonly below: number;
+  /** `hold`: the decision is withheld until then; `flag`: it goes out marked. */
+  readonly mode: "flag" | "hold";
+  readonly deadlineMs: number;
+  /** What happens after the deadline: the model's decision is released, or this answer. */
+  readonly otherwise: "release" | { readonly answer: LabelValue };
+  /** Share of the confident answers that people look at too. */
+  readonly audit: number;
+}
+
+export interface LabelingSpec {
+  readonly strategy: QueueStrategy;
+  /** `top`: the most uncertain; `weighted`: drawn in proportion to uncertainty, so that all labels can estimate performance. */
+  readonly sampling: "top" | "weighted";
+  readonly diversity: boolean;
+  readonly density: boolean;
+  /** Tasks the tick may add in 24 hours; 0 builds on request only. */
+  readonly perDay: number;
+  /** Share of a batch that is an even draw from the pool. */
+  readonly random: number;
+  /** Share of the tasks that two people answer. */
+  readonly overlap: number;
+  /** Share of a person's tasks that are gold questions, while there are any. */
+  readonly gold: number;
+  /** Candidates are examples of this recent past. */
+  readonly windowMs: number;
+  readonly hidePrediction: boolean;
+  readonly guidelines?: string;
+  readonly leaseMs: number;
+  readonly review?: ReviewSpec;
+}

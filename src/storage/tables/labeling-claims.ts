@@ -1,0 +1,253 @@
+/**
+ * Claims and answers. A claim is a lease on a slot, taken by one statement over a row lock, so two people never hold one slot;
+ * a unique index keeps one person from holding two slots of a task. Every answer locks its task first: what the answers so far
+ * mean is computed between that lock and the commit, from all of them.
+ */
+import {
+  type Annotation,
+  fail,
+  type LabelEvent,
+  type LabelingStore,
+  type LabelingTask,
+  type NewAnnotation,
+  type Settle,
+  type Settlement,
+  uuidV7,
+} from "../../core/index.ts";
+import { bodyOf, parseBody, type Queryable, type SqlDatabase, toNumber } from "../sql.ts";
+
+/** One person's claims and answers run one after the other, also from two windows. */
+async function lockPerson(transaction: Queryable, model: string, labeler: string): Promise<void> {
+  await transaction.query("select pg_advisory_xact_lock(hashtext($1))", [`labeling ${model} ${labeler}`]);
+}
+
+async function lockTask(transaction: Queryable, id: string): Promise<LabelingTask> {
+  const { rows } = await transaction.query("select body from labeling_task where id = $1 for update", [id]);
+  if (rows[0]) return parseBody<LabelingTask>(rows[0]["body"]);
+  throw fail("NOT_FOUND", {
+    message: `There is no labeling task ${JSON.stringify(id.slice(0, 60))}.`,
+    remedy: "Claim tasks, and answer those.",
+  });
+}
+
+async function claimGold(transaction: Queryable, model: string, labeler: string, expiresAt: number): Promise<void> {
+  await transaction.query(
+    `insert into labeling_slot (task_id, slot, model, priority, task_position, is_gold, labeler, expires_at)
+     select t.id, coalesce((select max(slot) + 1 from labeling_slot o where o.task_id = t.id), 0), t.model, 0, t.position,
+       true, $2, $3
+     from labeling_task t
+     where t.model = $1 and t.origin = 'gold' and t.state = 'open'
+       and not exists (select 1 from labeling_annotation a where a.task_id = t.id and a.labeler = $2 and not a.undone)
+       and not exists (select 1 from labeling_slot s where s.task_id = t.id and s.labeler = $2)
+     order by t.position limit 1 on conflict do nothing`,
+    [model, labeler, expiresAt],
+  );
+}
+
+const CLAIM_FREE = `with chosen as (
+    select s.task_id, s.slot from labeling_slot s
+    where s.model = $1 and not s.is_gold and not s.answered and s.expires_at < $3
+      and not exists (select 1 from labeling_slot p where p.task_id = s.task_id and p.slot < s.slot
+        and not p.answered and p.expires_at < $3)
+      and not exists (select 1 from labeling_slot o where o.task_id = s.task_id and o.labeler = $2
+        and o.slot <> s.slot)
+      and not exists (select 1 from labeling_annotation a where a.task_id = s.task_id and a.labeler = $2 and not a.undone)
+    order by s.priority desc, s.task_position, s.slot limit $5 for update of s skip locked)
+  update labeling_slot s set labeler = $2, expires_at = $4 from chosen
+  where s.task_id = chosen.task_id and s.slot = chosen.slot`;
+
+/** Labels an answer leads to leave through the log; the row waits until they are there. */
+async function writeEffect(transaction: Queryable, task: LabelingTask, event: LabelEvent): Promise<void> {
+  const id = uuidV7(event.at);
+  await transaction.query("insert into labeling_effect (id, model, body) values ($1, $2, $3)", [
+    id,
+    task.model,
+    bodyOf({ id, model: task.model, event }),
+  ]);
+}
+
+function labelEventOf(task: LabelingTask, value: LabelEvent["value"], at: number, comment?: string): LabelEvent {
+  return {
+    kind: "label",
+    exampleId: task.exampleId,
+    at,
+    value,
+    labelSource: "expert",
+    ...(comment === undefined || comment === "" ? {} : { comment }),
+    ...(task.origin === "random" ? {} : { selective: true as const }),
+  };
+}
+
+/** Applies what the answers mean: state, further slots, label. */
+async function applySettlement(
+  transaction: Queryable,
+  task: LabelingTask,
+  settlement: Settlement,
+  cause: { readonly at: number; readonly comment?: string },
+): Promise<LabelingTask> {
+  const { label, ...change } = settlement;
+  const { answer: _answer, closedAt: _closedAt, closedBy: _closedBy, ...kept } = task;
+  const isClosed = change.state === "done" || change.state === "discarded";
+  const next: LabelingTask = { ...kept, ...change, ...(isClosed ? { closedAt: cause.at } : {}) };
+  await transaction.query("update labeling_task set state = $2, body = $3 where id = $1", [
+    task.id,
+    next.state,
+    bodyOf(next),
+  ]);
+  if (task.origin !== "gold") {
+    if (next.state === "open") {
+      // A third opinion, or an answer that was taken back: as many slots as people are asked.
+      await transaction.query(
+        `insert into labeling_slot (task_id, slot, model, priority, task_position, is_gold)
+         select t.id, slot, t.model, 0, t.position, false
+         from labeling_task t, generate_series(0, $2::int - 1) as slot where t.id = $1
+         on conflict do nothing`,
+        [task.id, next.needed],
+      );
+    } else {
+      await transaction.query(
+        "delete from labeling_slot where task_id = $1 and not answered and (labeler is null or $2)",
+        [task.id, isClosed],
+      );
+    }
+  }
+  if (label !== undefined) await writeEffect(transaction, task, labelEventOf(task, label, cause.at, cause.comment));
+  return next;
+}
+
+async function standingAnnotations(transaction: Queryable, taskId: string): Promise<Annotation[]> {
+  const { rows } = await transaction.query(
+    "select body from labeling_annotation where task_id = $1 and not undone order by position",
+    [taskId],
+  );
+  return rows.map((row) => parseBody<Annotation>(row["body"]));
+}
+
+async function takeSlot(transaction: Queryable, task: LabelingTask, annotation: NewAnnotation): Promise<void> {
+  const { taskId, labeler, kind } = annotation;
+  if (task.state === "done" || task.state === "discarded") {
+    throw fail("CONFLICT", {
+      message: `Task ${taskId} is closed (${task.state}).`,
+      remedy: "Claim another one; to change an answer of yours, undo it first.",
+    });
+  }
+  const answered = kind === "skip" ? "labeler = null, expires_at = 0" : "answered = true";
+  const { rowCount } = await transaction.query(
+    `update labeling_slot set ${answered} where task_id = $1 and labeler = $2 and not answered`,
+    [taskId, labeler],
+  );
+  if (rowCount > 0) return;
+  throw fail("CONFLICT", {
+    message: `Task ${taskId} is not held by ${labeler}: it was never claimed, or its lease ended and somebody else took it.`,
+    remedy: "Claim tasks again; what is held is listed first.",
+  });
+}
+
+async function annotate(database: SqlDatabase, annotation: NewAnnotation, settle: Settle) {
+  return database.transaction(async (transaction) => {
+    const { taskId, labeler, kind, at } = annotation;
+    const task = await lockTask(transaction, taskId);
+    const before = await standingAnnotations(transaction, taskId);
+    const own = before.find((one) => one.labeler === labeler);
+    if (own !== undefined && own.kind === kind && own.value === annotation.value) return { annotation: own, task };
+    if (kind === "adjudication") {
+      await transaction.query(
+        `update labeling_annotation set undone = true, body = replace(body, '"undone":false', '"undone":true')
+         where task_id = $1 and not undone and (labeler = $2 or body like '%"kind":"adjudication"%')`,
+        [taskId, labeler],
+      );
+    } else if (own === undefined) await takeSlot(transaction, task, annotation);
+    else {
+      throw fail("CONFLICT", {
+        message: `${labeler} has answered task ${taskId} already (${own.kind}).`,
+        remedy: "Undo that answer first.",
+      });
+    }
+    const { model, exampleId, origin } = task;
+    const written: Annotation = { ...annotation, id: uuidV7(at), model, exampleId, origin, undone: false };
+    await transaction.query(
+      "insert into labeling_annotation (id, task_id, model, labeler, undone, body) values ($1, $2, $3, $4, false, $5)",
+      [written.id, taskId, model, labeler, bodyOf(written)],
+    );
+    const settlement = settle(task, await standingAnnotations(transaction, taskId));
+    const next = await applySettlement(transaction, task, settlement, annotation);
+    return { annotation: written, task: next };
+  });
+}
+
+async function undo(database: SqlDatabase, request: Parameters<LabelingStore["undo"]>[0], settle: Settle) {
+  const { model, labeler, annotationId, now, leaseMs, at } = request;
+  return database.transaction(async (transaction) => {
+    await lockPerson(transaction, model, labeler);
+    const { rows } = await transaction.query(
+      `select body from labeling_annotation where model = $1 and labeler = $2 and not undone
+       and ($3 = '' or id = $3) order by position desc limit 1`,
+      [model, labeler, annotationId ?? ""],
+    );
+    if (!rows[0]) {
+      throw fail("NOT_FOUND", {
+        message: `${labeler} has no ${annotationId === undefined ? "answer" : "such answer"} to take back.`,
+        remedy: "Only one's own answers can be undone; an adjudicator can overrule others.",
+      });
+    }
+    const annotation = { ...parseBody<Annotation>(rows[0]["body"]), undone: true };
+    const task = await lockTask(transaction, annotation.taskId);
+    await transaction.query("update labeling_annotation set undone = true, body = $2 where id = $1", [
+      annotation.id,
+      bodyOf(annotation),
+    ]);
+    const settlement = settle(task, await standingAnnotations(transaction, task.id));
+    const next = await applySettlement(transaction, task, settlement, { at });
+    await transaction.query(
+      "update labeling_slot set answered = false, expires_at = $3 where task_id = $1 and labeler = $2 and answered",
+      [task.id, labeler, now + leaseMs],
+    );
+    if (annotation.kind === "skip") {
+      // Its slot was given up; it is theirs again unless somebody has taken it meanwhile.
+      await transaction.query(
+        `update labeling_slot set labeler = $2, expires_at = $4 where task_id = $1 and slot =
+           (select min(slot) from labeling_slot where task_id = $1 and not answered and expires_at < $3)`,
+        [task.id, labeler, now, now + leaseMs],
+      );
+    }
+    return { annotation, task: next };
+  });
+}
+
+export function claimMethods(database: SqlDatabase): Pick<LabelingStore, "claim" | "release" | "annotate" | "undo"> {
+  return {
+    claim: ({ model, labeler, count, now, leaseMs, gold }) =>
+      database.transaction(async (transaction) => {
+        await lockPerson(transaction, model, labeler);
+        const expiresAt = now + leaseMs;
+        await transaction.query(
+          `update labeling_slot set labeler = null where model = $1 and labeler = $2 and not answered and expires_at < $3`,
+          [model, labeler, now],
+        );
+        if (gold) await claimGold(transaction, model, labeler, expiresAt);
+        const held = await transaction.query(
+          "update labeling_slot set expires_at = $3 where model = $1 and labeler = $2 and not answered",
+          [model, labeler, expiresAt],
+        );
+        const wanted = count - held.rowCount;
+        if (wanted > 0) await transaction.query(CLAIM_FREE, [model, labeler, now, expiresAt, wanted]);
+        const { rows } = await transaction.query(
+          `select t.body from labeling_slot s join labeling_task t on t.id = s.task_id
+           where s.model = $1 and s.labeler = $2 and not s.answered
+           order by s.priority desc, s.task_position limit $3`,
+          [model, labeler, Math.max(count, 0)],
+        );
+        return rows.map((row) => parseBody<LabelingTask>(row["body"]));
+      }),
+    async release(model, labeler, taskIds) {
+      const { rowCount } = await database.query(
+        `update labeling_slot set labeler = null, expires_at = 0
+         where model = $1 and labeler = $2 and not answered and ($3 or task_id = any($4))`,
+        [model, labeler, taskIds === undefined, taskIds ?? []],
+      );
+      return toNumber(rowCount);
+    },
+    annotate: (annotation, settle) => annotate(database, annotation, settle),
+    undo: (request, settle) => undo(database, request, settle),
+  };
+}
