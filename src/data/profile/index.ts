@@ -1,1 +1,3 @@
+export * from "./counts.ts";
+export * from "./grid.ts";
 export * from "./profile.ts";

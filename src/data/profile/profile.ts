@@ -3,40 +3,35 @@
  * reference, so profiles of any two windows over the same grid add up cell by cell, exactly and in any order.
  */
 import { fail } from "../../core/index.ts";
-import { BOOLEAN_MISSING, CATEGORY_MISSING } from "../frame.ts";
-import type { CategoryColumn, Frame, FrameColumn, NumberColumn } from "../frame.ts";
-
-/** Cells of a number at most: fine enough for any later binning, small enough to keep per hour and feature. */
-export const MAX_CELLS = 256;
-/** Categories counted by name; the rest is `other`. */
-export const MAX_COUNTED_CATEGORIES = 254;
-
-export type FeatureGrid =
-  | {
-      readonly kind: "number";
-      readonly name: string;
-      /** Ascending inner edges: cell i holds edge[i−1] < x ≤ edge[i]; the first and last cell end at min and max. */
-      readonly edges: readonly number[];
-      readonly min: number;
-      readonly max: number;
-    }
-  | { readonly kind: "category"; readonly name: string; readonly categories: readonly string[] }
-  | { readonly kind: "boolean"; readonly name: string };
+import type { Frame, FrameColumn } from "../frame.ts";
+import { type FeatureLayout, layoutOf, type ProfileLayout, TAILS } from "./counts.ts";
+import { cellsWithin, type FeatureGrid, gridOfColumn } from "./grid.ts";
+import { countBooleans, countCategories, countNumbers } from "./kernel.ts";
 
 export interface FeatureProfile {
   readonly name: string;
   /** Number: one count per cell. Category: one per listed category. Boolean: false, true. */
   readonly counts: readonly number[];
-  /** Number: below min and above max of the reference. Category: texts the reference had but does not list, and never seen ones. */
+  /** Number: below min and above max of the grid. */
   readonly below: number;
   readonly above: number;
+  /** Category: texts the reference had but the grid does not list. */
   readonly other: number;
+  /** Values the reference never had: categories, or numbers counted value by value. */
   readonly unseen: number;
   readonly missing: number;
+  /** Infinite numbers, such as those float32 cannot hold. */
+  readonly nonFinite: number;
 }
 export interface Profile {
   readonly rows: number;
   readonly features: readonly FeatureProfile[];
+}
+/** What one column (a score, a label) looked like in the reference. */
+export interface ReferenceColumn {
+  readonly grid: FeatureGrid;
+  readonly rows: number;
+  readonly profile: FeatureProfile;
 }
 /** A grid with the reference's own profile over it: `profile.json` of an artifact. */
 export interface ReferenceProfile {
@@ -45,67 +40,66 @@ export interface ReferenceProfile {
   /** Categories the reference had beyond the listed ones: they count as `other`, anything else as `unseen`. */
   readonly rare: Readonly<Record<string, readonly string[]>>;
   readonly reference: Profile;
+  /** The version's answers on rows it was not trained on: probability of true, the decided class, or the value. */
+  readonly scores?: ReferenceColumn;
+  /** The labels of the reference rows. */
+  readonly labels?: ReferenceColumn;
+  /** Share of the version's answers that rests on each feature, in [0, 1]; they sum to 1. */
+  readonly importance?: Readonly<Record<string, number>>;
 }
 
-/** Values sampled for the edges of a grid, evenly spaced: cell masses are then right within about 0.2 % of the rows. */
-const EDGE_SAMPLE = 65_536;
 /** Rare categories remembered by name; beyond this many a column is close to an id, and "unseen" has no meaning for it. */
 const RARE_REMEMBERED = 5_000;
 
-/** The grid of a reference and its profile. Cost O(rows × features). */
-export function buildReferenceProfile(frame: Frame, rows: Uint32Array): ReferenceProfile {
+/**
+ * The grid of a reference and its profile. Cost O(rows × features).
+ * @param within a grid to count over instead of making one: where every column is described by it the same way
+ */
+export function buildReferenceProfile(
+  frame: Frame,
+  rows: Uint32Array,
+  within?: readonly FeatureGrid[],
+): ReferenceProfile {
   const rare: Record<string, readonly string[]> = {};
-  const grid = frame.columns.map((column): FeatureGrid => {
-    if (column.kind === "number") return numberGrid(column, rows);
-    if (column.kind === "boolean") return { kind: "boolean", name: column.name };
-    const { listed, rest } = rankCategories(column, rows);
-    if (rest.length > 0) rare[column.name] = rest.slice(0, RARE_REMEMBERED);
-    return { kind: "category", name: column.name, categories: listed };
+  const grid = frame.columns.map((column, i): FeatureGrid => {
+    const made = gridOfColumn(column, rows);
+    const used = within?.[i];
+    if (used === undefined || used.name !== column.name || used.kind !== column.kind) {
+      if (made.rest.length > 0) rare[column.name] = made.rest.slice(0, RARE_REMEMBERED);
+      return made.grid;
+    }
+    if (made.grid.kind === "category" && used.kind === "category") {
+      const listed = new Set(used.categories);
+      const rest = [...made.grid.categories, ...made.rest].filter((text) => !listed.has(text));
+      if (rest.length > 0) rare[column.name] = rest.slice(0, RARE_REMEMBERED);
+    }
+    return used;
   });
   const empty: ReferenceProfile = { format: 1, grid, rare, reference: { rows: 0, features: [] } };
   return { ...empty, reference: profileFrame(empty, frame, rows) };
 }
 
-function numberGrid(column: NumberColumn, rows: Uint32Array): FeatureGrid {
-  const step = Math.max(1, Math.ceil(rows.length / EDGE_SAMPLE));
-  const sample = new Float32Array(Math.ceil(rows.length / step));
-  let count = 0;
-  let min = Infinity;
-  let max = -Infinity;
-  for (let i = 0; i < rows.length; i++) {
-    const value = column.values[rows[i] as number] as number;
-    if (value !== value) continue;
-    if (value < min) min = value;
-    if (value > max) max = value;
-    if (i % step === 0) sample[count++] = value;
-  }
-  if (min > max) return { kind: "number", name: column.name, edges: [], min: 0, max: 0 };
-  const sorted = sample.subarray(0, count).sort();
-  const edges: number[] = [];
-  for (let cell = 1; cell < MAX_CELLS; cell++) {
-    const edge = sorted[Math.min(count - 1, Math.floor((cell * count) / MAX_CELLS))] as number;
-    if (edge < max && (edges.length === 0 || edge > (edges[edges.length - 1] as number))) edges.push(edge);
-  }
-  return { kind: "number", name: column.name, edges, min, max };
-}
-
-function rankCategories(column: CategoryColumn, rows: Uint32Array) {
-  const counts = new Float64Array(column.dictionary.length);
-  for (const row of rows) {
-    const code = column.codes[row] as number;
-    if (code !== CATEGORY_MISSING) counts[code] = (counts[code] as number) + 1;
-  }
-  const ranked = column.dictionary
-    .map((text, code) => ({ text, count: counts[code] as number }))
-    .filter(({ count }) => count > 0)
-    .sort((left, right) => right.count - left.count || (left.text < right.text ? -1 : 1))
-    .map(({ text }) => text);
-  return { listed: ranked.slice(0, MAX_COUNTED_CATEGORIES), rest: ranked.slice(MAX_COUNTED_CATEGORIES) };
-}
-
 /** The profile of rows over an existing grid. @throws COLUMN_MISSING when the frame lacks a column of the grid. */
-export function profileFrame(reference: ReferenceProfile, frame: Frame, rows: Uint32Array): Profile {
-  const features = reference.grid.map((grid) => {
+export function profileFrame(
+  reference: Pick<ReferenceProfile, "grid" | "rare">,
+  frame: Frame,
+  rows: Uint32Array,
+): Profile {
+  const layout = layoutOf(reference.grid);
+  return profileOf(layout, countFrame(layout, reference.rare, frame, rows));
+}
+
+/** The counts of rows (default: all) as a vector of the layout. @throws COLUMN_MISSING */
+export function countFrame(
+  layout: ProfileLayout,
+  rare: ReferenceProfile["rare"],
+  frame: Frame,
+  rows?: Uint32Array,
+): Float64Array {
+  const vector = new Float64Array(layout.size);
+  vector[0] = rows === undefined ? frame.rows : rows.length;
+  for (const feature of layout.features) {
+    const { grid } = feature;
     const column = frame.columns.find((candidate) => candidate.name === grid.name);
     if (column === undefined || column.kind !== grid.kind) {
       throw fail("COLUMN_MISSING", {
@@ -113,76 +107,105 @@ export function profileFrame(reference: ReferenceProfile, frame: Frame, rows: Ui
         remedy: "Compare rows of the same definition.",
       });
     }
-    return profileColumn(grid, column, rows, reference.rare[grid.name] ?? []);
-  });
-  return { rows: rows.length, features };
+    countColumn(feature, column, rows, vector, rare[grid.name]);
+  }
+  return vector;
 }
 
-function profileColumn(
-  grid: FeatureGrid,
+const NONE: ReadonlySet<string> = new Set();
+
+export function countColumn(
+  layout: FeatureLayout,
   column: FrameColumn,
-  rows: Uint32Array,
-  rare: readonly string[],
-): FeatureProfile {
-  const tail = { below: 0, above: 0, other: 0, unseen: 0, missing: 0 };
-  if (grid.kind === "number" && column.kind === "number") return profileNumbers(grid, column, rows, tail);
-  if (grid.kind === "category" && column.kind === "category") {
-    const counts = new Array<number>(grid.categories.length).fill(0);
-    const position = new Map(grid.categories.map((text, i) => [text, i]));
-    const known = new Set(rare);
-    const place = column.dictionary.map((text) => position.get(text) ?? (known.has(text) ? -1 : -2));
-    for (const row of rows) {
-      const code = column.codes[row] as number;
-      const cell = code === CATEGORY_MISSING ? -3 : (place[code] as number);
-      if (cell >= 0) counts[cell] = (counts[cell] as number) + 1;
-      else if (cell === -1) tail.other++;
-      else if (cell === -2) tail.unseen++;
-      else tail.missing++;
-    }
-    return { name: grid.name, counts, ...tail };
-  }
-  const counts = [0, 0];
-  if (column.kind === "boolean") {
-    for (const row of rows) {
-      const value = column.values[row] as number;
-      if (value === BOOLEAN_MISSING) tail.missing++;
-      else counts[value] = (counts[value] as number) + 1;
-    }
-  }
-  return { name: grid.name, counts, ...tail };
+  rows: Uint32Array | undefined,
+  into: Float64Array,
+  rare: readonly string[] = [],
+): void {
+  if (column.kind === "number") countNumbers(layout, column.values, rows, into);
+  else if (column.kind === "boolean") countBooleans(layout, column.values, rows, into);
+  else countCategories(layout, column, rows, into, rare.length === 0 ? NONE : new Set(rare));
 }
 
-function profileNumbers(
-  grid: Extract<FeatureGrid, { kind: "number" }>,
-  column: NumberColumn,
-  rows: Uint32Array,
-  tail: { below: number; above: number; other: number; unseen: number; missing: number },
-): FeatureProfile {
-  const edges = Float64Array.from(grid.edges);
-  const counts = new Float64Array(edges.length + 1);
-  for (let i = 0; i < rows.length; i++) {
-    const value = column.values[rows[i] as number] as number;
-    if (value !== value) tail.missing++;
-    else if (value < grid.min) tail.below++;
-    else if (value > grid.max) tail.above++;
-    else {
-      const cell = cellOf(edges, value);
-      counts[cell] = (counts[cell] as number) + 1;
-    }
-  }
-  return { name: grid.name, counts: [...counts], ...tail };
+/** A vector of the layout as records by feature. */
+export function profileOf(layout: ProfileLayout, vector: Float64Array): Profile {
+  return {
+    rows: vector[0] as number,
+    features: layout.features.map(({ grid, offset, cells }) => {
+      const tail = (i: number) => vector[offset + cells + i] as number;
+      return {
+        name: grid.name,
+        counts: [...vector.subarray(offset, offset + cells)],
+        below: tail(0),
+        above: tail(1),
+        other: tail(2),
+        unseen: tail(3),
+        missing: tail(4),
+        nonFinite: tail(5),
+      };
+    }),
+  };
 }
 
-/** Index of the first edge that is not below the value; the number of edges when all are. */
-function cellOf(edges: Float64Array, value: number): number {
-  let low = 0;
-  let high = edges.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((edges[middle] as number) < value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+/** The profile as a vector of the layout of its grid. */
+export function vectorOf(layout: ProfileLayout, profile: Profile): Float64Array {
+  const vector = new Float64Array(layout.size);
+  vector[0] = profile.rows;
+  layout.features.forEach(({ offset, cells }, i) => {
+    const feature = profile.features[i] as FeatureProfile;
+    vector.set(feature.counts, offset);
+    TAILS.forEach((tail, j) => {
+      vector[offset + cells + j] = feature[tail];
+    });
+  });
+  return vector;
+}
+
+/** The profile of one column by itself: a score or a label. */
+export function referenceColumn(column: FrameColumn, grid?: FeatureGrid): ReferenceColumn {
+  const length = column.kind === "category" ? column.codes.length : column.values.length;
+  const rows = Uint32Array.from({ length }, (_, i) => i);
+  const used = grid ?? gridOfColumn(column, rows).grid;
+  const layout = layoutOf([used]);
+  const profile = profileOf(layout, countFrame(layout, {}, { rows: length, columns: [column] }));
+  return { grid: used, rows: length, profile: profile.features[0] as FeatureProfile };
+}
+
+/**
+ * A reference as it reads over a grid that covers its own: counts move to the same cells there. What lay beyond the old
+ * range is put beside it: a reference that has overflow at all has at most 1 % of it.
+ */
+export function overGrid(reference: ReferenceProfile, grid: readonly FeatureGrid[]): ReferenceProfile {
+  const features = reference.grid.map((from, i) => {
+    const to = grid[i] as FeatureGrid;
+    const profile = reference.reference.features[i] as FeatureProfile;
+    const cells = to === undefined ? undefined : cellsWithin(from, to);
+    if (cells === undefined) {
+      throw fail("STATISTIC_UNDEFINED", {
+        message: `The grid of "${from.name}" does not hold the cells of the reference.`,
+        remedy: "Profile the reference again.",
+      });
+    }
+    const size = layoutOf([to]).features[0]?.cells ?? 0;
+    const counts = new Array<number>(size).fill(0);
+    cells.forEach((cell, j) => {
+      counts[cell] = profile.counts[j] as number;
+    });
+    let { below, above } = profile;
+    const first = cells[0] ?? 0;
+    const last = cells[cells.length - 1] ?? 0;
+    if (from.kind === "number" && from.values === undefined) {
+      if (first > 0) {
+        counts[first - 1] = below;
+        below = 0;
+      }
+      if (last + 1 < size) {
+        counts[last + 1] = above;
+        above = 0;
+      }
+    }
+    return { ...profile, counts, below, above };
+  });
+  return { ...reference, grid, reference: { rows: reference.reference.rows, features } };
 }
 
 /** Two profiles over one grid as one. Exact, commutative, associative. */
@@ -205,6 +228,7 @@ export function mergeProfiles(left: Profile, right: Profile): Profile {
         other: one.other + other.other,
         unseen: one.unseen + other.unseen,
         missing: one.missing + other.missing,
+        nonFinite: one.nonFinite + other.nonFinite,
       };
     }),
   };
