@@ -1,7 +1,8 @@
-/** Monitors: realised performance from counters, detectors of concept drift, and what a version knows of its own mistakes. */
+/** Monitors: realised performance from counters, data drift between windows, detectors of concept drift, and what a version knows of its own mistakes. */
 export * from "./calibration.ts";
 export * from "./concept-drift.ts";
 export * from "./detectors/index.ts";
+export * from "./drift/index.ts";
 export * from "./false-alarms.ts";
 export * from "./losses.ts";
 export * from "./performance.ts";

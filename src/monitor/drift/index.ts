@@ -1,0 +1,4 @@
+/** Data drift: one window of a profile against another. */
+export type { DriftBin, DriftComponent, DriftDistances, DriftStatistic, FeatureDrift } from "./feature.ts";
+export { type DriftOptions, DRIFT_DEFAULTS, driftOptions, IMPORTANT_SHARE, levelOf } from "./options.ts";
+export { compareProfiles, type DriftReport, findingsOf } from "./report.ts";

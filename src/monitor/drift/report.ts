@@ -1,0 +1,160 @@
+/**
+ * All features of two windows, and the whole. False alarms are bounded twice: p-values are adjusted over the features
+ * (Benjamini-Hochberg), and each noise floor lies so high that all of them together are exceeded by chance with the probability
+ * `level` only.
+ */
+import type { DriftFinding, DriftVerdict } from "../../core/index.ts";
+import type { FeatureProfile, Profile, ReferenceProfile } from "../../data/index.ts";
+import { adjustPValues } from "../../stats/index.ts";
+import { type FeatureDrift, isBetween, type Measured, measureFeature } from "./feature.ts";
+import { type DriftOptions, driftOptions, IMPORTANT_SHARE } from "./options.ts";
+
+export interface DriftReport {
+  readonly verdict: DriftVerdict;
+  readonly reason: string;
+  /** Importance-weighted share of drifted features, in [0, 1]; null when nothing could be told. */
+  readonly share: number | null;
+  readonly shareThreshold: number;
+  readonly referenceRows: number;
+  readonly currentRows: number;
+  readonly rowsNeeded?: number;
+  /** Level of the tests over all features. */
+  readonly level: number;
+  /** Largest ratio to its threshold first. */
+  readonly features: readonly FeatureDrift[];
+}
+
+const COMPONENTS = 3;
+
+/**
+ * Compares the current window with the reference. Both must be over the grid of the reference.
+ * @param given options; `share` defaults to 0.1 where the importance of features is known, else to any drifted feature
+ * Cost O(cells): some microseconds a feature, whatever the number of rows.
+ */
+export function compareProfiles(
+  reference: ReferenceProfile,
+  current: Profile,
+  given: Partial<DriftOptions> = {},
+): DriftReport {
+  const importance = reference.importance;
+  const options = driftOptions({ share: importance === undefined ? 0 : IMPORTANT_SHARE, ...given });
+  const tail = options.level / Math.max(1, reference.grid.length * COMPONENTS);
+  const measured = reference.grid.map((grid, i) =>
+    measureFeature(
+      {
+        grid,
+        reference: reference.reference.features[i] as FeatureProfile,
+        current: current.features[i] as FeatureProfile,
+        rareCount: reference.rare[grid.name]?.length ?? 0,
+      },
+      options,
+      tail,
+    ),
+  );
+  const adjusted = adjustPValues(measured.map((one) => one.p ?? 1));
+  const features = measured
+    .map((one, i) => judged(one, adjusted[i] as number, { options, importance: importance?.[one.feature] }))
+    .sort((a, b) => (b.ratio ?? -1) - (a.ratio ?? -1) || (a.feature < b.feature ? -1 : 1));
+  return {
+    ...judgeWhole(features, options),
+    shareThreshold: options.share,
+    referenceRows: reference.reference.rows,
+    currentRows: current.rows,
+    level: options.level,
+    features,
+  };
+}
+
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+const count = (rows: number) => rows.toLocaleString("en-US");
+
+function judged(
+  one: Measured,
+  pAdjusted: number,
+  { options, importance }: { readonly options: DriftOptions; readonly importance: number | undefined },
+): FeatureDrift {
+  const isSignificant = pAdjusted <= options.level;
+  const isBeyond = (one.ratio ?? 0) > 1;
+  const tooFew = one.components.length === 0;
+  const unsure = one.components.some(isBetween) || one.rowsNeeded !== undefined;
+  const verdict: DriftVerdict =
+    isBeyond && isSignificant ? "drift" : tooFew || unsure || isBeyond ? "cannot-tell" : "no-drift";
+  const { rowsNeeded, ...rest } = one;
+  return {
+    ...rest,
+    verdict,
+    reason: reasonOf(one, verdict, options),
+    ...(importance === undefined ? {} : { importance }),
+    pAdjusted: one.p === null ? null : pAdjusted,
+    ...(verdict === "cannot-tell" && rowsNeeded !== undefined ? { rowsNeeded } : {}),
+  };
+}
+
+function reasonOf(one: Measured, verdict: DriftVerdict, options: DriftOptions): string {
+  const { feature, value, threshold, statistic } = one;
+  if (value === null || threshold === null) {
+    const side = one.referenceRows < options.minRows ? "reference" : "current window";
+    const rows = side === "reference" ? one.referenceRows : one.currentRows;
+    return `"${feature}" has ${count(rows)} rows in the ${side}; ${options.minRows} are needed to tell.`;
+  }
+  if (verdict === "cannot-tell") {
+    const needed = one.rowsNeeded === undefined ? "more rows are" : `${count(one.rowsNeeded)} more rows are`;
+    return `"${feature}" may have moved, but chance alone can do as much with ${count(one.currentRows)} rows; ${needed} needed.`;
+  }
+  const moved = verdict === "drift" ? "exceeds" : "is within";
+  const used = one.components.find((component) => component.statistic === statistic)?.thresholdFrom ?? "";
+  const limit = `${statistic === "psi" ? threshold.toPrecision(3) : percent(threshold)} (${used})`;
+  if (statistic === "psi") return `The PSI of "${feature}", ${value.toPrecision(3)}, ${moved} ${limit}.`;
+  if (statistic === "unseenRate")
+    return `${percent(value)} of "${feature}" are values the reference never had; that ${moved} ${limit}.`;
+  return `"${feature}" is missing in ${percent(one.missing.current)} of the rows, ${percent(one.missing.reference)} in the reference; the change ${moved} ${limit}.`;
+}
+
+type Whole = Pick<DriftReport, "verdict" | "reason" | "share" | "rowsNeeded">;
+
+function judgeWhole(features: readonly FeatureDrift[], options: DriftOptions): Whole {
+  const weightOf = (feature: FeatureDrift) => feature.importance ?? 1 / features.length;
+  const weigh = (verdict: DriftVerdict) =>
+    features.filter((feature) => feature.verdict === verdict).reduce((sum, feature) => sum + weightOf(feature), 0);
+  const drifted = features.filter((feature) => feature.verdict === "drift");
+  const unknown = features.filter((feature) => feature.verdict === "cannot-tell");
+  const share = Math.min(1, weigh("drift"));
+  const isWeighted = features.some((feature) => feature.importance !== undefined);
+  const named = drifted.slice(0, 3).map((feature) => feature.feature);
+  const list = `${named.join(", ")}${drifted.length > named.length ? ` and ${drifted.length - named.length} more` : ""}`;
+  const part = isWeighted ? `; they carry ${percent(share)} of the answers` : "";
+  if (drifted.length > 0 && share >= options.share) {
+    return {
+      verdict: "drift",
+      share,
+      reason: `${drifted.length} of ${features.length} features moved: ${list}${part}.`,
+    };
+  }
+  const reachable = unknown.length > 0 && share + weigh("cannot-tell") >= options.share;
+  if (unknown.length === features.length || reachable) {
+    const needed = Math.max(0, ...unknown.map((feature) => feature.rowsNeeded ?? 0));
+    const rows = needed > 0 ? { rowsNeeded: needed } : {};
+    const share_ = unknown.length === features.length ? null : share;
+    return { verdict: "cannot-tell", share: share_, ...rows, reason: (unknown[0] as FeatureDrift).reason };
+  }
+  if (drifted.length === 0)
+    return { verdict: "no-drift", share, reason: `None of ${features.length} features moved by more than it should.` };
+  return {
+    verdict: "no-drift",
+    share,
+    reason: `${drifted.length} of ${features.length} features moved (${list}), but they carry only ${percent(share)} of the answers; ${percent(options.share)} is the threshold.`,
+  };
+}
+
+/** The features of a report as a signal keeps them. */
+export function findingsOf(report: DriftReport): DriftFinding[] {
+  return report.features.map(({ feature, verdict, statistic, value, threshold, ratio, importance }) => ({
+    feature,
+    verdict,
+    statistic,
+    value,
+    threshold,
+    ratio,
+    ...(importance === undefined ? {} : { importance }),
+  }));
+}
