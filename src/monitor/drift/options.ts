@@ -57,7 +57,7 @@ export function driftOptions(given: Partial<DriftOptions> = {}): DriftOptions {
   const check = (key: keyof DriftOptions, isRight: boolean, rule: string) => {
     if (isRight) return;
     throw fail("CONFIG_INVALID", {
-      message: `\`${key}\` of the drift comparison is ${String(options[key])}; it must be ${rule}.`,
+      message: `\`${key}\` of the drift comparison is ${JSON.stringify(options[key])}; it must be ${rule}.`,
       remedy: `Give ${rule}.`,
       details: { path: key },
     });
