@@ -1,4 +1,11 @@
 /** `f`: what a column holds. The same builder describes features and the label. */
+import type { DurationText } from "../core/index.ts";
+
+/**
+ * Only of a label: what an example is labelled with when no answer came for so long, such as `{ "30d": false }`. Without it
+ * silence means unknown. A real answer that comes later replaces it.
+ */
+export type IfMissingAfter<V> = { readonly [after in DurationText]?: V };
 
 export interface NumberFeatureConfig {
   readonly kind: "number";
@@ -7,18 +14,21 @@ export interface NumberFeatureConfig {
   readonly max?: number;
   /** Texts that mean "missing" in CSV files, besides blank and NA. */
   readonly missing?: readonly string[];
+  readonly ifMissingAfter?: IfMissingAfter<number>;
 }
 export interface CategoryFeatureConfig<C extends string = string> {
   readonly kind: "category";
   /** When given, any other value goes to quarantine; else every text is a category. */
   readonly categories?: readonly C[];
   readonly missing?: readonly string[];
+  readonly ifMissingAfter?: IfMissingAfter<C>;
 }
 export interface BooleanFeatureConfig {
   readonly kind: "boolean";
   /** Text forms in CSV files: [false, true]. */
   readonly texts?: readonly [string, string];
   readonly missing?: readonly string[];
+  readonly ifMissingAfter?: IfMissingAfter<boolean>;
 }
 export type FeatureConfig = NumberFeatureConfig | CategoryFeatureConfig | BooleanFeatureConfig;
 
@@ -41,6 +51,7 @@ export interface FeatureBuilder {
   category<const C extends string>(options: {
     readonly categories: readonly C[];
     readonly missing?: readonly string[];
+    readonly ifMissingAfter?: IfMissingAfter<NoInfer<C>>;
   }): { readonly kind: "category"; readonly categories: readonly C[]; readonly missing?: readonly string[] };
   /** True or false; `texts` names the two forms in CSV files. */
   boolean(options?: Options<BooleanFeatureConfig>): BooleanFeatureConfig;

@@ -24,6 +24,7 @@ import { triggerField } from "../trigger/index.ts";
 import { gateField } from "./gates.ts";
 import { monitorsField } from "./monitors.ts";
 import { labelingField } from "./labeling.ts";
+import { silenceField } from "./silence-field.ts";
 import { stageField } from "./stages.ts";
 import { trainerField } from "./trainers.ts";
 
@@ -68,11 +69,15 @@ const anyFeature = variantField("What a column holds.", "kind", {
 });
 
 const LABELS = {
-  binary: variantField("The true answer of a binary model, f.boolean().", "kind", { boolean: { texts } }),
-  multiclass: variantField("The true answer of a multiclass model, f.category(...).", "kind", {
-    category: { categories },
+  binary: variantField("The true answer of a binary model, f.boolean().", "kind", {
+    boolean: { texts, ifMissingAfter: silenceField("boolean") },
   }),
-  regression: variantField("The true answer of a regression model, f.number().", "kind", { number: bounds }),
+  multiclass: variantField("The true answer of a multiclass model, f.category(...).", "kind", {
+    category: { categories, ifMissingAfter: silenceField("string") },
+  }),
+  regression: variantField("The true answer of a regression model, f.number().", "kind", {
+    number: { ...bounds, ifMissingAfter: silenceField("number") },
+  }),
 } as const satisfies Record<Task, Field<unknown>>;
 
 /** Absent keys stay absent, so that equal definitions have equal hashes. */
@@ -88,6 +93,9 @@ function checkSpec<S extends FeatureSpec | LabelSpec>(spec: S, place: FieldPlace
   if (spec.kind === "category" && spec.categories !== undefined) {
     const repeated = spec.categories.find((one, i, all) => all.indexOf(one) !== i);
     if (repeated !== undefined) throw wrong(`lists "${repeated}" twice.`, "Remove one of the two.");
+    const silent = "ifMissingAfter" in spec ? spec.ifMissingAfter?.value : undefined;
+    if (silent !== undefined && !spec.categories.includes(String(silent)))
+      throw wrong(`takes silence for "${silent}", which is none of its categories.`, "Name one of the categories.");
   }
   return withoutUndefined(spec);
 }

@@ -25,10 +25,21 @@ export interface BooleanFeature {
 }
 export type FeatureSpec = NumberFeature | CategoryFeature | BooleanFeature;
 
-export type LabelSpec =
-  | { readonly kind: "boolean"; readonly texts?: readonly [string, string] }
-  | { readonly kind: "category"; readonly categories?: readonly string[] }
-  | { readonly kind: "number"; readonly min?: number; readonly max?: number };
+/** What an example is labelled with when nobody did in time. Without it silence means unknown. */
+export interface SilenceRule {
+  readonly afterMs: number;
+  readonly value: boolean | string | number;
+}
+interface SilentLabel {
+  readonly ifMissingAfter?: SilenceRule;
+}
+
+export type LabelSpec = SilentLabel &
+  (
+    | { readonly kind: "boolean"; readonly texts?: readonly [string, string] }
+    | { readonly kind: "category"; readonly categories?: readonly string[] }
+    | { readonly kind: "number"; readonly min?: number; readonly max?: number }
+  );
 
 export interface DataSchema {
   readonly task: Task;

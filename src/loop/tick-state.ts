@@ -25,6 +25,7 @@ import {
 } from "../trigger/index.ts";
 import { type ConceptEvidence, conceptEvidence } from "./concept-drift.ts";
 import { LABEL_FOLD, type LoopContext } from "./context.ts";
+import { nextSilenceAt } from "./silence.ts";
 
 export interface GatheredState extends TriggerState {
   readonly lastRun: RunRecord | undefined;
@@ -91,7 +92,7 @@ export async function gatherTriggerState(context: LoopContext, spec: ModelSpec, 
     performance: evidence.performance,
     lastRun,
     conceptWatch,
-    nextEvidenceAt: evidence.nextChangeAt,
+    nextEvidenceAt: Math.min(evidence.nextChangeAt, await nextSilenceAt(context, spec)),
   };
 }
 

@@ -5,6 +5,7 @@ import { absorb } from "./absorb.ts";
 import { reportConceptDrift } from "./concept-drift.ts";
 import { type LoopContext, modelSpec } from "./context.ts";
 import { judgeHeld } from "./held.ts";
+import { labelSilence } from "./silence.ts";
 import { startRun } from "./start-run.ts";
 import { gatherGuardState, gatherTriggerState, guardExpiry, isQuiet, rememberTick } from "./tick-state.ts";
 
@@ -20,6 +21,7 @@ const NOT_STARTED: GuardResult = { start: false, decisions: [] };
 export async function tick(context: LoopContext, model: string, at: Instant): Promise<TickResult> {
   const spec = modelSpec(context, model);
   if (await isQuiet(context, spec, at)) return { skipped: true, decisions: [] };
+  await labelSilence(context, spec, at);
   await absorb(context, model);
 
   const state = await gatherTriggerState(context, spec, at);
