@@ -1,11 +1,12 @@
 /** Commands that send something to the server. */
 import type { Command } from "commander";
-import { withExamples, withServer } from "./program-options.ts";
+import { type Ran, withExamples, withServer } from "./program-options.ts";
 
-export function addWriteCommands(program: Command): void {
+export function addWriteCommands(program: Command, ran: Ran): void {
   addDataCommands(program);
   addQuarantine(program);
   addVersionActions(program);
+  addTransfer(program, ran);
   addTokens(program);
 }
 
@@ -87,6 +88,32 @@ function addVersionActions(program: Command): void {
   ).action(async (model, version, options) =>
     (await import("./commands/versions.ts")).reproduce(model, version, options),
   );
+}
+
+function addTransfer(program: Command, ran: Ran): void {
+  withExamples(
+    withServer(program.command("export <model> <version>"))
+      .description("write a version with its evidence to one signed file")
+      .option("--format <format>", "retrain: for `retrain import` at another server", "retrain")
+      .option("-o, --out <file>", "where to (default: MODEL-VERSION.retrain here)"),
+    "retrain export customers v3",
+  ).action(async (model, version, options) =>
+    (await import("./commands/transfer.ts")).exportVersion(model, version, options),
+  );
+  withExamples(
+    withServer(program.command("import <model> <file>"))
+      .description("register an exported version and judge it by the gates of this server")
+      .option("--no-wait", "return as soon as it is registered"),
+    "retrain import customers customers-v3.retrain",
+  ).action(async (model, file, options) => {
+    ran.exitCode = await (await import("./commands/transfer.ts")).importVersion(model, file, options);
+  });
+  withExamples(
+    withServer(program.command("export-key")).description(
+      "the public key this server signs with, for `imports.trust` of others",
+    ),
+    "retrain export-key",
+  ).action(async (options) => (await import("./commands/transfer.ts")).exportKey(options));
 }
 
 function addTokens(program: Command): void {

@@ -23,7 +23,7 @@ export function buildProgram(ran: Ran): Command {
     `retrain predict customers '{"age":41,"job":"services"}' --trace`,
   );
   addServerCommands(program, ran);
-  addWriteCommands(program);
+  addWriteCommands(program, ran);
   addReadCommands(program, ran);
   program.addHelpText(
     "after",

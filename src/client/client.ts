@@ -23,7 +23,7 @@ import type {
   TokenBody,
   TriggerEventBody,
 } from "../server/contract.ts";
-import { type RequestBody, type RequestOptions, send, type Transport } from "./request.ts";
+import { download, type RequestBody, type RequestOptions, send, type Transport } from "./request.ts";
 import { streamEvents, type StreamItem, type StreamOptions } from "./stream.ts";
 
 export interface ClientOptions {
@@ -83,6 +83,18 @@ export function createClient(options: ClientOptions = {}) {
         timeoutMs: 0,
         ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
       }),
+    /** A version as one signed file. */
+    exportVersion: (model: string, version: string, query: { readonly format?: string } = {}) =>
+      download(transport, `/models/${part(model)}/versions/${part(version)}/export`, query),
+    importVersion: (model: string, archive: Uint8Array<ArrayBuffer>) =>
+      send<Api["POST /models/:model/imports"]>(transport, {
+        method: "POST",
+        path: `/models/${part(model)}/imports`,
+        body: archive,
+        contentType: "application/x-tar",
+        idempotencyKey: null,
+        timeoutMs: 0,
+      }),
     revokeToken: (id: string) =>
       send<Api["DELETE /tokens/:id"]>(transport, { method: "DELETE", path: `/tokens/${part(id)}` }),
     stream: (streamOptions?: StreamOptions): AsyncGenerator<StreamItem> => streamEvents(transport, streamOptions),
@@ -117,6 +129,7 @@ function readers(get: Get) {
       get<"GET /models/:model/versions/:version">(`/models/${part(model)}/versions/${part(version)}`),
     decisions: (query: DecisionsQuery = {}) => get<"GET /decisions">("/decisions", query),
     alerts: (query: AlertsQuery = {}) => get<"GET /alerts">("/alerts", query),
+    exportKey: () => get<"GET /export-key">("/export-key"),
     config: () => get<"GET /config">("/config"),
     sources: () => get<"GET /sources">("/sources"),
     tokens: () => get<"GET /tokens">("/tokens"),

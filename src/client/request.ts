@@ -56,6 +56,22 @@ export async function send<T>(transport: Transport, options: RequestOptions): Pr
   }
 }
 
+/** The bytes of a file the API offers; errors are problems as everywhere. */
+export async function download(
+  transport: Transport,
+  path: string,
+  query?: RequestOptions["query"],
+): Promise<Uint8Array> {
+  let response: Response;
+  try {
+    response = await transport.fetch(urlOf(transport, path, query), { headers: headersOf(transport) });
+  } catch (cause) {
+    throw unreachable(transport.baseUrl, cause);
+  }
+  if (!response.ok) throw await errorOf(response);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
 function requestInit(transport: Transport, options: RequestOptions): RequestInit & { headers: Record<string, string> } {
   const headers = headersOf(transport);
   headers["accept"] = "application/json";

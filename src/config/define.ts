@@ -154,6 +154,10 @@ export interface ConfigDefinition<Models extends readonly Model[]> {
     /** Host names beside loopback that requests may name. */
     readonly allowedHosts?: readonly string[];
   };
+  readonly imports?: {
+    /** Public keys of servers whose versions may be imported, as `retrain export-key` prints them there. */
+    readonly trust?: readonly string[];
+  };
   readonly storage?: {
     /** Default ".retrain", relative to the configuration. */
     readonly dir?: string;

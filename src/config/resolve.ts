@@ -17,6 +17,7 @@ import {
   throwTogether,
   withDefault,
 } from "../core/index.ts";
+import { PUBLIC_KEY_PATTERN } from "../model/index.ts";
 import { alertField } from "./alerts.ts";
 import { type Environment, type Flags, type Layer, overridesOf } from "./environment.ts";
 import { resolveModel } from "./model.ts";
@@ -66,6 +67,19 @@ const storage = objectField("Where everything is kept.", {
   ),
 });
 
+const imports = objectField("Versions of other servers.", {
+  trust: withDefault(
+    listField(
+      "Whose versions may be imported.",
+      textField("A public key.", {
+        pattern: PUBLIC_KEY_PATTERN,
+        rule: "a key ed25519:… as `retrain export-key` prints it at the other server",
+      }),
+    ),
+    [],
+  ),
+});
+
 const modelsField: Field<readonly ModelSpec[]> = {
   info: { rule: "a list of at least one model made by defineModel({ … })", description: "The models to keep fresh." },
   read(value, place) {
@@ -92,6 +106,7 @@ const root = objectField("The configuration.", {
   alerts: withDefault(listField("Who hears of alerts.", alertField), [{ kind: "log" }]),
   server: withDefault(server, {}),
   storage: withDefault(storage, {}),
+  imports: withDefault(imports, {}),
 });
 
 /** The tables of `config print` and of the reference page. */
@@ -126,6 +141,7 @@ export function resolveConfig(userConfig: unknown, options: ResolveOptions): Ret
     models: read.models,
     sources,
     alerts: read.alerts,
+    imports: read.imports,
     server: {
       host: read.server.host,
       port: read.server.port,

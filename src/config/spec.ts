@@ -86,6 +86,10 @@ export interface RetrainSpec {
   readonly alerts: readonly AlertChannelSpec[];
   readonly server: ServerSpec;
   readonly storage: StorageSpec;
+  readonly imports: {
+    /** Public keys, `ed25519:<base64>`, of servers whose versions may be imported. */
+    readonly trust: readonly string[];
+  };
   /** Dotted path → default | file | environment | flag | derived: <why>. */
   readonly origins: Readonly<Record<string, string>>;
 }

@@ -112,6 +112,13 @@ export const ERROR_CODES = {
   },
   ARTIFACT_CORRUPT: { status: 500, exit: 1, meaning: "A file of an artifact does not match its hash." },
   ARTIFACT_UNSUPPORTED: { status: 500, exit: 1, meaning: "The artifact was written by a newer format." },
+  IMPORT_INVALID: { status: 422, exit: 1, meaning: "An exported version is damaged or was altered." },
+  IMPORT_UNTRUSTED: {
+    status: 403,
+    exit: 6,
+    meaning: "An exported version is signed by a key this server does not trust.",
+  },
+  IMPORT_REFUSED: { status: 422, exit: 1, meaning: "An exported version does not fit this server or its definition." },
   PROBE_MISMATCH: { status: 500, exit: 1, meaning: "A loaded model does not reproduce its recorded answers." },
   REPRODUCTION_DIFFERS: { status: 500, exit: 1, meaning: "Retraining from the manifest gave another hash." },
   STATISTIC_UNDEFINED: { status: 500, exit: 1, meaning: "A statistic was asked of values it is not defined for." },

@@ -230,7 +230,7 @@ export interface RunStepRecord {
 
 /** Why a run was started. */
 export interface TriggerCause {
-  /** schedule | interval | newRows | newLabels | performanceDrop | event | manual | first | held */
+  /** schedule | interval | newRows | newLabels | performanceDrop | event | manual | first | held | import */
   readonly trigger: string;
   readonly reason: string;
   readonly decisionIds: readonly string[];
@@ -355,6 +355,13 @@ export interface VersionRecord {
   readonly gate: GateResult;
   /** The run whose gate that is, when the version was held and gated again; else `runId`. */
   readonly gateRunId?: string;
+  /** Where it comes from, when another server made it. */
+  readonly imported?: {
+    readonly model: string;
+    readonly version: string;
+    readonly signedBy: string;
+    readonly at: Instant;
+  };
   readonly metrics: Readonly<Record<string, number | null>>;
   readonly role: "champion" | "challenger" | null;
   readonly state: VersionState;

@@ -23,6 +23,7 @@ import type {
   WorldClock,
 } from "../core/index.ts";
 import type { ModelSpec, RetrainSpec } from "../config/spec.ts";
+import type { TransferSurface } from "./transfer-surface.ts";
 
 /** One row as a reader found it: an object, or the reason why it is none. */
 export type RowReading =
@@ -183,7 +184,7 @@ export interface LoopEvent {
   readonly data: JsonObject;
 }
 
-export interface Loop {
+export interface Loop extends TransferSurface {
   readonly spec: RetrainSpec;
   readonly store: Store;
   readonly worldClock: WorldClock | VirtualWorldClock;

@@ -39,6 +39,8 @@ export interface HeldCandidate {
   readonly since: Instant;
   /** Rows that were too young at the last look; they count once the label delay has passed. */
   readonly immatureRows: number;
+  /** Why it is to be judged at once: it came from another server. */
+  readonly imported?: string;
 }
 
 export interface Regate {
@@ -87,6 +89,34 @@ export async function rememberHeld(
   await context.store.settings.set(key, held as unknown as Json);
 }
 
+/** A version from elsewhere takes the waiting place, newest wins, and is judged at the next tick with no run under way. */
+export async function waitForGate(
+  context: LoopContext,
+  waits: {
+    readonly model: string;
+    readonly version: string;
+    readonly definitionRevision: string;
+    readonly champion: string | null;
+    readonly reason: string;
+  },
+): Promise<void> {
+  const { model, version, champion, reason } = waits;
+  const now = context.worldClock.now();
+  const held: HeldCandidate = {
+    version,
+    definitionRevision: waits.definitionRevision,
+    champion,
+    heldSince: now,
+    lookedBy: "",
+    rows: 0,
+    rowsWanted: 0,
+    since: now,
+    immatureRows: 0,
+    imported: reason,
+  };
+  await context.store.settings.set(heldKey(model), held as unknown as Json);
+}
+
 /** What a tick finds: a run to start, or when time alone will change the answer. */
 export interface HeldFinding {
   readonly due?: Regate;
@@ -124,13 +154,18 @@ export async function judgeHeld(context: LoopContext, spec: ModelSpec, now: Inst
   const arrived = labelled + (now >= maturesAt ? held.immatureRows : 0);
   const missing = held.rowsWanted - held.rows;
   if (arrived < missing) return waiting;
-  const reason = `${held.version} was held on ${count(held.rows)} rows and asked for ${count(held.rowsWanted)}; ${count(arrived)} labels have arrived since.`;
+  const reason =
+    held.imported ??
+    `${held.version} was held on ${count(held.rows)} rows and asked for ${count(held.rowsWanted)}; ${count(arrived)} labels have arrived since.`;
+  const trigger = held.imported === undefined ? "held" : "import";
   const decision = await record({ outcome: "yes", reason, inputs: { arrived, missing, rows: held.rows } });
   // Before the run: one that fails waits for the same number again, instead of failing at every tick.
-  await settings.set(heldKey(spec.name), { ...held, since: now } as unknown as Json);
+  const { imported: _, ...waits } = held;
+  const again = { ...waits, rowsWanted: Math.max(held.rowsWanted, held.rows + 1), since: now };
+  await settings.set(heldKey(spec.name), again as unknown as Json);
   return {
     due: {
-      cause: { trigger: "held", reason, decisionIds: [decision.id] },
+      cause: { trigger, reason, decisionIds: [decision.id] },
       regate: { version: held.version },
     },
     nextDueAt: waiting.nextDueAt,

@@ -33,6 +33,7 @@ import { SourcePoller } from "./sources.ts";
 import { modelSummaries, statusTable } from "./status.ts";
 import { tick } from "./tick.ts";
 import { createTickNotes } from "./tick-notes.ts";
+import { exportVersion, importVersion, signingKey } from "./transfer.ts";
 
 export interface LoopOptions {
   readonly spec: RetrainSpec;
@@ -132,6 +133,14 @@ export function createLoop(options: LoopOptions): Loop & { readonly predictor: P
       return routing;
     },
     reproduce: (model, version) => reproduce(context, model, version),
+    exportVersion: (model, version) => exportVersion(context, model, version),
+    exportKey: async () => (await signingKey(options.directory)).publicKey,
+    async importVersion(model, archive, actor) {
+      const imported = await importVersion(context, model, archive, actor);
+      touch(model);
+      const { runId } = await tickModel(model, context.worldClock.now());
+      return { ...imported, runId: runId ?? null };
+    },
     async raiseEvent(name, model, details) {
       const models = await raiseEvent(context, name, model, details);
       for (const one of models) touch(one);

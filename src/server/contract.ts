@@ -38,6 +38,7 @@ import type {
   PredictionTrace,
   StatusTable,
 } from "../loop/contract.ts";
+import type { ExportKeyAnswer, ImportAnswer } from "./contract/transfer.ts";
 
 /** Every error answer, content type `application/problem+json`. */
 export interface Problem {
@@ -308,6 +309,7 @@ export interface ReplaySpeedBody {
 /** GET /stream: server-sent events. `event:` is the type, `data:` the LoopEvent, `id:` a number of this process. */
 export type StreamEvent = LoopEvent;
 
+export type { ExportKeyAnswer, ImportAnswer } from "./contract/transfer.ts";
 export type {
   AlertRecord,
   Anomaly,
@@ -362,6 +364,8 @@ export interface Api {
   readonly "GET /models/:model/versions/:version": VersionRecord;
   readonly "POST /models/:model/versions/:version/promote": Routing;
   readonly "POST /models/:model/versions/:version/reproduce": ReproduceAnswer;
+  readonly "GET /export-key": ExportKeyAnswer;
+  readonly "POST /models/:model/imports": ImportAnswer;
   readonly "POST /models/:model/rollback": Routing;
   readonly "GET /runs": Page<RunRecord>;
   readonly "GET /runs/:id": RunRecord;

@@ -26,6 +26,7 @@ import { addPredictRoute } from "./routes/predict.ts";
 import { addQuarantineRoutes } from "./routes/quarantine.ts";
 import { addRunRoutes } from "./routes/runs.ts";
 import { addStreamRoute, EventStream } from "./routes/stream.ts";
+import { addTransferRoutes } from "./routes/transfer.ts";
 import { addVersionRoutes } from "./routes/versions.ts";
 
 export interface ServerOptions {
@@ -202,6 +203,7 @@ async function addEverything(
   addQuarantineRoutes(app, context);
   addRunRoutes(app, context);
   addVersionRoutes(app, context);
+  addTransferRoutes(app, context);
   addDecisionRoutes(app, context);
   addAdminRoutes(app, context);
   addReplayRoutes(app, context);

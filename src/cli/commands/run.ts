@@ -1,6 +1,7 @@
 /** `retrain run`: retrain now, and wait for the outcome. Exit code 3 when the gate refused the candidate. */
 import { systemClock } from "../../core/index.ts";
-import type { RunRecord, TrainingStrategy } from "../../server/contract.ts";
+import type { RetrainClient } from "../../client/index.ts";
+import type { RunRecord, TracePoint, TrainingStrategy } from "../../server/contract.ts";
 import { EXIT, note, printData } from "../output.ts";
 import { connect, type RemoteOptions } from "../remote.ts";
 import { runText } from "./runs.ts";
@@ -27,17 +28,28 @@ export async function run(model: string, options: RunOptions): Promise<number> {
     printData(options, started, () => started.run.id);
     return EXIT.ok;
   }
-  let current = started.run;
+  const { run: ended, points, exitCode } = await followRun(client, started.run.id, options);
+  printData(options, { run: ended, trace: points }, () => runText(ended, points));
+  return exitCode;
+}
+
+/** Waits for the end of a run, and says on the way which step it is at. */
+export async function followRun(
+  client: RetrainClient,
+  id: string,
+  options: RemoteOptions,
+): Promise<{ readonly run: RunRecord; readonly points: readonly TracePoint[]; readonly exitCode: number }> {
+  let current = await client.run(id);
   let step = "";
   while (OPEN.includes(current.state)) {
     await systemClock.sleep(POLL_MS);
-    current = await client.run(current.id);
+    current = await client.run(id);
     const running = current.steps.find(({ state }) => state === "running")?.step ?? step;
     if (running !== step) note(options, `${running} …`);
     step = running;
   }
-  const { points } = await client.trace(current.id);
-  printData(options, { run: current, trace: points }, () => runText(current, points));
-  if (current.state === "rejected" || current.state === "held") return EXIT.rejected;
-  return current.state === "promoted" ? EXIT.ok : EXIT.failure;
+  const { points } = await client.trace(id);
+  const isRefused = current.state === "rejected" || current.state === "held";
+  const exitCode = isRefused ? EXIT.rejected : current.state === "promoted" ? EXIT.ok : EXIT.failure;
+  return { run: current, points, exitCode };
 }

@@ -61,7 +61,7 @@ const BY_ID = "where r.id = $1";
 const ACTIVE = "where r.model = $1 and r.state in ('queued', 'running')";
 const LAST = "where r.model = $1 order by r.position desc limit 1";
 // A run that only gates a held version again must not restart the counting of new rows, the cool-down or the daily budget.
-const LAST_TRAINING = "where r.model = $1 and r.cause <> 'held' order by r.position desc limit 1";
+const LAST_TRAINING = "where r.model = $1 and r.cause not in ('held', 'import') order by r.position desc limit 1";
 for (const tail of [BY_ID, ACTIVE, LAST, LAST_TRAINING]) prepared(SELECT + tail);
 
 async function select(database: Queryable, tail: string, values: readonly (string | readonly string[])[]) {
@@ -199,7 +199,7 @@ export function createRunStore(database: SqlDatabase): RunStore {
     },
     async countSince(model, since) {
       const { rows } = await database.query(
-        "select count(*) as count from run where model = $1 and queued_at >= $2 and cause <> 'held'",
+        "select count(*) as count from run where model = $1 and queued_at >= $2 and cause not in ('held', 'import')",
         [model, since],
       );
       return Number(rows[0]?.["count"]);

@@ -1,0 +1,62 @@
+/** `retrain export`, `retrain import`, `retrain export-key`: a version from one server to the next. */
+import { readFile, writeFile } from "node:fs/promises";
+import { fail } from "../../core/index.ts";
+import { EXIT, note, printData } from "../output.ts";
+import { connect, type RemoteOptions } from "../remote.ts";
+import { followRun } from "./run.ts";
+import { runText } from "./runs.ts";
+
+export interface ExportOptions extends RemoteOptions {
+  readonly out?: string;
+  readonly format: string;
+}
+export interface ImportOptions extends RemoteOptions {
+  /** False by --no-wait. */
+  readonly wait: boolean;
+}
+
+/** What a file of each format is called. */
+const ENDINGS: Readonly<Record<string, string>> = { retrain: "retrain" };
+
+export async function exportVersion(model: string, version: string, options: ExportOptions): Promise<void> {
+  const ending = ENDINGS[options.format];
+  if (ending === undefined) {
+    throw fail("USAGE", {
+      message: `There is no format "${options.format}".`,
+      remedy: `Use one of ${Object.keys(ENDINGS).join(", ")}.`,
+    });
+  }
+  const content = await connect(options).exportVersion(model, version, { format: options.format });
+  const file = options.out ?? `${model}-${version}.${ending}`;
+  await writeFile(file, content, { flag: "wx" }).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== "EEXIST") throw cause;
+    throw fail("FILE_EXISTS", { message: `${file} is there already.`, remedy: "Name another file with --out.", cause });
+  });
+  const data = { file, sizeBytes: content.byteLength };
+  printData(options, data, () => `${file}: ${model} ${version}, ${content.byteLength.toLocaleString("en-US")} bytes.`);
+}
+
+export async function importVersion(model: string, file: string, options: ImportOptions): Promise<number> {
+  const client = connect(options);
+  const content = await readFile(file).catch((cause: NodeJS.ErrnoException) => {
+    throw fail("NOT_FOUND", {
+      message: `${file} cannot be read: ${cause.message}.`,
+      remedy: "Name an exported file.",
+      cause,
+    });
+  });
+  const imported = await client.importVersion(model, new Uint8Array(content));
+  note(options, `${imported.version.name} is registered; signed by ${imported.signedBy}.`);
+  if (!options.wait || imported.runId === null) {
+    printData(options, imported, () => imported.version.name);
+    return EXIT.ok;
+  }
+  const { run, points, exitCode } = await followRun(client, imported.runId, options);
+  printData(options, { ...imported, run }, () => runText(run, points));
+  return exitCode;
+}
+
+export async function exportKey(options: RemoteOptions): Promise<void> {
+  const answer = await connect(options).exportKey();
+  printData(options, answer, () => answer.publicKey);
+}

@@ -1,0 +1,18 @@
+/** What the loop offers about versions that move between servers. Built by `transfer.ts`. */
+import type { VersionRecord } from "../core/index.ts";
+
+export interface TransferSurface {
+  /** A version with its evidence as one signed file. @throws VERSION_UNKNOWN */
+  exportVersion(model: string, version: string): Promise<Uint8Array>;
+  /** The public key that this server signs with, `ed25519:<base64>`. */
+  exportKey(): Promise<string>;
+  /**
+   * Registers the version of a file as a candidate and gates it here. Importing the same file again gives the same version.
+   * @throws IMPORT_INVALID, IMPORT_UNTRUSTED, IMPORT_REFUSED, ARTIFACT_CORRUPT, PROBE_MISMATCH
+   */
+  importVersion(
+    model: string,
+    archive: Uint8Array,
+    actor: string,
+  ): Promise<{ readonly version: VersionRecord; readonly runId: string | null; readonly signedBy: string }>;
+}

@@ -1,0 +1,60 @@
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { exportVersion, importVersion } from "../../src/cli/commands/transfer.ts";
+import { createClient } from "../../src/client/index.ts";
+import { openTestServer, type TestServer, trainFirstVersion } from "./support.ts";
+
+describe("versions over HTTP", () => {
+  let from: TestServer;
+  let url: string;
+  beforeAll(async () => {
+    from = await openTestServer();
+    await trainFirstVersion(from);
+    ({ url } = await from.server.listen({ host: "127.0.0.1", port: 0 }));
+  }, 60_000);
+  afterAll(async () => from?.dispose());
+
+  it("go out by one command and come back by another, exit code and all", async () => {
+    const out = join(mkdtempSync(join(tmpdir(), "export-")), "v1.retrain");
+    const options = { url, json: true, quiet: true };
+    vi.spyOn(process.stdout, "write").mockReturnValue(true);
+    await exportVersion("purchases", "v1", { ...options, out, format: "retrain" });
+    await expect(exportVersion("purchases", "v1", { ...options, out, format: "retrain" })).rejects.toMatchObject({
+      code: "FILE_EXISTS",
+    });
+    await expect(exportVersion("purchases", "v1", { ...options, out, format: "pickle" })).rejects.toMatchObject({
+      code: "USAGE",
+    });
+    await expect(
+      exportVersion("purchases", "v9", { ...options, out: `${out}2`, format: "retrain" }),
+    ).rejects.toMatchObject({
+      code: "VERSION_UNKNOWN",
+    });
+    // The server trusts its own key. The run that judges it compares v1 with itself: not worse.
+    expect(await importVersion("purchases", out, { ...options, wait: true })).toBe(0);
+    await expect(importVersion("purchases", `${out}.absent`, { ...options, wait: true })).rejects.toMatchObject({
+      code: "NOT_FOUND",
+    });
+    const { items } = await createClient({ url }).versions("purchases");
+    expect(items.map(({ name, imported }) => [name, imported?.version])).toEqual([
+      ["v2", "v1"],
+      ["v1", undefined],
+    ]);
+  }, 60_000);
+
+  it("are refused as another content type, and as an altered file", async () => {
+    const post = (payload: Buffer, type: string) =>
+      from.server.app.inject({
+        method: "POST",
+        url: "/api/v1/models/purchases/imports",
+        payload,
+        headers: { "content-type": type },
+      });
+    expect((await post(Buffer.from("{}"), "application/json")).json()).toMatchObject({ code: "FORMAT_UNSUPPORTED" });
+    expect((await post(Buffer.alloc(2_000, 1), "application/x-tar")).json()).toMatchObject({ code: "IMPORT_INVALID" });
+    const key = await from.server.app.inject({ method: "GET", url: "/api/v1/export-key" });
+    expect(key.json().publicKey).toMatch(/^ed25519:/);
+  });
+});
