@@ -16,11 +16,15 @@ import { findTrainer, TRAINERS } from "../learn/index.ts";
 export interface LinearParams {
   /** Passes over the training rows. */
   readonly epochs?: number;
-  /** Epochs without a lower validation loss after which . */
+  /** Epochs without a lower validation loss after which training stops. */
   readonly patience?: number;
   /** Strength of the penalty on large weights. */
   readonly l2?: number;
-  /** First step as a share of the largest . */
+  /** Strength of the penalty on absolute weights; weights that earn less become 0. */
+  readonly l1?: number;
+  /** Whether every class counts alike, whatever its share of the rows. */
+  readonly classWeights?: "none" | "balanced";
+  /** First step as a share of the largest safe step. */
   readonly learningRate?: number;
   /** The same for warm starts. */
   readonly warmRate?: number;

@@ -3,7 +3,15 @@ import type { Task } from "../core/index.ts";
 import type { JsonObject } from "../core/index.ts";
 import type { Dataset, Preparation } from "../data/index.ts";
 import { classCount, createPreparedWriter } from "../data/index.ts";
-import type { ColumnInfo, Matrix, Targets, TrainedWeights, TrainerKind, TrainingPoint } from "../learn/index.ts";
+import type {
+  ColumnInfo,
+  FitRequest,
+  Matrix,
+  Targets,
+  TrainedWeights,
+  TrainerKind,
+  TrainingPoint,
+} from "../learn/index.ts";
 
 export interface FitJob {
   readonly task: Task;
@@ -17,6 +25,8 @@ export interface FitJob {
   readonly base?: TrainedWeights;
   readonly signal: AbortSignal;
   readonly onPoint: (point: TrainingPoint) => Promise<void>;
+  readonly resume?: FitRequest["resume"];
+  readonly onCheckpoint?: FitRequest["onCheckpoint"];
 }
 
 /** Rows of a dataset as a prepared matrix with its targets. */
@@ -51,5 +61,7 @@ export async function fitOnDataset(job: FitJob): Promise<TrainedWeights> {
     ...(job.base === undefined ? {} : { base: job.base }),
     signal: job.signal,
     onPoint: job.onPoint,
+    ...(job.resume === undefined ? {} : { resume: job.resume }),
+    ...(job.onCheckpoint === undefined ? {} : { onCheckpoint: job.onCheckpoint }),
   });
 }

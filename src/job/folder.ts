@@ -7,6 +7,7 @@
  * preparation.json       imputation, scaling, encoding (prepare)
  * prepare.json           counts, strategy, seed (prepare)
  * out/model.json, .bin   the weights; out/trained.json, out/trace.ndjson (train)
+ * checkpoint/            the last checkpoint of a training under way (train)
  * artifact/              the version (evaluate)
  */
 import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";

@@ -1,6 +1,7 @@
 /** What a job is told. The parent is our own process, so the fields are trusted after one look at their kinds. */
 import { fail, sha256Hex, canonicalJson } from "../core/index.ts";
 import type { Instant, JsonObject, TrainingStrategy } from "../core/index.ts";
+import { CHECKPOINT_EVERY_MS } from "./checkpoint.ts";
 import type { ModelSpec } from "../config/spec.ts";
 
 export interface JobInput {
@@ -19,6 +20,8 @@ export interface JobInput {
   /** The held version to gate again, and how many held-out rows its last judgement asked for. */
   readonly candidateFolder?: string;
   readonly rowsWanted?: number;
+  /** Time between two checkpoints of a training. */
+  readonly checkpointEveryMs: number;
 }
 
 /** The last instant a date can hold: without an as-of, everything is old enough. */
@@ -62,6 +65,8 @@ export function parseJobInput(input: JsonObject): JobInput {
     gatedMetrics: Array.isArray(input["gatedMetrics"])
       ? (input["gatedMetrics"] as readonly string[])
       : [...new Set(spec.gates.map((gate) => gate.metric))],
+    checkpointEveryMs:
+      typeof input["checkpointEveryMs"] === "number" ? input["checkpointEveryMs"] : CHECKPOINT_EVERY_MS,
     definitionRevision: text(input, "definitionRevision") ?? sha256Hex(canonicalJson(spec)).slice(0, 12),
   };
 }

@@ -1,11 +1,18 @@
-/** `train`: fits the trainer; streams one trace point per epoch; writes `out/`. Run again it gives the same bits. */
+/** `train`: fits the trainer; streams one trace point per epoch; writes `out/`. Run again it gives the same bits, after a kill from its last checkpoint. */
 import type { JobHandler } from "../core/job-child.ts";
-import { asRetrainError, fail, systemClock } from "../core/index.ts";
+import { asRetrainError, fail, sha256Hex, systemClock } from "../core/index.ts";
 import type { JsonObject } from "../core/index.ts";
 import { findTrainer } from "../learn/index.ts";
-import type { TrainedWeights } from "../learn/index.ts";
+import type { TrainedWeights, TrainingPoint } from "../learn/index.ts";
 import { modelHashOf } from "../model/index.ts";
 import { strategyParams } from "../train/index.ts";
+import {
+  checkpointTimer,
+  readCheckpoint,
+  removeCheckpoint,
+  requestFingerprint,
+  writeCheckpoint,
+} from "./checkpoint.ts";
 import { fitOnDataset } from "./fit.ts";
 import { loadDataset, readArtifactFolder, readPrepared, writeTrained } from "./folder.ts";
 import { parseJobInput } from "./input.ts";
@@ -19,8 +26,22 @@ export const train: JobHandler = async (raw, control) => {
   const params = strategyParams(trainer, state.strategy, spec.trainer.params);
   const planned = typeof params["epochs"] === "number" ? params["epochs"] : 1;
   const started = systemClock.monotonicMs();
-  const trace: string[] = [];
-  const byEpoch = new Map<number, Readonly<Record<string, number>>>();
+  const base =
+    state.strategy === "full" || input.baseFolder === undefined
+      ? undefined
+      : await readArtifactFolder(input.baseFolder);
+  const fingerprint = requestFingerprint({
+    dataset: dataset.hash,
+    splits: sha256Hex(splits.assignment),
+    trainer: trainer.name,
+    params,
+    seed: input.seed,
+    base: base?.manifest.modelHash ?? null,
+    preparation: preparation as unknown as JsonObject,
+  });
+  const checkpoint = await readCheckpoint(input.folder, fingerprint);
+  const isDue = checkpointTimer(input.checkpointEveryMs);
+  const points: TrainingPoint[] = [...(checkpoint?.points ?? [])];
   let weights: TrainedWeights;
   try {
     weights = await fitOnDataset({
@@ -32,14 +53,12 @@ export const train: JobHandler = async (raw, control) => {
       preparation,
       train: splits.train,
       validation: splits.validation,
-      ...(state.strategy === "full" || input.baseFolder === undefined
-        ? {}
-        : { base: (await readArtifactFolder(input.baseFolder)).weights }),
+      ...(base === undefined ? {} : { base: base.weights }),
+      ...(checkpoint === undefined ? {} : { resume: checkpoint.state }),
       signal: control.signal,
       onPoint: async ({ epoch, metrics }) => {
         const elapsedMs = systemClock.monotonicMs() - started;
-        byEpoch.set(epoch, metrics);
-        trace.push(JSON.stringify({ epoch, metrics }));
+        points.push({ epoch, metrics });
         control.progress({
           epoch,
           metrics,
@@ -48,19 +67,23 @@ export const train: JobHandler = async (raw, control) => {
           etaMs: Math.max(0, (elapsedMs / epoch) * (planned - epoch)),
         });
       },
+      onCheckpoint: async (state) => {
+        if (isDue()) await writeCheckpoint(input.folder, fingerprint, { state: state(), points });
+      },
     });
   } catch (error) {
     throw trainerError(error, spec.trainer.name);
   }
-  const epochs = byEpoch.size;
+  const epochs = points.length;
   const result = {
     bestEpoch: weights.bestEpoch,
     epochs,
     stoppedEarly: epochs < planned,
     modelHash: modelHashOf(weights, preparation),
-    metrics: byEpoch.get(weights.bestEpoch) ?? {},
+    metrics: points.find(({ epoch }) => epoch === weights.bestEpoch)?.metrics ?? {},
   };
-  await writeTrained(input.folder, { weights, state: result, trace });
+  await writeTrained(input.folder, { weights, state: result, trace: points.map((point) => JSON.stringify(point)) });
+  await removeCheckpoint(input.folder);
   return result as unknown as JsonObject;
 };
 

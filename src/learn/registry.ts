@@ -2,7 +2,7 @@
 import { fail, nearestWord } from "../core/index.ts";
 import { lastValue, majority, mean } from "./baselines.ts";
 import { gbdt } from "./gbdt/gbdt.ts";
-import { linear } from "./linear.ts";
+import { linear } from "./linear/linear.ts";
 import type { TrainerKind } from "./trainer.ts";
 
 export const TRAINERS: readonly TrainerKind[] = [linear, majority, mean, lastValue, gbdt];

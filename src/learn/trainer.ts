@@ -44,6 +44,10 @@ export interface FitRequest {
   readonly signal: AbortSignal;
   /** Called once an epoch (or block of trees); awaited, so that cancel and streaming get their turn. */
   readonly onPoint: (point: TrainingPoint) => Promise<void>;
+  /** A checkpoint of the very same request: training goes on after it and ends in the same bits as if it had never stopped. */
+  readonly resume?: TrainedWeights;
+  /** Offered after epochs, awaited. `state` builds the checkpoint; not calling it costs nothing. */
+  readonly onCheckpoint?: (state: () => TrainedWeights) => Promise<void>;
 }
 
 /** What a trainer learned: typed arrays by name plus JSON, both serialized bit for bit. */

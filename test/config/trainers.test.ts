@@ -22,7 +22,15 @@ const GBDT: Required<GbdtParams> = {
   quantile: 0.9,
   monotone: { age: 1 },
 };
-const LINEAR: Required<LinearParams> = { epochs: 1, patience: 1, l2: 0, learningRate: 1, warmRate: 1 };
+const LINEAR: Required<LinearParams> = {
+  epochs: 1,
+  patience: 1,
+  l2: 0,
+  l1: 2,
+  classWeights: "balanced",
+  learningRate: 1,
+  warmRate: 1,
+};
 
 describe("the names of trainers", () => {
   it.each([describeGbdt(), describeLinear(), majority(), mean(), lastValue()])(

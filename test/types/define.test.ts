@@ -84,6 +84,8 @@ describe("lists that the types repeat", () => {
       epochs: 1,
       patience: 1,
       l2: 1,
+      l1: 0,
+      classWeights: "none",
       learningRate: 1,
       warmRate: 1,
     };

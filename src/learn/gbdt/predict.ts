@@ -7,7 +7,7 @@
  */
 import type { JsonObject, Task } from "../../core/index.ts";
 import { expDeterministic, sigmoid } from "../../stats/index.ts";
-import { softmaxInPlace } from "../linear-kernel.ts";
+import { softmaxInPlace } from "../softmax.ts";
 import type { ScoreRow, TrainedWeights } from "../trainer.ts";
 import { categoryBin } from "./binning.ts";
 import { COLUMN_MASK, FLAG_CATEGORY, FLAG_MISSING_LEFT, NODE_INTS } from "./tree.ts";
