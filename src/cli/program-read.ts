@@ -63,6 +63,14 @@ function addLists(program: Command): void {
     "retrain decisions --model customers --kind gate",
   ).action(async (options) => (await import("./commands/decisions.ts")).decisions(options));
 
+  const triggers = program.command("triggers").description("when a model is retrained");
+  withExamples(
+    withServer(triggers.command("explain <model>")).description(
+      "why did it (not) retrain: every trigger and guard with its values",
+    ),
+    "retrain triggers explain customers",
+  ).action(async (model, options) => (await import("./commands/triggers.ts")).explain(model, options));
+
   const alerts = program.command("alerts").description("what somebody should know of");
   withExamples(
     withServer(alerts.command("list", { isDefault: true }))

@@ -114,6 +114,8 @@ function readers(get: Get) {
     status: (model: string) => get<"GET /models/:model/status">(`/models/${part(model)}/status`),
     performance: (model: string, query: PerformanceQuery = {}) =>
       get<"GET /models/:model/performance">(`/models/${part(model)}/performance`, query),
+    /** Why it does (not) retrain. */
+    triggers: (model: string) => get<"GET /models/:model/triggers">(`/models/${part(model)}/triggers`),
     quarantine: (model: string, query: QuarantineQuery = {}) =>
       get<"GET /models/:model/quarantine">(`/models/${part(model)}/quarantine`, query),
     batches: (model: string, query: PageQuery = {}) =>

@@ -98,8 +98,22 @@ export interface RetrainConfig<M extends MetricName = MetricName> {
   readonly maxPerDay?: number;
   /** Rejections in a row after which the breaker opens; default 3. */
   readonly stopAfterRejections?: number;
+  /** In which no run starts by itself; what fired then starts its run when they end. */
+  readonly quietHours?: QuietHoursConfig;
   /** How long a run lasts on a virtual clock; default "0s". */
   readonly runDuration?: DurationText;
+}
+
+type ClockText = `${number}:${number}`;
+export interface QuietHoursConfig {
+  /** Local time, "08:00". */
+  readonly from: ClockText;
+  /** Before `from`: on the next day. */
+  readonly to: ClockText;
+  /** Default "UTC". */
+  readonly timeZone?: string;
+  /** Days on which they begin; default all. */
+  readonly days?: readonly ("mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun")[];
 }
 
 /** A described model; `RowOf`, `LabelOf` and `AnswerOf` read its types. */

@@ -20,7 +20,7 @@ import {
   withDefault,
 } from "../core/index.ts";
 import type { FeatureSpec, LabelSpec } from "../data/schema.ts";
-import { triggerField } from "../trigger/index.ts";
+import { quietHoursField, triggerField } from "../trigger/index.ts";
 import { gateField } from "./gates.ts";
 import { monitorsField } from "./monitors.ts";
 import { labelingField } from "./labeling.ts";
@@ -206,6 +206,7 @@ const retrain = (task: Task) => {
       numberField("Refused runs in a row after which the breaker opens.", { min: 1, max: 1000, integer: true }),
       3,
     ),
+    quietHours: optional(quietHoursField()),
     runDuration: withDefault(durationField("How long a run lasts on a virtual clock."), "0s"),
   });
 };

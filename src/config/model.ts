@@ -2,6 +2,7 @@
 import { choiceField, type FieldPlace, fail, nearestWord, objectField, placeAt, refuse } from "../core/index.ts";
 import { findTrainer } from "../learn/index.ts";
 import { resolveLabeling } from "./labeling.ts";
+import { leafSpecs } from "../trigger/index.ts";
 import { modelTable, TASKS, withoutUndefined } from "./model-fields.ts";
 import type { ModelSpec } from "./spec.ts";
 
@@ -41,6 +42,7 @@ export function resolveModel(value: unknown, place: FieldPlace): ModelSpec {
       cooldownMs: read.retrain.cooldown,
       maxPerDay: read.retrain.maxPerDay,
       stopAfterRejections: read.retrain.stopAfterRejections,
+      ...(read.retrain.quietHours === undefined ? {} : { quietHours: read.retrain.quietHours }),
       runDurationMs: read.retrain.runDuration,
     },
     monitors: read.monitors,
@@ -111,12 +113,36 @@ function checkPolicy(spec: ModelSpec, place: FieldPlace): void {
       "Raise `data.minRows`, or lower `data.holdout.minRows`.",
     );
   }
+  checkTriggers(spec, place);
   const trainer = findTrainer(spec.trainer.name);
   if (!trainer.strategies.includes(spec.retrain.how)) {
     throw wrong(
       `${place.path}.retrain.how`,
       `is "${spec.retrain.how}", but the trainer "${trainer.name}" can only do ${trainer.strategies.join(", ")}.`,
       `Write ${trainer.strategies.map((one) => `"${one}"`).join(" or ")}, or choose another trainer.`,
+    );
+  }
+}
+
+/** Triggers that read a monitor need the monitor, and features there are. */
+function checkTriggers(spec: ModelSpec, place: FieldPlace): void {
+  const path = `${place.path}.retrain.when`;
+  const features = spec.schema.features.map((feature) => feature.name);
+  for (const leaf of leafSpecs(spec.retrain.when)) {
+    if (leaf.kind === "conceptDrift" && spec.monitors.conceptDrift === null) {
+      throw wrong(
+        path,
+        "waits for concept drift, but `monitors.conceptDrift` is false.",
+        "Turn the monitor on, or remove the trigger.",
+      );
+    }
+    const unknown = leaf.kind === "dataDrift" ? leaf.features?.find((name) => !features.includes(name)) : undefined;
+    if (unknown === undefined) continue;
+    const near = nearestWord(unknown, features);
+    throw wrong(
+      path,
+      `waits for data drift of "${unknown}", which is no feature.${near === undefined ? "" : ` Closest: "${near}".`}`,
+      `Name one of ${features.slice(0, 20).join(", ")}${features.length > 20 ? ", …" : ""}.`,
     );
   }
 }

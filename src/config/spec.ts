@@ -9,6 +9,7 @@ import type { StageSpec } from "../deploy/spec.ts";
 import type { GateSpec } from "../evaluate/spec.ts";
 import type { MonitorsSpec } from "../monitor/spec.ts";
 import type { LabelingSpec } from "../feedback/spec.ts";
+import type { QuietHours } from "../trigger/quiet-hours.ts";
 import type { TriggerSpec } from "../trigger/spec.ts";
 
 export interface ModelSpec {
@@ -33,6 +34,8 @@ export interface ModelSpec {
     readonly cooldownMs: number;
     readonly maxPerDay: number;
     readonly stopAfterRejections: number;
+    /** In which no run starts by itself. */
+    readonly quietHours?: QuietHours;
     /** How long a run lasts on a virtual clock. */
     readonly runDurationMs: number;
   };

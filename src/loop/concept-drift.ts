@@ -23,6 +23,7 @@ import {
   watchLosses,
   watchSettings,
 } from "../monitor/index.ts";
+import { MIN_LOSSES_SEEN } from "../trigger/index.ts";
 import { raiseAlert } from "./alerts.ts";
 import { LABEL_FOLD, type LoopContext, modelSpec } from "./context.ts";
 
@@ -92,23 +93,20 @@ async function settingsOf(context: LoopContext, spec: ModelSpec, version: Versio
 }
 
 /** The champion's detector as it stands. */
-export interface ConceptEvidence {
+export interface ConceptWatch {
   readonly version: string | null;
   readonly watch: DetectorWatch | undefined;
 }
 
-export async function conceptEvidence(
+export async function conceptWatchOf(
   context: LoopContext,
   model: string,
   champion: string | undefined,
-): Promise<ConceptEvidence> {
+): Promise<ConceptWatch> {
   if (champion === undefined) return { version: null, watch: undefined };
   const { state } = await context.store.folds.read(model, LABEL_FOLD);
   return { version: champion, watch: readFoldState(state).concept[champion] };
 }
-
-/** Losses below which a detector has hardly begun: KSWIN's window, and three searches of ADWIN. */
-export const MIN_SEEN = 100;
 
 /** One judgement in words, for the record, the signal and the alert. */
 function judgeWatch(watch: DetectorWatch, version: string) {
@@ -131,9 +129,9 @@ function judgeWatch(watch: DetectorWatch, version: string) {
   if (alarm !== undefined) {
     outcome = "yes";
     reason = `Concept drift P(y|x): the ${settings.metric} loss of ${version} rose to ${alarm.meanNow.toPrecision(3)} (mean ${alarm.meanBefore.toPrecision(3)} over ${alarm.rowsSinceReset.toLocaleString("en-US")} labels before), found at label ${alarm.seen.toLocaleString("en-US")}, ${new Date(alarm.at).toISOString()}.`;
-  } else if (seen < MIN_SEEN) {
+  } else if (seen < MIN_LOSSES_SEEN) {
     outcome = "cannot-tell";
-    reason = `Fewer than ${MIN_SEEN} labels of ${version} have arrived.`;
+    reason = `Fewer than ${MIN_LOSSES_SEEN} labels of ${version} have arrived.`;
   } else if (watch.detections.length > 0) {
     reason = `The losses of ${version} fell: an improvement, not an alarm.`;
   }
@@ -146,7 +144,7 @@ const reportedKey = (model: string) => `concept-drift:${model}`;
 export async function reportConceptDrift(
   context: LoopContext,
   spec: ModelSpec,
-  evidence: ConceptEvidence,
+  evidence: ConceptWatch,
   at: Instant,
 ): Promise<void> {
   const { version, watch } = evidence;
@@ -164,7 +162,7 @@ export async function reportConceptDrift(
     await store.settings.saveSignals([
       {
         model,
-        monitor: "conceptDrift",
+        monitor: "concept-drift",
         subject: watch.settings.metric,
         at,
         verdict: judged.outcome,

@@ -24,6 +24,7 @@ import type {
 } from "../core/index.ts";
 import type { ModelSpec, RetrainSpec } from "../config/spec.ts";
 import type { TransferSurface } from "./transfer-surface.ts";
+import type { MonitorSurface } from "./monitor-contract.ts";
 
 /** One row as a reader found it: an object, or the reason why it is none. */
 export type RowReading =
@@ -184,7 +185,7 @@ export interface LoopEvent {
   readonly data: JsonObject;
 }
 
-export interface Loop extends TransferSurface {
+export interface Loop extends TransferSurface, MonitorSurface {
   readonly spec: RetrainSpec;
   readonly store: Store;
   readonly worldClock: WorldClock | VirtualWorldClock;

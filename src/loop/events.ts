@@ -1,6 +1,6 @@
 /** Named events from outside that a policy may retrain on: kept until a run has followed them. */
 import type { Instant, Json, JsonObject } from "../core/index.ts";
-import type { TriggerSpec } from "../trigger/index.ts";
+import { leafSpecs, type TriggerSpec } from "../trigger/index.ts";
 import { type LoopContext, modelSpec } from "./context.ts";
 import { eventsKey } from "./tick-state.ts";
 
@@ -26,6 +26,5 @@ export async function raiseEvent(
 }
 
 function listensTo(spec: TriggerSpec, name: string): boolean {
-  if (spec.kind === "any" || spec.kind === "all") return spec.of.some((one) => listensTo(one, name));
-  return spec.kind === "event" && spec.name === name;
+  return leafSpecs(spec).some((leaf) => leaf.kind === "event" && leaf.name === name);
 }

@@ -34,6 +34,7 @@ import { modelSummaries, statusTable } from "./status.ts";
 import { tick } from "./tick.ts";
 import { createTickNotes } from "./tick-notes.ts";
 import { exportVersion, importVersion, signingKey } from "./transfer.ts";
+import { explainTriggers } from "./triggers.ts";
 
 export interface LoopOptions {
   readonly spec: RetrainSpec;
@@ -89,6 +90,7 @@ export function createLoop(options: LoopOptions): Loop & { readonly predictor: P
     model: (name) => modelSpec(context, name),
     summaries: () => modelSummaries(context),
     status: (model) => statusTable(context, model),
+    explainTriggers: (model) => explainTriggers(context, model),
     performance: (query) => performanceSeries(context, query),
     ingest: ingestRows,
     predict(request) {

@@ -82,7 +82,7 @@ const whole = (count: number) => count.toLocaleString("en-US");
 const day = (at: Instant | undefined) => (at === undefined ? "–" : new Date(at).toISOString().slice(0, 10));
 
 function nextText(spec: ModelSpec, now: Instant, run: RunRecord | undefined): string {
-  const next = nextScheduledAt(spec.retrain.when, now, run?.queuedAt ?? null);
+  const next = nextScheduledAt(spec.retrain.when, now, { lastRunAt: run?.queuedAt ?? null });
   return next === undefined ? "the next trigger" : `scheduled for ${new Date(next).toISOString()}`;
 }
 
@@ -185,7 +185,8 @@ async function modelSummary(context: LoopContext, spec: ModelSpec): Promise<Mode
     sparkline: mature.slice(-30).map((point) => point.value),
     lastRun:
       run === undefined ? null : { id: run.id, state: run.state, at: run.endedAt ?? run.startedAt ?? run.queuedAt },
-    nextScheduledAt: nextScheduledAt(spec.retrain.when, context.worldClock.now(), run?.queuedAt ?? null) ?? null,
+    nextScheduledAt:
+      nextScheduledAt(spec.retrain.when, context.worldClock.now(), { lastRunAt: run?.queuedAt ?? null }) ?? null,
     openAlerts: alerts.length,
     quarantined,
     events: {

@@ -6,24 +6,27 @@ import type { ModelSpec } from "../config/spec.ts";
 import {
   type CounterDelta,
   DAY_MS,
+  DRIFT_MONITORS,
+  type DriftSignal,
   HOUR_MS,
   type Instant,
   type Json,
+  latestDriftSignal,
   type RunRecord,
   type VersionRecord,
 } from "../core/index.ts";
-import { addInPlace, metricFromCounters } from "../monitor/performance.ts";
+import { addInPlace, lastAlarm, metricFromCounters } from "../monitor/index.ts";
 import { isMetricName, METRICS } from "../stats/index.ts";
 import {
-  BREAKER_HALF_OPEN_MS,
   type GuardState,
+  leafSpecs,
   nextScheduledAt,
   type PerformanceEvidence,
   performanceKey,
   performanceNeeds,
   type TriggerState,
 } from "../trigger/index.ts";
-import { type ConceptEvidence, conceptEvidence } from "./concept-drift.ts";
+import { type ConceptWatch, conceptWatchOf } from "./concept-drift.ts";
 import { LABEL_FOLD, type LoopContext } from "./context.ts";
 import { nextSilenceAt } from "./silence.ts";
 
@@ -32,7 +35,7 @@ export interface GatheredState extends TriggerState {
   /** When evidence changes by the passing of time alone. */
   readonly nextEvidenceAt: Instant;
   /** The champion's detector of concept drift. */
-  readonly conceptWatch: ConceptEvidence;
+  readonly conceptWatch: ConceptWatch;
 }
 
 export async function isQuiet(context: LoopContext, spec: ModelSpec, at: Instant): Promise<boolean> {
@@ -45,21 +48,44 @@ export async function isQuiet(context: LoopContext, spec: ModelSpec, at: Instant
   return !(await context.store.log.hasAfter(spec.name, cursor));
 }
 
+export interface TickOutcome {
+  /** When a guard lets go of the trigger that fired, or a held candidate can be judged again; infinity when neither waits. */
+  readonly nextDueAt: Instant;
+  /** A guard of the clock holds back what fired. */
+  readonly isHeld: boolean;
+  readonly since: TriggerState["since"];
+}
+
 export async function rememberTick(
   context: LoopContext,
   spec: ModelSpec,
   state: GatheredState,
-  suppressedUntil: Instant,
+  outcome: TickOutcome,
 ): Promise<void> {
-  const { now } = state;
+  const { now, lastRunAt, champion } = state;
+  const { since, isHeld } = outcome;
   const due = Math.min(
-    nextScheduledAt(spec.retrain.when, now, state.lastRunAt) ?? Number.POSITIVE_INFINITY,
+    nextScheduledAt(spec.retrain.when, now, { lastRunAt, champion, since }) ?? Number.POSITIVE_INFINITY,
     state.nextEvidenceAt,
-    suppressedUntil,
+    outcome.nextDueAt,
   );
   context.ticks.memory.set(spec.name, { at: now, nextDueAt: due > now ? due : now + 1 });
   context.ticks.dirty.delete(spec.name);
-  await context.store.settings.set(lastTickKey(spec.name), now);
+  // A schedule that a guard held back stays due: it is judged again from where it was.
+  const evaluatedAt = isHeld ? (state.lastEvaluatedAt ?? now) : now;
+  const stored: StoredTick = { evaluatedAt, since };
+  await context.store.settings.set(lastTickKey(spec.name), stored as unknown as Json);
+}
+
+/** What a tick leaves for the next one, over restarts. */
+interface StoredTick {
+  readonly evaluatedAt: Instant;
+  readonly since: TriggerState["since"];
+}
+
+function readTick(stored: Json | undefined): StoredTick | undefined {
+  if (typeof stored !== "object" || stored === null || Array.isArray(stored)) return undefined;
+  return stored as unknown as StoredTick;
 }
 
 const lastTickKey = (model: string) => `tick:${model}`;
@@ -76,24 +102,57 @@ export async function gatherTriggerState(context: LoopContext, spec: ModelSpec, 
   ]);
   const since = await store.log.counts(name, lastRun === undefined ? {} : { since: lastRun.asOf });
   const total = lastRun === undefined ? since : champion === undefined ? await store.log.counts(name, {}) : since;
-  const conceptWatch = await conceptEvidence(context, name, champion?.name);
+  const conceptWatch = await conceptWatchOf(context, name, champion?.name);
+  const tick = readTick(lastTick);
   const evidence = await gatherPerformance(context, spec, { now, champion });
   return {
     now,
-    lastEvaluatedAt: typeof lastTick === "number" ? lastTick : null,
+    lastEvaluatedAt: tick?.evaluatedAt ?? null,
+    since: tick?.since ?? {},
     lastRunAt: lastRun?.queuedAt ?? null,
     // A served model's rows arrive as predictions; one that is only fed rows has observations, each scored once by the system.
     rowsSince: since.events.observation > 0 ? since.events.observation : since.events.prediction,
     labelsSince: since.labelled,
     hasChampion: champion !== undefined,
+    champion:
+      champion === undefined
+        ? null
+        : {
+            version: champion.name,
+            promotedAt: champion.promotedAt ?? champion.createdAt,
+            trainedThrough: champion.trainedThrough,
+          },
     labelled: total.labelled,
     minRows: spec.data.minRows,
     events: waitingEvents(events, lastRun?.queuedAt ?? null),
     performance: evidence.performance,
+    drift: await gatherDrift(context, spec),
+    concept: summarizeConcept(conceptWatch),
     lastRun,
     conceptWatch,
     nextEvidenceAt: Math.min(evidence.nextChangeAt, await nextSilenceAt(context, spec)),
   };
+}
+
+/** The newest finding of each drift monitor, where some trigger asks for one. */
+async function gatherDrift(context: LoopContext, spec: ModelSpec): Promise<ReadonlyMap<string, DriftSignal>> {
+  const isAsked = leafSpecs(spec.retrain.when).some(
+    (leaf) => leaf.kind === "dataDrift" || leaf.kind === "predictionDrift",
+  );
+  if (!isAsked) return new Map();
+  const records = await context.store.settings.signals({ model: spec.name, limit: 100 });
+  const found = new Map<string, DriftSignal>();
+  for (const monitor of DRIFT_MONITORS) {
+    const signal = latestDriftSignal(records, monitor);
+    if (signal !== undefined) found.set(monitor, signal);
+  }
+  return found;
+}
+
+function summarizeConcept({ version, watch }: ConceptWatch): TriggerState["concept"] {
+  if (version === null || watch === undefined) return null;
+  const { metric, detector } = watch.settings;
+  return { version, metric, detector, seen: watch.seen, alarm: lastAlarm(watch) ?? null };
 }
 
 function waitingEvents(stored: Json | undefined, lastRunAt: Instant | null): { name: string; at: Instant }[] {
@@ -184,20 +243,14 @@ export async function gatherGuardState(
     runsLastDay,
     recent: recent
       .filter((run) => run.endedAt !== undefined)
-      .map((run) => ({ state: run.state, endedAt: run.endedAt as Instant })),
+      .map((run) => ({
+        state: run.state,
+        endedAt: run.endedAt as Instant,
+        queuedAt: run.queuedAt,
+        trigger: run.cause.trigger,
+      })),
+    ...(spec.retrain.quietHours === undefined ? {} : { quietHours: spec.retrain.quietHours }),
     rowsSince: state.rowsSince,
     labelsSince: state.labelsSince,
   };
-}
-
-/** When a trigger that fired and was held back should be looked at again. */
-export function guardExpiry(spec: ModelSpec, guard: GuardState): Instant {
-  const { now } = guard;
-  const times = [
-    guard.lastRunAt === null ? now : guard.lastRunAt + spec.retrain.cooldownMs,
-    ...guard.recent.map((run) => run.endedAt + BREAKER_HALF_OPEN_MS),
-    // The daily budget frees with the oldest run of the day; an hour later is near enough to look again.
-    now + HOUR_MS,
-  ];
-  return Math.min(...times.filter((time) => time > now));
 }

@@ -7,7 +7,7 @@ import { type LoopContext, modelSpec } from "./context.ts";
 import { judgeHeld } from "./held.ts";
 import { labelSilence } from "./silence.ts";
 import { startRun } from "./start-run.ts";
-import { gatherGuardState, gatherTriggerState, guardExpiry, isQuiet, rememberTick } from "./tick-state.ts";
+import { gatherGuardState, gatherTriggerState, isQuiet, rememberTick } from "./tick-state.ts";
 
 export interface TickResult {
   /** Nothing could have changed since the last tick. */
@@ -16,7 +16,7 @@ export interface TickResult {
   readonly runId?: string;
 }
 
-const NOT_STARTED: GuardResult = { start: false, decisions: [] };
+const NOT_STARTED: GuardResult = { start: false, decisions: [], heldUntil: null };
 
 export async function tick(context: LoopContext, model: string, at: Instant): Promise<TickResult> {
   const spec = modelSpec(context, model);
@@ -36,10 +36,14 @@ export async function tick(context: LoopContext, model: string, at: Instant): Pr
   }
   context.emit("decision", model, { count: decisions.length, outcome: evaluation.outcome });
 
-  const heldUntil = guards === undefined || guarded.start ? Number.POSITIVE_INFINITY : guardExpiry(spec, guards);
   // A new training sees the rows a held version waits for, and more: it comes first.
   const held = guarded.start ? undefined : await judgeHeld(context, spec, at);
-  await rememberTick(context, spec, state, Math.min(heldUntil, held?.nextDueAt ?? heldUntil));
+  const isHeld = guarded.heldUntil !== null;
+  const nextDueAt = Math.min(
+    guarded.heldUntil ?? Number.POSITIVE_INFINITY,
+    held?.nextDueAt ?? Number.POSITIVE_INFINITY,
+  );
+  await rememberTick(context, spec, state, { nextDueAt, isHeld, since: evaluation.since });
   if (!guarded.start && held?.due === undefined) return { skipped: false, decisions };
   const cause = {
     trigger: evaluation.trigger,

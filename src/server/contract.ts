@@ -39,6 +39,9 @@ import type {
   StatusTable,
 } from "../loop/contract.ts";
 import type { ExportKeyAnswer, ImportAnswer } from "./contract/transfer.ts";
+import type { TriggerExplanation } from "./contract/monitors.ts";
+
+export type * from "./contract/monitors.ts";
 
 /** Every error answer, content type `application/problem+json`. */
 export interface Problem {
@@ -351,6 +354,7 @@ export interface Api {
   readonly "GET /models/:model": ModelDetail;
   readonly "GET /models/:model/status": StatusTable;
   readonly "GET /models/:model/performance": PerformanceSeries;
+  readonly "GET /models/:model/triggers": TriggerExplanation;
   readonly "POST /models/:model/examples": IngestAnswer;
   readonly "POST /models/:model/predict": PredictOneAnswer | PredictManyAnswer;
   readonly "POST /models/:model/labels": IngestAnswer;

@@ -4,6 +4,7 @@
  * does. A value beyond the limit whose interval still reaches back is `cannot-tell`.
  */
 import {
+  booleanField,
   choiceField,
   durationField,
   fail,
@@ -35,6 +36,10 @@ const fields = (task: Task) => ({
     durationField("Width of the window of mature examples, in event time.", { min: "1h" }),
     DEFAULT_WINDOW,
   ),
+  estimated: withDefault(
+    booleanField("Judge by what the version's scores say of it, before labels arrive. Blind to concept drift."),
+    false,
+  ),
   minRows: withDefault(
     numberField("With fewer mature labelled rows in the window it cannot tell.", { min: 1, max: 1e9, integer: true }),
     DEFAULT_MIN_ROWS,
@@ -45,6 +50,9 @@ function limitOf(spec: PerformanceDropSpec, evidence: PerformanceEvidence, refer
   const allowed = spec.absolute ?? Math.abs(reference) * (spec.relative ?? DEFAULT_RELATIVE);
   return evidence.higherIsBetter ? reference - allowed : reference + allowed;
 }
+
+/** Metrics that confidence-based estimation (classes) and direct loss estimation (numbers) give. */
+export const ESTIMABLE: ReadonlySet<string> = new Set(["logLoss", "rocAuc", "accuracy", "f1", "brier", "mae", "rmse"]);
 
 const percent = (share: number) => Number((share * 100).toPrecision(4));
 
@@ -66,7 +74,14 @@ export const performanceDrop: TriggerKind<PerformanceDropSpec, ReturnType<typeof
   kind: "performanceDrop",
   description: "When the champion's realised metric gets worse than on its holdout by more than an allowance.",
   fields,
-  resolve({ metric, relative, absolute, window, minRows }, path) {
+  resolve({ metric, relative, absolute, window, minRows, estimated }, path) {
+    if (estimated && !ESTIMABLE.has(metric)) {
+      throw fail("CONFIG_INVALID", {
+        message: `\`${path}.metric\` is "${metric}", which cannot be estimated without labels.`,
+        remedy: `Use one of ${[...ESTIMABLE].join(", ")}, or leave \`estimated\` out.`,
+        details: { path: `${path}.metric` },
+      });
+    }
     if (relative !== undefined && absolute !== undefined) {
       throw fail("CONFIG_INVALID", {
         message: `\`${path}\` has both \`relative\` and \`absolute\`; the two would contradict each other.`,
@@ -75,13 +90,14 @@ export const performanceDrop: TriggerKind<PerformanceDropSpec, ReturnType<typeof
       });
     }
     const allowed = absolute === undefined ? { relative: relative ?? DEFAULT_RELATIVE } : { absolute };
-    return { kind: "performanceDrop", metric, ...allowed, windowMs: window, minRows };
+    const source = estimated ? { estimated: true as const } : {};
+    return { kind: "performanceDrop", metric, ...allowed, windowMs: window, minRows, ...source };
   },
-  subject: (spec) => `performanceDrop(${spec.metric})`,
+  subject: (spec) => `performanceDrop(${spec.metric}${spec.estimated === true ? ", estimated" : ""})`,
   rule: (spec) =>
-    `Retrain when ${spec.metric} over the last ${formatDuration(spec.windowMs)} of mature examples is worse than on the holdout by ${spec.absolute ?? `${percent(spec.relative ?? DEFAULT_RELATIVE)} % of its value`}, on at least ${showCount(spec.minRows)} rows.`,
+    `Retrain when ${spec.estimated === true ? "estimated " : ""}${spec.metric} over the last ${formatDuration(spec.windowMs)} of ${spec.estimated === true ? "predictions" : "mature examples"} is worse than on the holdout by ${spec.absolute ?? `${percent(spec.relative ?? DEFAULT_RELATIVE)} % of its value`}, on at least ${showCount(spec.minRows)} rows.`,
   judge(spec, state) {
-    const seen = state.performance.get(performanceKey(spec.metric, spec.windowMs));
+    const seen = state.performance.get(performanceKey(spec.metric, spec.windowMs, spec.estimated));
     if (seen === undefined || seen.version === null || seen.reference === null)
       return { outcome: "cannot-tell", reason: "There is no live version with a reference value.", inputs: {} };
     return judgeEvidence(spec, seen, seen.reference);
@@ -102,7 +118,7 @@ function judgeEvidence(spec: PerformanceDropSpec, seen: PerformanceEvidence, ref
   const inputs = { version, value, reference, rows, low: interval?.[0] ?? null, high: interval?.[1] ?? null };
   const worse = (one: number) => (higherIsBetter ? one < threshold : one > threshold);
   if (rows < spec.minRows || value === null) {
-    const reason = `Fewer than ${showCount(spec.minRows)} mature labelled predictions of ${version} are in the window.`;
+    const reason = `Fewer than ${showCount(spec.minRows)} ${spec.estimated === true ? "estimated" : "mature labelled"} predictions of ${version} are in the window.`;
     return { outcome: "cannot-tell" as const, reason, inputs, threshold };
   }
   if (!worse(value)) {
@@ -113,6 +129,7 @@ function judgeEvidence(spec: PerformanceDropSpec, seen: PerformanceEvidence, ref
     const reason = `${spec.metric} of ${version} is beyond its limit, but its interval still reaches back.`;
     return { outcome: "cannot-tell" as const, reason, inputs, threshold };
   }
-  const reason = `${spec.metric} of ${version} is ${value.toPrecision(4)} on ${showCount(rows)} mature rows, limit ${threshold.toPrecision(4)} (${reference.toPrecision(4)} on its holdout).`;
+  const what = spec.estimated === true ? "Estimated " : "";
+  const reason = `${what}${spec.metric} of ${version} is ${value.toPrecision(4)} on ${showCount(rows)} ${spec.estimated === true ? "predictions" : "mature rows"}, limit ${threshold.toPrecision(4)} (${reference.toPrecision(4)} on its holdout).`;
   return { outcome: "yes" as const, reason, inputs, threshold };
 }

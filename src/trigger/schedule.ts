@@ -80,7 +80,7 @@ function cronField(): Field<string> {
   };
 }
 
-function timeZoneField(): Field<string> {
+export function timeZoneField(): Field<string> {
   const text = textField("Time zone of the schedule.", { rule: 'an IANA time zone such as "UTC" or "Europe/Berlin"' });
   return {
     info: text.info,

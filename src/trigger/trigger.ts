@@ -6,10 +6,23 @@
  * tick after tick stays one record. Reasons of "yes" name the values.
  */
 import type { FieldTable, JsonObject, Outcome, TableValue, Task } from "../core/index.ts";
-import type { TriggerSpec } from "./spec.ts";
+import type { CombinedSpec, TriggerSpec } from "./spec.ts";
 import type { TriggerState } from "./state.ts";
 
-export type LeafSpec = Exclude<TriggerSpec, { readonly kind: "any" | "all" }>;
+export type LeafSpec = Exclude<TriggerSpec, CombinedSpec>;
+
+/** Words that combine triggers. */
+export const COMBINERS = [
+  "any",
+  "all",
+  "atLeast",
+  "not",
+  "debounce",
+] as const satisfies readonly CombinedSpec["kind"][];
+
+export function isCombined(spec: TriggerSpec): spec is CombinedSpec {
+  return (COMBINERS as readonly string[]).includes(spec.kind);
+}
 
 export interface LeafJudgement {
   readonly outcome: Outcome;
@@ -42,10 +55,14 @@ export const QUIET_STATE: TriggerState = {
   rowsSince: 0,
   labelsSince: 0,
   hasChampion: true,
+  champion: { version: "v1", promotedAt: Date.UTC(2025, 11, 1), trainedThrough: Date.UTC(2025, 11, 1) },
   labelled: 1000,
   minRows: 300,
   events: [],
   performance: new Map(),
+  drift: new Map(),
+  concept: null,
+  since: {},
 };
 
 export function showInstant(instant: number): string {

@@ -130,7 +130,7 @@ describe("the detector of concept drift", () => {
     expect(drift).toHaveLength(1);
     expect(drift[0]?.message).toMatch(/^Concept drift P\(y\|x\): the accuracy loss of v1 rose to/);
     const signals = await test.store.settings.signals({ model: "m", limit: 10 });
-    expect(signals.find((one) => one.monitor === "conceptDrift" && one.verdict === "yes")).toBeDefined();
+    expect(signals.find((one) => one.monitor === "concept-drift" && one.verdict === "yes")).toBeDefined();
   }, 60_000);
 
   it("starts over with a promotion, which closes the alert", async () => {

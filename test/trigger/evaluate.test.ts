@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
   evaluateTrigger,
+  nextScheduledAt,
   performanceKey,
   performanceNeeds,
   type TriggerSpec,
@@ -18,6 +19,10 @@ const quiet: TriggerState = {
   minRows: 300,
   events: [],
   performance: new Map(),
+  champion: { version: "v1", promotedAt: 0, trainedThrough: 0 },
+  drift: new Map(),
+  concept: null,
+  since: {},
 };
 const drop = { kind: "performanceDrop", metric: "logLoss", relative: 0.1, windowMs: 1000, minRows: 50 } as const;
 const seeing = (change: object): TriggerState => ({
@@ -104,7 +109,7 @@ describe("performanceDrop", () => {
 
   it("says which windows it needs", () => {
     const spec: TriggerSpec = { kind: "any", of: [yes, { kind: "all", of: [drop] }] };
-    expect(performanceNeeds(spec)).toEqual([drop]);
+    expect(performanceNeeds(spec)).toEqual([{ metric: "logLoss", windowMs: 1000 }]);
   });
 });
 
@@ -137,5 +142,106 @@ describe("the first version", () => {
 
   it("waits for a person where the only trigger is manual", () => {
     expect(evaluateTrigger({ kind: "manual" }, none)).toMatchObject({ outcome: "no", trigger: "none" });
+  });
+});
+
+describe("atLeast, not and debounce", () => {
+  const state = { ...quiet, rowsSince: 1 };
+  it.each<[string, number, readonly TriggerSpec[], string]>([
+    ["two yeses of two wanted", 2, [yes, no, yes], "yes"],
+    ["one yes and a doubt", 2, [yes, no, unsure], "cannot-tell"],
+    ["too many noes, whatever the doubt", 2, [no, no, unsure], "no"],
+  ])("answer %s", (_, count, of, outcome) => {
+    expect(evaluateTrigger({ kind: "atLeast", count, of }, state).outcome).toBe(outcome);
+  });
+
+  it("turn a no around and leave a doubt a doubt", () => {
+    expect(evaluateTrigger({ kind: "not", of: [no] }, state)).toMatchObject({ outcome: "yes", trigger: "newLabels" });
+    expect(evaluateTrigger({ kind: "not", of: [yes] }, state).outcome).toBe("no");
+    expect(evaluateTrigger({ kind: "not", of: [unsure] }, state).outcome).toBe("cannot-tell");
+  });
+
+  it("wait until a trigger has fired long enough without a break, and start over after one", () => {
+    const spec: TriggerSpec = { kind: "any", of: [no, { kind: "debounce", forMs: 100, of: [yes] }] };
+    let since: TriggerState["since"] = {};
+    const at = (now: number, rowsSince: number) => {
+      const evaluation = evaluateTrigger(spec, { ...quiet, now, rowsSince, since });
+      ({ since } = evaluation);
+      return evaluation.outcome;
+    };
+    expect([at(1000, 1), at(1099, 1), at(1100, 1)]).toEqual(["no", "no", "yes"]);
+    expect([at(1110, 0), at(1120, 1), at(1219, 1), at(1220, 1)]).toEqual(["no", "no", "no", "yes"]);
+    expect(nextScheduledAt(spec, 1150, { since: { "1.": 1120 } })).toBe(1220);
+    expect(since).toEqual({ "1.": 1120 });
+  });
+
+  it("show the whole expression with what each part says", () => {
+    const spec: TriggerSpec = { kind: "all", of: [yes, { kind: "not", of: [{ kind: "any", of: [no, unsure] }] }] };
+    const { judgement, decisions } = evaluateTrigger(spec, state);
+    expect(judgement).toMatchObject({
+      subject: "all",
+      outcome: "cannot-tell",
+      reason: "1 of 2 fire.",
+      of: [
+        { subject: "newRows(1)", outcome: "yes" },
+        { subject: "not", of: [{ subject: "any", of: [{}, { inputs: {} }] }] },
+      ],
+    });
+    expect(decisions).toHaveLength(3);
+  });
+});
+
+describe("triggers that read monitors", () => {
+  it("do not fire twice on one finding: what the last run had seen is settled", () => {
+    const alarm = { at: 500, meanBefore: 0.2, meanNow: 0.4 };
+    const concept = { version: "v1", metric: "logLoss", detector: "adwin", seen: 500, alarm };
+    const judge = (lastRunAt: number) =>
+      evaluateTrigger({ kind: "conceptDrift" }, { ...quiet, concept, lastRunAt }).outcome;
+    expect(judge(499)).toBe("yes");
+    expect(judge(500)).toBe("no");
+  });
+
+  it("know when a champion goes stale", () => {
+    const champion = { version: "v1", promotedAt: 900, trainedThrough: 400 };
+    const spec: TriggerSpec = { kind: "staleness", maxAgeMs: 600 };
+    expect(nextScheduledAt(spec, 900, { champion })).toBe(1000);
+    expect(evaluateTrigger(spec, { ...quiet, now: 999, champion }).outcome).toBe("no");
+    expect(evaluateTrigger(spec, { ...quiet, now: 1000, champion }).outcome).toBe("yes");
+    expect(evaluateTrigger(spec, { ...quiet, champion: null }).outcome).toBe("cannot-tell");
+  });
+
+  it("do not pay for a gain that may be none", () => {
+    const spec: TriggerSpec = {
+      kind: "worthIt",
+      metric: "mae",
+      pricePerLoss: 1,
+      pricePerRun: 100,
+      pricePerRow: 0,
+      horizonMs: 2000,
+      windowMs: 1000,
+      minRows: 50,
+    };
+    const seen = { version: "v1", value: 1.5, rows: 100, reference: 1, higherIsBetter: false, predictions: 150 };
+    const judge = (change: object) =>
+      evaluateTrigger(spec, {
+        ...quiet,
+        performance: new Map([[performanceKey("mae", 1000), { ...seen, ...change }]]),
+      });
+    // 0.5 a prediction, 300 predictions in the horizon: 150 for 100.
+    expect(judge({})).toMatchObject({ outcome: "yes", trigger: "worthIt" });
+    expect(judge({ interval: [1.2, 1.8] }).outcome).toBe("yes");
+    expect(judge({ interval: [0.9, 2.1] }).outcome).toBe("cannot-tell");
+    expect(judge({ value: 1.3 }).outcome).toBe("no");
+    expect(judge({ rows: 49 }).outcome).toBe("cannot-tell");
+  });
+
+  it("judge an estimate by its own window", () => {
+    const spec: TriggerSpec = { ...drop, estimated: true };
+    const seen = { version: "v1", value: 0.5, rows: 100, reference: 0.4, higherIsBetter: false };
+    const performance = new Map([[performanceKey("logLoss", 1000, true), seen]]);
+    const found = evaluateTrigger(spec, { ...quiet, performance });
+    expect(found).toMatchObject({ outcome: "yes" });
+    expect(found.reason).toMatch(/^Estimated logLoss of v1 is 0\.5/);
+    expect(evaluateTrigger(drop, { ...quiet, performance }).outcome).toBe("cannot-tell");
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { DAY_MS, HOUR_MS, type RunState } from "../../src/core/index.ts";
 import { applyGuards, BREAKER_HALF_OPEN_MS, type GuardState, type TriggerEvaluation } from "../../src/trigger/index.ts";
 
-const fired: TriggerEvaluation = { outcome: "yes", trigger: "newLabels", reason: "Enough.", decisions: [] };
+const fired: Pick<TriggerEvaluation, "outcome" | "trigger"> = { outcome: "yes", trigger: "newLabels" };
 const now = Date.UTC(2026, 5, 1);
 const open: GuardState = {
   now,
@@ -16,17 +16,30 @@ const open: GuardState = {
   rowsSince: 10,
   labelsSince: 10,
 };
-const ended = (...states: RunState[]) => states.map((state, i) => ({ state, endedAt: now - HOUR_MS - i * DAY_MS }));
+const ended = (...states: RunState[]) =>
+  states.map((state, i) => {
+    const endedAt = now - HOUR_MS - i * DAY_MS;
+    return { state, endedAt, queuedAt: endedAt, trigger: "newLabels" };
+  });
+
+const monitored = (...triggers: string[]) =>
+  triggers.map((trigger, i) => {
+    const at = now - (7 + 8 * i) * HOUR_MS;
+    return { state: "promoted" as const, endedAt: at, queuedAt: at, trigger };
+  });
+/** `now` is a Monday, 00:00 UTC. */
+const night = { fromMinute: 0, toMinute: 1, timeZone: "UTC", days: [0, 1, 2, 3, 4, 5, 6] };
 
 describe("guards", () => {
   it("let a trigger through when nothing speaks against it", () => {
-    expect(applyGuards(fired, open)).toEqual({ start: true, decisions: [] });
+    expect(applyGuards(fired, open)).toEqual({ start: true, decisions: [], heldUntil: null });
   });
 
   it("say nothing where nothing fired", () => {
     expect(applyGuards({ ...fired, outcome: "cannot-tell" }, { ...open, activeRun: "r1" })).toEqual({
       start: false,
       decisions: [],
+      heldUntil: null,
     });
   });
 
@@ -53,9 +66,31 @@ describe("guards", () => {
       },
       null,
     ],
+    [
+      "three runs by one monitor, each as soon as it could",
+      { recent: monitored("conceptDrift", "conceptDrift", "conceptDrift") },
+      "self-trigger",
+    ],
+    ["three runs by different triggers", { recent: monitored("conceptDrift", "newLabels", "conceptDrift") }, null],
+    [
+      "three runs by one monitor with weeks between",
+      {
+        recent: monitored("conceptDrift", "conceptDrift", "conceptDrift").map((run, i) => ({
+          ...run,
+          queuedAt: now - i * 7 * DAY_MS,
+        })),
+      },
+      null,
+    ],
+    ["the last minute of quiet hours", { quietHours: { ...night, toMinute: 1 } }, "quiet hours"],
+    ["the end of quiet hours", { quietHours: { ...night, toMinute: 0, fromMinute: 60 } }, null],
+    ["quiet hours of another day", { quietHours: { ...night, toMinute: 1, days: [0] } }, null],
   ];
   it.each(cases)("judge %s", (_, change, subject) => {
-    const result = applyGuards(fired, { ...open, ...change });
+    const trigger = (change.recent ?? []).some((run) => run.trigger === "conceptDrift")
+      ? "conceptDrift"
+      : fired.trigger;
+    const result = applyGuards({ ...fired, trigger }, { ...open, ...change });
     expect(result.start).toBe(subject === null);
     expect(result.decisions.map((one) => one.subject)).toEqual(subject === null ? [] : [subject]);
     for (const decision of result.decisions) {

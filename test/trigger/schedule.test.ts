@@ -87,8 +87,8 @@ describe("nextScheduledAt", () => {
     } as const;
     const now = at("2026-01-01T00:00:00Z");
     expect(iso(nextScheduledAt(spec, now))).toBe("2026-01-05T02:00:00.000Z");
-    expect(iso(nextScheduledAt(spec, now, now - 60_000))).toBe("2026-01-01T00:59:00.000Z");
-    expect(iso(nextScheduledAt(spec, now, now - 7_200_000))).toBe("2026-01-01T00:00:00.000Z");
+    expect(iso(nextScheduledAt(spec, now, { lastRunAt: now - 60_000 }))).toBe("2026-01-01T00:59:00.000Z");
+    expect(iso(nextScheduledAt(spec, now, { lastRunAt: now - 7_200_000 }))).toBe("2026-01-01T00:00:00.000Z");
   });
 
   it("is absent where nothing depends on time alone", () => {

@@ -120,3 +120,35 @@ export const label: LabelOf<typeof purchases> = "yes";
 // Class probabilities of a class that does not exist
 // @ts-expect-error
 export const key: keyof AnswerOf<typeof purchases>["probabilities"] = "maybe";
+
+// A metric of another task in an estimated drop inside a debounce
+// @ts-expect-error
+defineModel({ ...amount, retrain: { when: when.debounce("2h", when.performanceDrop("f1", { estimated: true })) } });
+
+// A metric of another task two levels down
+// @ts-expect-error
+defineModel({ ...amount, retrain: { when: when.all(when.not(when.performanceDrop("rocAuc")), when.newRows(5)) } });
+
+// A count of a single trigger
+// @ts-expect-error
+when.atLeast(1, when.newLabels(5));
+
+// A price without the price of a run
+// @ts-expect-error
+when.worthIt({ pricePerLoss: 5 });
+
+// A metric of another task in a price
+// @ts-expect-error
+defineModel({ ...amount, retrain: { when: when.worthIt({ metric: "accuracy", pricePerLoss: 5, pricePerRun: 1 }) } });
+
+// A debounce without a duration
+// @ts-expect-error
+when.debounce(when.newLabels(5));
+
+// An age without a unit
+// @ts-expect-error
+when.staleness("90");
+
+// Quiet hours without an end
+// @ts-expect-error
+defineModel({ ...binary, retrain: { quietHours: { from: "08:00" } } });

@@ -49,7 +49,7 @@ const AFFECTED: Readonly<Record<string, readonly ReadRoute[]>> = {
     "GET /models/:model/versions/:version",
     "GET /models/:model/performance",
   ],
-  decision: ["GET /decisions", "GET /models/:model/status"],
+  decision: ["GET /decisions", "GET /models/:model/status", "GET /models/:model/triggers"],
   "alert.opened": ["GET /alerts", "GET /models"],
   "alert.resolved": ["GET /alerts", "GET /models"],
   ingest: [...OVERALL, "GET /models/:model/performance", "GET /models/:model/batches", "GET /models/:model/quarantine"],

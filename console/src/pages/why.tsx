@@ -1,86 +1,119 @@
-/** Why did it (not) retrain? The latest word of every trigger and guard of a model. */
+/** Why did it (not) retrain? The whole policy judged on what is known now: every trigger with its values, every guard. */
 import { Link } from "@tanstack/react-router";
-import type { DecisionRecord } from "../../../src/server/contract.ts";
+import type { TriggerExplanation, TriggerJudgement } from "../../../src/server/contract.ts";
 import { useApi } from "../api/queries.ts";
-import { instant, plural } from "../format.ts";
-import { Await, Empty } from "../parts/feedback.tsx";
+import { instant } from "../format.ts";
+import { Await } from "../parts/feedback.tsx";
 import { DataTable, Section } from "../parts/layout.tsx";
 import { State } from "../parts/state.tsx";
 
-/** Newest first; one per subject is enough to explain the present. */
-function latestBySubject(decisions: readonly DecisionRecord[]): readonly DecisionRecord[] {
-  const found = new Map<string, DecisionRecord>();
-  for (const decision of decisions) {
-    const known = found.get(decision.subject);
-    if (known === undefined || decision.lastAt > known.lastAt) found.set(decision.subject, decision);
-  }
-  return [...found.values()];
-}
-
 export function WhySection({ model }: { readonly model: string }) {
-  const triggers = useApi("GET /decisions", {}, { query: { model, kind: "trigger", limit: 50 } });
-  const guards = useApi("GET /decisions", {}, { query: { model, kind: "guard", limit: 50 } });
-  const runs = useApi("GET /models/:model/runs", { model }, { query: { limit: 1 } });
-  const lastRun = runs.data?.items[0];
+  const found = useApi("GET /models/:model/triggers", { model }, { refetchMs: 30_000 });
   return (
-    <Section
-      title="Why did it (not) retrain?"
-      lead={
-        lastRun === undefined ? (
-          "It has never been retrained."
-        ) : (
-          <>
-            It last retrained on {instant(lastRun.queuedAt)} UTC, for this reason: {lastRun.cause.reason}{" "}
-            <Link className="link" to="/runs/$id" params={{ id: lastRun.id }}>
-              Open the run
-            </Link>
-          </>
-        )
-      }
-    >
-      <Await of={triggers}>
-        {({ items }) => {
-          const newest = Math.max(...items.map(({ lastAt }) => lastAt));
-          // A look judges every trigger at once, and guards when one fires: older words are not about the present.
-          const latest = latestBySubject([...items, ...(guards.data?.items ?? [])]).filter(
-            ({ lastAt }) => lastAt >= newest,
-          );
-          if (latest.length === 0) {
-            return (
-              <Empty
-                sentence="No trigger has been looked at yet: the first look follows the first rows."
-                command={`retrain status ${model}`}
-              />
-            );
-          }
-          return <WhyTable decisions={latest} />;
-        }}
-      </Await>
-    </Section>
+    <Await of={found} lines={6}>
+      {(why) => (
+        <Section title="Why did it (not) retrain?" lead={<Lead why={why} />}>
+          <TriggerTable why={why} />
+          <GuardTable why={why} />
+        </Section>
+      )}
+    </Await>
   );
 }
 
-function WhyTable({ decisions }: { readonly decisions: readonly DecisionRecord[] }) {
+function Lead({ why }: { readonly why: TriggerExplanation }) {
+  const { lastRun } = why;
   return (
-    <DataTable
-      label="Latest word of every trigger and guard"
-      head={["Trigger or guard", "Says", "Reason", "Rule", "Looked at (UTC)"]}
-    >
-      {decisions.map((decision) => (
-        <tr key={decision.id}>
-          <td className="strong">
-            {decision.subject}
-            <div className="dimmed small">{decision.kind}</div>
+    <>
+      {why.answer}{" "}
+      {lastRun === null ? (
+        "It has never been retrained."
+      ) : (
+        <>
+          It last retrained on {instant(lastRun.queuedAt)} UTC, for this reason: {lastRun.reason}{" "}
+          <Link className="link" to="/runs/$id" params={{ id: lastRun.id }}>
+            Open the run
+          </Link>
+        </>
+      )}
+      {why.nextAt === null ? null : <> Time alone changes something next at {instant(why.nextAt)} UTC.</>}
+    </>
+  );
+}
+
+interface Placed {
+  readonly node: TriggerJudgement;
+  readonly depth: number;
+  /** Where it stands in the expression. */
+  readonly key: string;
+}
+
+function flatten(node: TriggerJudgement, depth: number, key: string): readonly Placed[] {
+  return [{ node, depth, key }, ...node.of.flatMap((one, i) => flatten(one, depth + 1, `${key}.${i}`))];
+}
+
+const INSTANTS = /At$|^(at|until|due|next|since|trainedThrough)$/;
+
+function shown(key: string, value: unknown): string | undefined {
+  if (typeof value === "number")
+    return INSTANTS.test(key) ? instant(value) : Number(value.toPrecision(4)).toLocaleString("en-US");
+  if (typeof value === "string" || typeof value === "boolean") return String(value);
+  return Array.isArray(value) && value.length > 0 && value.length < 6 ? value.map(String).join(", ") : undefined;
+}
+
+function Values({ node }: { readonly node: TriggerJudgement }) {
+  if (node.of.length > 0) return null;
+  const pairs = Object.entries(node.inputs).flatMap(([key, value]) => {
+    const text = shown(key, value);
+    return text === undefined ? [] : [[key, text] as const];
+  });
+  if (node.threshold !== undefined)
+    pairs.push(["limit", Number(node.threshold.toPrecision(4)).toLocaleString("en-US")]);
+  return (
+    <dl className="values">
+      {pairs.map(([key, text]) => (
+        <div key={key}>
+          <dt>{key}</dt>
+          <dd>{text}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function TriggerTable({ why }: { readonly why: TriggerExplanation }) {
+  const rows = [...(why.first === null ? [] : flatten(why.first, 0, "first")), ...flatten(why.triggers, 0, "policy")];
+  return (
+    <DataTable label="Every trigger as it stands" head={["Trigger", "Says", "Reason", "Values", "Rule"]}>
+      {rows.map(({ node, depth, key }) => (
+        <tr key={key}>
+          <td className="strong nowrap" style={{ paddingInlineStart: `${0.75 + depth * 1.25}rem` }}>
+            {node.subject}
           </td>
           <td>
-            <State of="outcome" value={decision.outcome} />
+            <State of="outcome" value={node.outcome} />
           </td>
-          <td className="text">{decision.reason}</td>
-          <td className="text">{decision.rule}</td>
-          <td className="nowrap">
-            {instant(decision.lastAt)}
-            {decision.count > 1 ? <div className="dimmed small">{plural(decision.count, "time")} the same</div> : null}
+          <td className="text">{node.reason}</td>
+          <td>
+            <Values node={node} />
           </td>
+          <td className="text">{node.rule}</td>
+        </tr>
+      ))}
+    </DataTable>
+  );
+}
+
+function GuardTable({ why }: { readonly why: TriggerExplanation }) {
+  return (
+    <DataTable label="Every guard as it stands" head={["Guard", "Lets a run through", "Reason"]}>
+      {why.guards.map((one) => (
+        <tr key={one.guard}>
+          <td className="strong">{one.guard}</td>
+          <td>
+            <State of="outcome" value={one.refuses ? "no" : "yes"} />
+          </td>
+          <td className="text">{one.reason}</td>
         </tr>
       ))}
     </DataTable>
