@@ -15,6 +15,7 @@ export {
   loadConfig,
   majority,
   mean,
+  mlp,
   type Model,
   resolveConfig,
   type RetrainSpec,

@@ -29,6 +29,28 @@ export interface LinearParams {
   /** The same for warm starts. */
   readonly warmRate?: number;
 }
+/** Parameters of `mlp`; a test compares their names with the trainer's table. */
+export interface MlpParams {
+  /** Units of each hidden layer, one to three layers; default [64]. */
+  readonly hidden?: readonly [number] | readonly [number, number] | readonly [number, number, number];
+  readonly activation?: "relu" | "tanh";
+  /** Passes over the training rows at most; validation may stop earlier. */
+  readonly epochs?: number;
+  /** Epochs without a lower validation loss after which training stops. */
+  readonly patience?: number;
+  /** Rows of a step, at most. */
+  readonly batch?: number;
+  /** Step of Adam. */
+  readonly learningRate?: number;
+  /** Share of the learning rate for warm starts and reused layers. */
+  readonly warmRate?: number;
+  /** Strength of the penalty on large weights. */
+  readonly l2?: number;
+  /** Share of the hidden units left out at each step. */
+  readonly dropout?: number;
+  /** Whether every class counts alike, whatever its share of the rows. */
+  readonly classWeights?: "none" | "balanced";
+}
 /** Parameters of `gbdt`; a test compares their names with the trainer's table. */
 export interface GbdtParams {
   /** Rounds of boosting at most; validation may stop earlier. */
@@ -65,11 +87,14 @@ export interface GbdtParams {
 }
 export type TrainerConfig<T extends Task = Task> =
   | { readonly name: "linear"; readonly params?: LinearParams }
+  | { readonly name: "mlp"; readonly params?: MlpParams }
   | { readonly name: "gbdt"; readonly params?: GbdtParams }
   | (T extends "regression" ? { readonly name: "mean" | "last-value" } : { readonly name: "majority" });
 
 /** Logistic, softmax or linear regression by averaged gradient descent on scaled, one-hot columns. */
 export const linear = (params: LinearParams = {}) => ({ name: "linear", params }) as const;
+/** A neural network of one to three hidden layers, by Adam, on scaled, one-hot columns, vectors and images. */
+export const mlp = (params: MlpParams = {}) => ({ name: "mlp", params }) as const;
 /** Gradient-boosted trees on raw numbers and categories: the strongest start for most tables. */
 export const gbdt = (params: GbdtParams = {}) => ({ name: "gbdt", params }) as const;
 /** Always answers the class shares of the training rows. */

@@ -3,5 +3,6 @@ export * from "./baselines.ts";
 export { gbdtContributions, gbdtImportance } from "./gbdt/explain.ts";
 export { linear } from "./linear/linear.ts";
 export { linearContributions } from "./linear/score.ts";
+export { mlp } from "./mlp/mlp.ts";
 export * from "./registry.ts";
 export * from "./trainer.ts";

@@ -9,7 +9,7 @@ const SMALLEST = 2.220446049250313e-16;
  * Rows looked at per epoch and part. The trace is a picture, and 2,000 rows give a log loss within about ±3 % of all rows;
  * looking at a million rows each epoch would double the time of training.
  */
-const TRACE_ROWS = 2_000;
+export const TRACE_ROWS = 2_000;
 
 export interface PartMetrics {
   /** Log loss, or the mean squared error. */

@@ -4,10 +4,12 @@ import type { Json, JsonObject } from "../core/index.ts";
 
 export interface ParameterSpec {
   readonly description: string;
-  readonly default: number | boolean | string | JsonObject;
+  readonly default: number | boolean | string | JsonObject | readonly number[];
   readonly min?: number;
   readonly max?: number;
   readonly integer?: boolean;
+  /** Of a list of numbers, whose items keep min, max and integer; it has at least one. */
+  readonly maxLength?: number;
   /** The words a text may be. */
   readonly choices?: readonly string[];
   /** For an object (name → number): the numbers its values may be. */
@@ -51,7 +53,20 @@ function checkParameter(trainer: string, name: string, spec: ParameterSpec, valu
   });
 }
 
+function fitsNumber(spec: ParameterSpec, value: Json): boolean {
+  return (
+    typeof value === "number" &&
+    value >= (spec.min ?? -Infinity) &&
+    value <= (spec.max ?? Infinity) &&
+    (spec.integer !== true || Number.isInteger(value))
+  );
+}
+
 function fits(spec: ParameterSpec, value: Json): boolean {
+  if (Array.isArray(spec.default)) {
+    const isList = Array.isArray(value) && value.length >= 1 && value.length <= (spec.maxLength ?? Infinity);
+    return isList && (value as readonly Json[]).every((one) => fitsNumber(spec, one));
+  }
   switch (typeof spec.default) {
     case "boolean":
       return typeof value === "boolean";
@@ -65,16 +80,13 @@ function fits(spec: ParameterSpec, value: Json): boolean {
         Object.values(value).every((one) => typeof one === "number" && (spec.valueChoices ?? []).includes(one))
       );
     default:
-      return (
-        typeof value === "number" &&
-        value >= (spec.min ?? -Infinity) &&
-        value <= (spec.max ?? Infinity) &&
-        (spec.integer !== true || Number.isInteger(value))
-      );
+      return fitsNumber(spec, value);
   }
 }
 
 function ruleOf(spec: ParameterSpec): string {
+  if (Array.isArray(spec.default))
+    return `a list of 1 to ${spec.maxLength} whole numbers in [${spec.min}, ${spec.max}]`;
   switch (typeof spec.default) {
     case "boolean":
       return "true or false";

@@ -3,9 +3,10 @@ import { fail, nearestWord } from "../core/index.ts";
 import { lastValue, majority, mean } from "./baselines.ts";
 import { gbdt } from "./gbdt/gbdt.ts";
 import { linear } from "./linear/linear.ts";
+import { mlp } from "./mlp/mlp.ts";
 import type { TrainerKind } from "./trainer.ts";
 
-export const TRAINERS: readonly TrainerKind[] = [linear, majority, mean, lastValue, gbdt];
+export const TRAINERS: readonly TrainerKind[] = [linear, mlp, majority, mean, lastValue, gbdt];
 
 /** @throws CONFIG_INVALID naming the nearest trainer. */
 export function findTrainer(name: string): TrainerKind {

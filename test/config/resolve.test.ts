@@ -274,7 +274,7 @@ const MISTAKES: readonly (readonly [string, object, string, readonly string[]])[
     ["both"],
   ],
   ["an unknown trainer", { trainer: { name: "lineer" } }, "CONFIG_INVALID", ['closest: "linear"']],
-  ["a trainer of another task", { trainer: { name: "last-value" } }, "CONFIG_INVALID", ['"linear", "majority"']],
+  ["a trainer of another task", { trainer: { name: "last-value" } }, "CONFIG_INVALID", ['"linear", "mlp", "majority"']],
   [
     "an unknown parameter",
     { trainer: { name: "linear", params: { epoch: 3 } } },

@@ -1,6 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { gbdt as describeGbdt, lastValue, linear as describeLinear, majority, mean } from "../../src/config/index.ts";
-import type { GbdtParams, LinearParams } from "../../src/config/trainers.ts";
+import {
+  gbdt as describeGbdt,
+  lastValue,
+  linear as describeLinear,
+  majority,
+  mean,
+  mlp as describeMlp,
+} from "../../src/config/index.ts";
+import type { GbdtParams, LinearParams, MlpParams } from "../../src/config/trainers.ts";
 import { findTrainer } from "../../src/learn/index.ts";
 
 /** Values that every rule allows; the compiler checks that no name is missing. */
@@ -32,8 +39,21 @@ const LINEAR: Required<LinearParams> = {
   warmRate: 1,
 };
 
+const MLP: Required<MlpParams> = {
+  hidden: [32, 16],
+  activation: "tanh",
+  epochs: 2,
+  patience: 1,
+  batch: 64,
+  learningRate: 0.01,
+  warmRate: 0.5,
+  l2: 0,
+  dropout: 0.2,
+  classWeights: "balanced",
+};
+
 describe("the names of trainers", () => {
-  it.each([describeGbdt(), describeLinear(), majority(), mean(), lastValue()])(
+  it.each([describeGbdt(), describeLinear(), describeMlp(), majority(), mean(), lastValue()])(
     "are those of the registry: $name",
     ({ name }) => {
       expect(findTrainer(name).name).toBe(name);
@@ -45,6 +65,7 @@ describe("parameters as a configuration names them", () => {
   it.each([
     ["gbdt", describeGbdt(GBDT).params],
     ["linear", describeLinear(LINEAR).params],
+    ["mlp", describeMlp(MLP).params],
   ])("are those of the trainer %s, each allowed as written", (name, params) => {
     const trainer = findTrainer(name);
     expect(Object.keys(params).sort()).toEqual(Object.keys(trainer.defaults).sort());

@@ -20,6 +20,12 @@ interface Part {
   readonly y: Targets;
 }
 
+/**
+ * Networks start from random weights, one per column and place: another order of rows or columns is another start, which ends in
+ * another model of the same quality. Their answers may differ by so much on average, as a share of the target's scale.
+ */
+const ROUGH: Readonly<Record<string, number>> = { mlp: 0.05 };
+
 /** Trainers that offer no checkpoint: they start anew, which gives the same bits and takes longer. */
 const UNCHECKED = new Set(["gbdt"]);
 
@@ -164,7 +170,7 @@ describe.each(cases)("the trainer %s on a %s task", (_name, task, trainer) => {
     // Stochastic steps visit the two in different order; the answers may differ by what the order costs.
     const scale = task === "regression" ? 10 : 1;
     const distance = left.reduce((sum, score, i) => sum + Math.abs(score - (right[i] as number)), 0) / left.length;
-    expect(distance / scale).toBeLessThan(0.02);
+    expect(distance / scale).toBeLessThan(ROUGH[trainer.name] ?? 0.02);
   });
 
   it("does not care about the order of columns", async () => {
@@ -182,7 +188,12 @@ describe.each(cases)("the trainer %s on a %s task", (_name, task, trainer) => {
     const turned = await trainer.fit({ ...request, train: swap(request.train), validation: swap(request.validation) });
     const left = answers(trainer, straight, task, request.validation);
     const right = answers(trainer, turned, task, swap(request.validation));
-    left.forEach((score, i) => expect(right[i]).toBeCloseTo(score, 8));
+    const rough = ROUGH[trainer.name];
+    if (rough === undefined) left.forEach((score, i) => expect(right[i]).toBeCloseTo(score, 8));
+    else {
+      const distance = left.reduce((sum, score, i) => sum + Math.abs(score - (right[i] as number)), 0) / left.length;
+      expect(distance / (task === "regression" ? 10 : 1)).toBeLessThan(rough);
+    }
   });
 
   it("ends with TRAINER_CANCELED soon after an abort", async () => {
