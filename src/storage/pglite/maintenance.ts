@@ -5,8 +5,11 @@
  */
 import type { Logger, SystemClock } from "../../core/index.ts";
 
-/** A minute of log replays in well under half a second. */
 const CHECKPOINT_EVERY_MS = 60_000;
+/** Where rows pour in, a minute of log would take a second to replay at the next start; this much takes a quarter of one. */
+const CHECKPOINT_LOG_BYTES = 16 * 1024 * 1024;
+/** How often the length of the log is looked at: at full ingest some ten megabytes apart. */
+const LOOK_EVERY_MS = 1000;
 const DAY_MS = 86_400_000;
 /** 03:00 UTC: one table after the other, each a pause for everybody. */
 const VACUUM_AT_MS = 3 * 3_600_000;
@@ -22,7 +25,7 @@ export interface MaintenanceOptions {
 
 /** Runs until the signal aborts. */
 export function startMaintenance(options: MaintenanceOptions): void {
-  void repeat(options, "checkpoint", () => CHECKPOINT_EVERY_MS, checkpointWhenUsed(options));
+  void repeat(options, "checkpoint", () => LOOK_EVERY_MS, checkpointWhenUsed(options));
   void repeat(
     options,
     "vacuum",
@@ -47,13 +50,34 @@ async function repeat(
   }
 }
 
-function checkpointWhenUsed({ query, requests }: MaintenanceOptions): () => Promise<void> {
+/** After a minute of use, or sooner where the log has grown long. */
+function checkpointWhenUsed({ clock, query, requests }: MaintenanceOptions): () => Promise<void> {
   let requestsBefore = -1;
+  let requestsSeen = requests();
+  let doneAtMs = clock.monotonicMs();
   return async () => {
-    if (requests() === requestsBefore) return;
+    const asked = requests();
+    const isUsed = asked !== requestsBefore;
+    if (!isUsed) return;
+    const isDue = clock.monotonicMs() - doneAtMs >= CHECKPOINT_EVERY_MS;
+    if (!isDue && asked === requestsSeen) return;
+    if (!isDue && (await logBytes(query)) < CHECKPOINT_LOG_BYTES) {
+      requestsSeen = requests();
+      return;
+    }
     await query("CHECKPOINT");
     requestsBefore = requests();
+    requestsSeen = requestsBefore;
+    doneAtMs = clock.monotonicMs();
   };
+}
+
+/** Bytes of the write-ahead log a start would replay now. */
+async function logBytes(query: MaintenanceOptions["query"]): Promise<number> {
+  const { rows } = await query(
+    "select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), redo_lsn)::float8 as bytes from pg_control_checkpoint()",
+  );
+  return Number(rows[0]?.["bytes"] ?? 0);
 }
 
 function untilVacuum(now: number): number {
