@@ -2,6 +2,7 @@
 export {
   type AnswerOf,
   alert,
+  command,
   type ConfigDefinition,
   defineConfig,
   defineModel,

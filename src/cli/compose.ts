@@ -9,7 +9,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { RetrainSpec } from "../config/spec.ts";
 import { fail, type Logger, type Store, systemClock, type VirtualWorldClock, type WorldClock } from "../core/index.ts";
-import { createDbosEngine, createJobPool } from "../engine/index.ts";
+import { createDbosEngine, createJobPool, createModelHost } from "../engine/index.ts";
 import { logSchemaOf } from "../loop/context.ts";
 import { createLoop, type Loop, type ProcessRole } from "../loop/index.ts";
 import { createServer, type Server } from "../server/index.ts";
@@ -83,9 +83,12 @@ export async function openSystem(options: SystemOptions): Promise<System> {
       entry: jobEntry(),
       systemClock,
       logger,
+      environment: grantedEnvironment(spec),
       ...(options.jobs === undefined ? {} : { size: options.jobs }),
     });
     closers.unshift(() => jobs.close());
+    const modelHost = createModelHost({ systemClock, logger });
+    closers.unshift(() => modelHost.close());
     const engine = createDbosEngine({
       pool: database.pool,
       systemClock,
@@ -95,7 +98,7 @@ export async function openSystem(options: SystemOptions): Promise<System> {
       applicationVersion: WORKFLOW_VERSION,
     });
     const objects = openFileStore(join(directory, "objects"));
-    const ports = { store, objects, engine, jobs, worldClock, systemClock, logger };
+    const ports = { store, objects, engine, jobs, worldClock, systemClock, logger, modelHost };
     const loop = createLoop({ ...ports, spec, directory, role, instance });
     built.loop = loop;
     const server = await createServer({
@@ -132,6 +135,12 @@ async function closeAll(closers: readonly (() => Promise<void>)[], logger: Logge
       logger.error({ error: String(error) }, "a part did not close well");
     }
   }
+}
+
+/** Variables that external trainers were granted; each program then sees its own only. */
+function grantedEnvironment(spec: RetrainSpec): string[] {
+  const names = spec.models.flatMap(({ trainer }) => (trainer.params["environment"] ?? []) as readonly string[]);
+  return [...new Set(names)];
 }
 
 /** The training process is always the built one: Node 20 cannot run TypeScript. */

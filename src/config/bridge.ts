@@ -10,6 +10,7 @@ const surface = (globalThis as unknown as Record<symbol, typeof Surface>)[
 
 export const {
   alert,
+  command,
   defineConfig,
   defineModel,
   f,

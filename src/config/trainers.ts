@@ -10,7 +10,8 @@ import {
   fail,
   type Task,
 } from "../core/index.ts";
-import { findTrainer, TRAINERS } from "../learn/index.ts";
+import { ALL_TRAINERS, findTrainer } from "../learn/index.ts";
+import type { CommandParams } from "../learn/index.ts";
 
 /** Parameters of `linear`; a test compares their names with the trainer's table. */
 export interface LinearParams {
@@ -85,10 +86,13 @@ export interface GbdtParams {
   /** Numeric features whose answer may only rise (1) or fall (-1). */
   readonly monotone?: Readonly<Record<string, 1 | 0 | -1>>;
 }
+/** An external trainer; see docs/external-trainers.md. */
+export type CommandOptions = Pick<CommandParams, "run"> & Partial<CommandParams>;
 export type TrainerConfig<T extends Task = Task> =
   | { readonly name: "linear"; readonly params?: LinearParams }
   | { readonly name: "mlp"; readonly params?: MlpParams }
   | { readonly name: "gbdt"; readonly params?: GbdtParams }
+  | { readonly name: "command"; readonly params: CommandOptions }
   | (T extends "regression" ? { readonly name: "mean" | "last-value" } : { readonly name: "majority" });
 
 /** Logistic, softmax or linear regression by averaged gradient descent on scaled, one-hot columns. */
@@ -97,6 +101,11 @@ export const linear = (params: LinearParams = {}) => ({ name: "linear", params }
 export const mlp = (params: MlpParams = {}) => ({ name: "mlp", params }) as const;
 /** Gradient-boosted trees on raw numbers and categories: the strongest start for most tables. */
 export const gbdt = (params: GbdtParams = {}) => ({ name: "gbdt", params }) as const;
+/**
+ * A program of your own, in any language: it reads a job folder and leaves `out/model.onnx` there.
+ * `command({ run: ["python3", "train.py"], input: "raw" })`. Started in the server's folder; its limits are the model's.
+ */
+export const command = (params: CommandOptions) => ({ name: "command", params }) as const;
 /** Always answers the class shares of the training rows. */
 export const majority = () => ({ name: "majority" }) as const;
 /** Always answers the mean of the training labels. */
@@ -106,7 +115,7 @@ export const lastValue = () => ({ name: "last-value" }) as const;
 
 /** Reads a trainer that fits the task, parameters complete. */
 export function trainerField(task: Task): Field<{ readonly name: string; readonly params: JsonObject }> {
-  const fitting = TRAINERS.filter((trainer) => trainer.tasks.includes(task)).map((trainer) => trainer.name);
+  const fitting = ALL_TRAINERS.filter((trainer) => trainer.tasks.includes(task)).map((trainer) => trainer.name);
   const outer = objectField("How the model learns.", {
     name: choiceField(`The trainer; these fit the task "${task}".`, fitting),
     params: optional(jsonField("Parameters of the trainer.")),

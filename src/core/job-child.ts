@@ -113,7 +113,7 @@ function endProcessGroup(): void {
  * A thread of its own, because the main thread may be inside a training loop that never yields. It runs from text so that no
  * second file has to be found after bundling, and keeps neither the process nor its output open.
  */
-function startWatchdog(): void {
+export function startWatchdog(): void {
   const source = `
     const parent = ${process.ppid};
     setInterval(() => {

@@ -3,7 +3,7 @@
  * two requests, so no request ever sees half a model. The previous champion stays warm for an instant rollback, and pinned
  * versions are kept in a small cache.
  */
-import type { Instant, ObjectStore, VersionRecord } from "../core/index.ts";
+import type { Instant, ModelHost, ObjectStore, VersionRecord } from "../core/index.ts";
 import { type LoadedModel, loadArtifact } from "../model/index.ts";
 
 export interface LiveVersion {
@@ -21,8 +21,12 @@ export class LiveModels {
   readonly #champions = new Map<string, LiveVersion>();
   readonly #loaded = new Map<string, LiveVersion>();
 
-  constructor(objects: ObjectStore) {
+  readonly #host: ModelHost | undefined;
+
+  /** @param host runs models that came as ONNX; without one they answer in place, which only tests and tools want */
+  constructor(objects: ObjectStore, host?: ModelHost) {
     this.#objects = objects;
+    this.#host = host;
   }
 
   champion(model: string): LiveVersion | undefined {
@@ -44,6 +48,7 @@ export class LiveModels {
     const model = await loadArtifact(
       (name) => this.#objects.get(`artifacts/${record.artifact}/${name}`),
       record.artifact,
+      this.#host,
     );
     const live: LiveVersion = { version: record.name, model, trainedThrough: record.trainedThrough };
     this.#loaded.set(key, live);
@@ -64,7 +69,9 @@ export class LiveModels {
     const serving = new Set(this.#champions.values());
     for (const [key, live] of this.#loaded) {
       if (this.#loaded.size <= PINNED_CACHE + serving.size) return;
-      if (!serving.has(live)) this.#loaded.delete(key);
+      if (serving.has(live)) continue;
+      this.#loaded.delete(key);
+      live.model.close?.();
     }
   }
 }

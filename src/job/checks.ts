@@ -3,7 +3,7 @@ import { fail } from "../core/index.ts";
 import type { Features, Task } from "../core/index.ts";
 import type { Frame } from "../data/index.ts";
 import { rowFeatures } from "../data/index.ts";
-import { MAX_PROBES } from "../model/index.ts";
+import { MAX_PROBES, sameScores } from "../model/index.ts";
 import type { Predictor, Probe } from "../model/index.ts";
 
 function invalid(message: string) {
@@ -60,8 +60,9 @@ export function makeProbes(predictor: Predictor, frame: Frame, rows: Uint32Array
     const again = predictor.predictRow(probe.features).scores;
     const asBatch = i < picked.length ? batch.subarray(i * width, (i + 1) * width) : undefined;
     const own = width === 1 ? probe.scores.slice(-1) : probe.scores;
-    const isEqual = again.every((score, j) => Object.is(score, probe.scores[j]));
-    if (isEqual && (asBatch === undefined || own.every((score, j) => Object.is(score, asBatch[j])))) return;
+    const { tolerance } = predictor;
+    const isEqual = sameScores(again, probe.scores, tolerance);
+    if (isEqual && (asBatch === undefined || sameScores(own, asBatch, tolerance))) return;
     throw invalid(
       `The model answers the same row with [${probe.scores.join(", ")}] and then with [${again.join(", ")}].`,
     );

@@ -111,7 +111,8 @@ interface VersionParts {
 
 async function writeVersion(options: VersionParts) {
   const { input, dataset, splits, final, calibration } = options;
-  const probes = makeProbes(final.predictor, dataset.frame, splits.holdout);
+  const isRecorded = final.predictor.isRecorded === true;
+  const probes = isRecorded ? [] : makeProbes(final.predictor, dataset.frame, splits.holdout);
   const { manifest, profile } = await describeArtifact(options, findTrainer(input.spec.trainer.name));
   return writeFolderWhole(join(input.folder, "artifact"), (temporary) =>
     writeArtifact(temporary, {

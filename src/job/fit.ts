@@ -12,22 +12,8 @@ import type {
   TrainerKind,
   TrainingPoint,
 } from "../learn/index.ts";
-
-export interface FitJob {
-  readonly task: Task;
-  readonly trainer: TrainerKind;
-  readonly params: JsonObject;
-  readonly seed: number;
-  readonly dataset: Dataset;
-  readonly preparation: Preparation;
-  readonly train: Uint32Array;
-  readonly validation: Uint32Array;
-  readonly base?: TrainedWeights;
-  readonly signal: AbortSignal;
-  readonly onPoint: (point: TrainingPoint) => Promise<void>;
-  readonly resume?: FitRequest["resume"];
-  readonly onCheckpoint?: FitRequest["onCheckpoint"];
-}
+import { fitExternal } from "./external.ts";
+import type { FitJob } from "./fit-job.ts";
 
 /** Rows of a dataset as a prepared matrix with its targets. */
 export function preparedPart(
@@ -51,6 +37,7 @@ function columnInfos(preparation: Preparation): ColumnInfo[] {
 
 export async function fitOnDataset(job: FitJob): Promise<TrainedWeights> {
   const { task, dataset, preparation } = job;
+  if (job.trainer.name === "command") return fitExternal(job);
   return job.trainer.fit({
     task,
     ...(preparation.input === "codes" ? { columns: columnInfos(preparation) } : {}),

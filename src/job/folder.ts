@@ -43,6 +43,8 @@ export interface TrainedState {
   readonly stoppedEarly: boolean;
   readonly modelHash: string;
   readonly metrics: Readonly<Record<string, number>>;
+  /** The trainer left predictions, not a model. */
+  readonly recorded?: boolean;
 }
 
 interface CachedDataset {

@@ -3,7 +3,7 @@ import type { JobHandler } from "../core/job-child.ts";
 import { asRetrainError } from "../core/index.ts";
 import type { Dataset, Preparation, Splits } from "../data/index.ts";
 import { checkClasses, countMissing, fitPreparation, splitRows } from "../data/index.ts";
-import { findTrainer } from "../learn/index.ts";
+import { findTrainer, inputOf } from "../learn/index.ts";
 import type { TrainerKind } from "../learn/index.ts";
 import type { Artifact } from "../model/index.ts";
 import { selectTrainingRows, strategyParams } from "../train/index.ts";
@@ -41,7 +41,12 @@ export const prepare: JobHandler = async (raw) => {
   });
   const preparation =
     base?.preparation ??
-    fitPreparation({ frame: dataset.frame, rows: splits.train, input: trainer.input, classes: dataset.classes });
+    fitPreparation({
+      frame: dataset.frame,
+      rows: splits.train,
+      input: inputOf(trainer, spec.trainer.params),
+      classes: dataset.classes,
+    });
   const assignment = Uint8Array.from(splits.assignment);
   for (const row of splits.train) assignment[row] = SPLIT_NOT_REPLAYED;
   for (const row of selection.rows) assignment[row] = 1;

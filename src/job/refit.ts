@@ -6,7 +6,7 @@ import type { ModelSpec } from "../config/spec.ts";
 import type { TrainingStrategy } from "../core/index.ts";
 import { fitPreparation } from "../data/index.ts";
 import type { Dataset, Preparation, Splits } from "../data/index.ts";
-import { findTrainer } from "../learn/index.ts";
+import { findTrainer, inputOf } from "../learn/index.ts";
 import type { TrainedWeights } from "../learn/index.ts";
 import { createPredictor } from "../model/index.ts";
 import type { Predictor } from "../model/index.ts";
@@ -48,7 +48,12 @@ export async function refitOnAll(options: {
   const { task } = input.spec.schema;
   const trainer = findTrainer(input.spec.trainer.name);
   const rows = refitRows(dataset, splits);
-  const preparation = fitPreparation({ frame: dataset.frame, rows, input: trainer.input, classes: dataset.classes });
+  const preparation = fitPreparation({
+    frame: dataset.frame,
+    rows,
+    input: inputOf(trainer, input.spec.trainer.params),
+    classes: dataset.classes,
+  });
   const params = strategyParams(trainer, "full", input.spec.trainer.params);
   const weights = await fitOnDataset({
     task,
@@ -59,6 +64,8 @@ export async function refitOnAll(options: {
     preparation,
     train: rows,
     validation: new Uint32Array(0),
+    folder: input.folder,
+    model: input.spec.name,
     signal,
     onPoint: async () => {},
   });

@@ -25,6 +25,7 @@ export const train: JobHandler = async (raw, control) => {
   const trainer = findTrainer(spec.trainer.name);
   const params = strategyParams(trainer, state.strategy, spec.trainer.params);
   const planned = typeof params["epochs"] === "number" ? params["epochs"] : 1;
+  const isExternal = trainer.name === "command";
   const started = systemClock.monotonicMs();
   const base =
     state.strategy === "full" || input.baseFolder === undefined
@@ -53,18 +54,20 @@ export const train: JobHandler = async (raw, control) => {
       preparation,
       train: splits.train,
       validation: splits.validation,
+      holdout: splits.holdout,
+      folder: input.folder,
+      model: spec.name,
       ...(base === undefined ? {} : { base: base.weights }),
       ...(checkpoint === undefined ? {} : { resume: checkpoint.state }),
       signal: control.signal,
-      onPoint: async ({ epoch, metrics }) => {
+      onPoint: async ({ epoch, metrics, share }) => {
         const elapsedMs = systemClock.monotonicMs() - started;
         points.push({ epoch, metrics });
         control.progress({
           epoch,
           metrics,
           elapsedMs,
-          share: Math.min(1, epoch / planned),
-          etaMs: Math.max(0, (elapsedMs / epoch) * (planned - epoch)),
+          ...expected(elapsedMs, share ?? (isExternal ? undefined : Math.min(1, epoch / planned))),
         });
       },
       onCheckpoint: async (state) => {
@@ -78,14 +81,21 @@ export const train: JobHandler = async (raw, control) => {
   const result = {
     bestEpoch: weights.bestEpoch,
     epochs,
-    stoppedEarly: epochs < planned,
+    stoppedEarly: !isExternal && epochs < planned,
     modelHash: modelHashOf(weights, preparation),
     metrics: points.find(({ epoch }) => epoch === weights.bestEpoch)?.metrics ?? {},
+    ...(weights.shape["recorded"] === true ? { recorded: true } : {}),
   };
   await writeTrained(input.folder, { weights, state: result, trace: points.map((point) => JSON.stringify(point)) });
   await removeCheckpoint(input.folder);
   return result as unknown as JsonObject;
 };
+
+/** The share done and the rest it takes at this pace; nothing where the trainer does not say how far it is. */
+function expected(elapsedMs: number, share: number | undefined): JsonObject {
+  if (share === undefined) return {};
+  return { share, ...(share > 0 ? { etaMs: Math.max(0, (elapsedMs / share) * (1 - share)) } : {}) };
+}
 
 /** A trainer's own error keeps its code; anything foreign is named after the trainer. */
 function trainerError(error: unknown, trainer: string) {

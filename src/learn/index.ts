@@ -1,5 +1,6 @@
 /** Built-in trainers as pure functions on prepared matrices. */
 export * from "./baselines.ts";
+export * from "./command.ts";
 export { gbdtContributions, gbdtImportance } from "./gbdt/explain.ts";
 export { linear } from "./linear/linear.ts";
 export { linearContributions } from "./linear/score.ts";

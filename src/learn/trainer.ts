@@ -22,6 +22,8 @@ export interface Targets {
 export interface TrainingPoint {
   readonly epoch: number;
   readonly metrics: Readonly<Record<string, number>>;
+  /** How far it is, in [0, 1], where the trainer itself knows. */
+  readonly share?: number;
 }
 
 /** What a column of the matrix holds: a number (booleans are 0 and 1), or category codes 1..255 (255: other and unseen). */
@@ -67,9 +69,16 @@ export interface TrainerKind {
   readonly strategies: readonly ("full" | "warm-start" | "incremental")[];
   /** How `data/prepare` shapes its input: dense = imputed, scaled, one-hot; codes = raw numbers and category codes with NaN. */
   readonly input: "dense" | "codes" | "none";
+  /** Where the input depends on the parameters. */
+  inputFor?(params: JsonObject): "dense" | "codes" | "none";
   readonly defaults: JsonObject;
   /** Throws CONFIG_INVALID naming the key, its range and the nearest known key. Returns the complete parameters. */
   resolveParams(params: Json): JsonObject;
   fit(request: FitRequest): Promise<TrainedWeights>;
   scorer(weights: TrainedWeights, task: Task): ScoreRow;
+}
+
+/** How `data/prepare` shapes the input of a trainer with these parameters. */
+export function inputOf(trainer: TrainerKind, params: JsonObject): "dense" | "codes" | "none" {
+  return trainer.inputFor?.(params) ?? trainer.input;
 }

@@ -20,6 +20,7 @@ import { HOUR_MS, uuidV7 } from "../core/index.ts";
 import { type ExampleFacts, isKnown, joinExample } from "../feedback/label-join.ts";
 import { addInPlace, performanceOf } from "../monitor/performance.ts";
 import { type LabelFoldState, readFoldState, watchConcept } from "./concept-drift.ts";
+import { askModel } from "../model/index.ts";
 import { LABEL_FOLD, type LoopContext, modelSpec } from "./context.ts";
 
 /** Events a fold takes at once: bounds its memory and the length of its transaction. */
@@ -262,15 +263,21 @@ async function scoreUnpredicted(
   const older = missing.length === 0 ? [] : await context.store.log.findObservations(model, { exampleIds: missing });
   for (const observation of older) inBatch.set(observation.exampleId, observation);
   const events: PredictionEvent[] = [];
-  for (const exampleId of labelled) {
+  const asked = labelled.flatMap((exampleId) => {
     const observation = inBatch.get(exampleId);
     // What was known before the champion existed trained it; scoring it now would flatter the champion.
-    if (observation === undefined || observation.receivedAt < champion.trainedThrough) continue;
-    const answer = champion.model.predictRow(observation.features);
+    return observation === undefined || observation.receivedAt < champion.trainedThrough ? [] : [observation];
+  });
+  const answers = await askModel(
+    champion.model,
+    asked.map(({ features }) => features),
+  );
+  for (const [i, observation] of asked.entries()) {
+    const answer = answers[i] as (typeof answers)[number];
     events.push({
       kind: "prediction",
       predictionId: uuidV7(context.worldClock.now()),
-      exampleId,
+      exampleId: observation.exampleId,
       at: observation.at,
       ...(observation.unit === undefined ? {} : { unit: observation.unit }),
       version: champion.version,

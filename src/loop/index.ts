@@ -5,6 +5,7 @@ import type {
   JobPool,
   JsonObject,
   Logger,
+  ModelHost,
   ObjectStore,
   RunRecord,
   Store,
@@ -46,6 +47,8 @@ export interface LoopOptions {
   readonly systemClock: SystemClock;
   readonly logger: Logger;
   readonly directory: string;
+  /** Runs models that came as ONNX, each in a process of its own. */
+  readonly modelHost?: ModelHost;
   /** Default: a process that does everything, named `main`. */
   readonly role?: ProcessRole;
   readonly instance?: string;
@@ -57,7 +60,7 @@ export function createLoop(options: LoopOptions): Loop & { readonly predictor: P
     ...options,
     role: options.role ?? "all",
     instance: options.instance ?? "main",
-    live: new LiveModels(options.objects),
+    live: new LiveModels(options.objects, options.modelHost),
     ticks: createTickNotes(),
     emit: (type, model, data) => bus.emit(type, model, data),
   };

@@ -2,10 +2,18 @@
  * The prediction path: check, score, log, answer. It touches no database before the answer is computed; the answer waits for its
  * log commit up to `logWait`, and says whether it was logged. An answer that was not logged carries no prediction id.
  */
-import { fail, type LabelValue, type PredictionEvent, RetrainError, type SystemClock, uuidV7 } from "../core/index.ts";
+import {
+  fail,
+  type Features,
+  type LabelValue,
+  type PredictionEvent,
+  RetrainError,
+  type SystemClock,
+  uuidV7,
+} from "../core/index.ts";
 import { compileRowValidator, type RowValidator } from "../data/validate.ts";
 import type { LiveVersion } from "../deploy/live-models.ts";
-import type { LoadedModel } from "../model/index.ts";
+import type { LoadedModel, Prediction, PredictionTrace } from "../model/index.ts";
 import { type LoopContext, modelSpec } from "./context.ts";
 import type { PredictAnswer, PredictedRow, PredictRequest } from "./contract.ts";
 import { requireVersion } from "./promote.ts";
@@ -40,7 +48,7 @@ export class Predictor {
       request.version === undefined
         ? this.#champion(request.model)
         : await this.#pinned(request.model, request.version);
-    const scored = this.#score(request, live);
+    const scored = this.#score(request, live, await this.#askRemote(request, live));
     if (request.log ?? request.version === undefined) {
       const logged = await this.#log(request.model, scored.events);
       this.counts[logged ? "logged" : "unlogged"] += scored.events.length;
@@ -85,7 +93,24 @@ export class Predictor {
     return validate;
   }
 
-  #score(request: PredictRequest, live: LiveVersion): { rows: PredictedRow[]; events: PredictionEvent[] } {
+  /** Answers of a model in a process of its own; undefined where it answers in place. */
+  async #askRemote(request: PredictRequest, { model }: LiveVersion): Promise<readonly Prediction[] | undefined> {
+    if (model.remote === undefined) return undefined;
+    checkRowCount(request.rows.length);
+    const validate = this.#validator(request.model);
+    const rows = request.rows.map((row, i) => {
+      const checked = validate(row, { forPrediction: true });
+      if (!checked.ok) throw rowInvalid(request.model, i, request.rows.length, checked.reasons);
+      return checked.features;
+    });
+    return model.remote.predictRows(rows);
+  }
+
+  #score(
+    request: PredictRequest,
+    live: LiveVersion,
+    answers: readonly Prediction[] | undefined,
+  ): { rows: PredictedRow[]; events: PredictionEvent[] } {
     checkRowCount(request.rows.length);
     const validate = this.#validator(request.model);
     const { model } = live;
@@ -95,7 +120,7 @@ export class Predictor {
     for (let i = 0; i < request.rows.length; i++) {
       const checked = validate(request.rows[i], { forPrediction: true });
       if (!checked.ok) throw rowInvalid(request.model, i, request.rows.length, checked.reasons);
-      const answer = model.predictRow(checked.features);
+      const answer = answers?.[i] ?? model.predictRow(checked.features);
       const predictionId = uuidV7(now);
       const exampleId = checked.id ?? predictionId;
       rows.push({
@@ -104,7 +129,7 @@ export class Predictor {
         logged: true,
         decision: answer.decision,
         ...describeScores(model, answer.scores),
-        ...(request.trace === true ? { trace: model.trace(checked.features) } : {}),
+        ...(request.trace === true ? { trace: traceOf(model, checked.features, answer) } : {}),
       });
       events.push({
         kind: "prediction",
@@ -156,6 +181,12 @@ export class Predictor {
       this.counts.dropped += this.#retry.shift()?.events.length ?? 0;
     }
   }
+}
+
+function traceOf(model: LoadedModel, features: Features, answer: Prediction): PredictionTrace {
+  if (model.remote === undefined) return model.trace(features);
+  const { threshold } = model;
+  return { prepared: model.remote.explain(features), ...answer, ...(threshold === undefined ? {} : { threshold }) };
 }
 
 function checkRowCount(count: number): void {

@@ -6,22 +6,23 @@
 import { mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
 import { canonicalJson, fail, sha256Hex } from "../core/index.ts";
-import type { Features, Json } from "../core/index.ts";
+import type { Features, Json, ModelHost } from "../core/index.ts";
 import type { Preparation, ReferenceProfile } from "../data/index.ts";
 import type { TrainedWeights } from "../learn/index.ts";
 import { ARTIFACT_FORMAT, parseManifest } from "./manifest.ts";
 import type { ArtifactFile, Manifest } from "./manifest.ts";
+import { isExternal } from "./onnx/predictor.ts";
+import { openRemotePredictor } from "./onnx/remote.ts";
+import type { RemoteScorer } from "./onnx/remote.ts";
 import { createPredictor } from "./predict.ts";
-import type { Predictor } from "./predict.ts";
+import type { Prediction, Predictor } from "./predictor.ts";
+import { compareProbe } from "./probe.ts";
+import type { Probe } from "./probe.ts";
 import { decodeWeights, encodeWeights } from "./weights.ts";
 
 /** Probe rows of an artifact at most: enough to hit every branch of a broken preparation, few enough to cost no time at load. */
 export const MAX_PROBES = 20;
 
-export interface Probe {
-  readonly features: Features;
-  readonly scores: readonly number[];
-}
 export interface ArtifactParts {
   readonly manifest: Omit<Manifest, "format" | "files" | "modelHash">;
   readonly weights: TrainedWeights;
@@ -40,7 +41,14 @@ export interface Artifact {
   /** What the version knows of its own mistakes; its form belongs to the monitors. */
   readonly calibration: Json;
 }
-export type LoadedModel = Predictor & { readonly manifest: Manifest; readonly calibration: Json };
+export type LoadedModel = Predictor & {
+  readonly manifest: Manifest;
+  readonly calibration: Json;
+  /** A model in a process of its own: await this instead of asking in place. */
+  readonly remote?: RemoteScorer;
+  /** Ends that process. */
+  close?(): void;
+};
 export type ReadFile = (name: string) => Promise<Uint8Array>;
 
 const encoder = new TextEncoder();
@@ -146,35 +154,36 @@ export async function readArtifact(read: ReadFile, expectedHash?: string): Promi
   };
 }
 
+function partsOf({ manifest, preparation, weights }: Pick<Artifact, "manifest" | "preparation" | "weights">) {
+  const { task, classes, threshold } = manifest;
+  return { task, classes, preparation, weights, ...(threshold === undefined ? {} : { threshold }) };
+}
+
 export function predictorOf(artifact: Pick<Artifact, "manifest" | "preparation" | "weights">): Predictor {
-  const { manifest, preparation, weights } = artifact;
-  return createPredictor({
-    task: manifest.task,
-    classes: manifest.classes,
-    preparation,
-    weights,
-    ...(manifest.threshold === undefined ? {} : { threshold: manifest.threshold }),
-  });
+  return createPredictor(partsOf(artifact));
+}
+
+/** Answers of a loaded model, wherever it runs. @throws MODEL_HOST_FAILED, OUTPUT_INVALID for one in a process of its own */
+export async function askModel(model: LoadedModel, rows: readonly Features[]): Promise<Prediction[]> {
+  return model.remote === undefined ? model.predictRows(rows) : model.remote.predictRows(rows);
 }
 
 /** Asks every probe row. @throws PROBE_MISMATCH naming the row and both answers. Bits count, not closeness. */
 export function checkProbes(model: Predictor, probes: readonly Probe[]): void {
-  probes.forEach((probe, row) => {
-    const { scores } = model.predictRow(probe.features);
-    const isEqual = scores.length === probe.scores.length && scores.every((score, i) => score === probe.scores[i]);
-    if (isEqual) return;
-    throw fail("PROBE_MISMATCH", {
-      message: `The model answers probe row ${row + 1} with [${scores.join(", ")}]; [${probe.scores.join(", ")}] was recorded when it was made.`,
-      remedy: "Run the version of Retrain that made it, or train it again; do not serve it.",
-      details: { row: row + 1 },
-    });
-  });
+  probes.forEach((probe, row) => compareProbe(row, probe, model.predictRow(probe.features).scores, model.tolerance));
 }
 
-/** Reads, checks and probes. @throws ARTIFACT_CORRUPT, ARTIFACT_UNSUPPORTED, PROBE_MISMATCH */
-export async function loadArtifact(read: ReadFile, expectedHash?: string): Promise<LoadedModel> {
+/**
+ * Reads, checks and probes. A model that came as ONNX is opened by `host`, and probed there before anybody sees it.
+ * @throws ARTIFACT_CORRUPT, ARTIFACT_UNSUPPORTED, PROBE_MISMATCH; for ONNX also DEPENDENCY_MISSING, MODEL_HOST_FAILED, PREDICTIONS_ONLY
+ */
+export async function loadArtifact(read: ReadFile, expectedHash?: string, host?: ModelHost): Promise<LoadedModel> {
   const artifact = await readArtifact(read, expectedHash);
+  const { manifest, calibration } = artifact;
+  if (host !== undefined && isExternal(artifact.weights)) {
+    return { ...(await openRemotePredictor(partsOf(artifact), host, artifact.probes)), manifest, calibration };
+  }
   const model = predictorOf(artifact);
   checkProbes(model, artifact.probes);
-  return { ...model, manifest: artifact.manifest, calibration: artifact.calibration };
+  return { ...model, manifest, calibration };
 }

@@ -2,5 +2,11 @@
 export * from "./archive.ts";
 export * from "./artifact.ts";
 export * from "./manifest.ts";
+export { exportOnnx } from "./onnx/export.ts";
+export { inspectOnnx } from "./onnx/inspect.ts";
+export { externalOnnx, isOnnx, recordedPredictions } from "./onnx/predictor.ts";
+export { bindSignature } from "./onnx/signature.ts";
 export * from "./predict.ts";
+export * from "./probe.ts";
+export * from "./predictor.ts";
 export * from "./weights.ts";

@@ -1,56 +1,10 @@
 /** A model in memory: prepared features → scores → decision. The whole prediction path of one row, without I/O. */
 import type { Features, FeatureValue, LabelValue, Task } from "../core/index.ts";
 import { createPreparedWriter } from "../data/index.ts";
-import type { Frame, Preparation } from "../data/index.ts";
 import { findTrainer, gbdtContributions, linearContributions } from "../learn/index.ts";
 import type { TrainedWeights } from "../learn/index.ts";
-
-export interface Prediction {
-  /** Probability per class in class order (binary: [p(false), p(true)]), or [value] for regression. */
-  readonly scores: number[];
-  readonly decision: LabelValue;
-}
-
-/** How a prediction came about, with numbers: input → filled → scaled → raw score → probability → threshold → decision. */
-export interface PredictionTrace {
-  readonly prepared: readonly {
-    readonly column: string;
-    readonly from: string;
-    readonly raw: FeatureValue;
-    readonly filled: number | string | boolean;
-    readonly scaled: number;
-    /** What the column adds to the score before the link: weight × value (linear), exact Shapley value (trees). */
-    readonly contribution?: number;
-  }[];
-  /** The part of the score that no column adds: the constant (linear), the mean score of the training rows (trees). */
-  readonly intercept?: number;
-  readonly link?: "logistic" | "softmax" | "identity" | "exponential";
-  /** Scores before the link: one logit, one number per class, or the value. */
-  readonly raw?: readonly number[];
-  readonly scores: readonly number[];
-  readonly threshold?: number;
-  readonly decision: LabelValue;
-}
-
-export interface Predictor {
-  readonly task: Task;
-  readonly classes: readonly LabelValue[];
-  readonly threshold?: number;
-  /** One validated row. About a microsecond for a linear model of 10 features; allocates the answer only. */
-  predictRow(features: Features): Prediction;
-  predictRows(rows: readonly Features[]): Prediction[];
-  trace(features: Features): PredictionTrace;
-  /** Scores of frame rows, n × k row by row (binary: k = 1, p(true); regression: k = 1). */
-  scoreFrame(frame: Frame, rows: Uint32Array): Float64Array;
-}
-
-export interface PredictorParts {
-  readonly task: Task;
-  readonly classes: readonly LabelValue[];
-  readonly preparation: Preparation;
-  readonly weights: TrainedWeights;
-  readonly threshold?: number;
-}
+import { createLocalOnnxPredictor, isExternal } from "./onnx/predictor.ts";
+import type { Prediction, PredictionTrace, Predictor, PredictorParts } from "./predictor.ts";
 
 /** Rows prepared at a time for batch scoring: 4,096 × 100 columns are 1.6 MB, which stays in the cache. */
 const SCORE_BLOCK = 4096;
@@ -58,6 +12,7 @@ const SCORE_BLOCK = 4096;
 /** @throws CONFIG_INVALID when the trainer is not one of ours. */
 export function createPredictor(parts: PredictorParts): Predictor {
   const { task, classes, preparation, weights } = parts;
+  if (isExternal(weights)) return createLocalOnnxPredictor(parts);
   const writer = createPreparedWriter(preparation);
   const score = findTrainer(weights.trainer).scorer(weights, task);
   const threshold = parts.threshold ?? 0.5;

@@ -14,7 +14,7 @@ import {
   systemClock,
   type VirtualWorldClock,
 } from "../core/index.ts";
-import { createJobPool, createVirtualEngine } from "../engine/index.ts";
+import { createJobPool, createModelHost, createVirtualEngine } from "../engine/index.ts";
 import { createLoop } from "../loop/index.ts";
 import { logSchemaOf } from "../loop/context.ts";
 import { openFileStore } from "../storage/files/object-store.ts";
@@ -65,7 +65,9 @@ export async function openTestLoop(
     logger: silentLogger,
     environment: options.environment ?? [],
   });
+  const modelHost = createModelHost({ systemClock, logger: silentLogger });
   const loop = createLoop({
+    modelHost,
     spec,
     store,
     objects,
@@ -88,6 +90,7 @@ export async function openTestLoop(
     async dispose() {
       await loop.stop();
       await jobs.close();
+      await modelHost.close();
       await store.close();
       if (options.database === undefined) await test.dispose();
     },

@@ -18,12 +18,12 @@ import {
   type JobRequest,
   type JsonObject,
   type Logger,
+  OutputTail,
   type ParentMessage,
   RetrainError,
   type SystemClock,
 } from "../../core/index.ts";
 import { checkedResult, nonFinitePath, revivedError } from "./answers.ts";
-import { OutputTail } from "./output.ts";
 import { killGroup, lowerPriority, residentBytes } from "./process-tree.ts";
 
 /** Modules load in well under a second; a machine swapping hard may need more. Past this the entry is broken. */

@@ -6,9 +6,9 @@
  * hold their dataset; when that child is busy with something else and another is free, the free one is better.
  */
 import { availableParallelism, totalmem } from "node:os";
-import process from "node:process";
 import { fileURLToPath } from "node:url";
 import {
+  allowedEnvironment,
   fail,
   type JobLimits,
   type JobOptions,
@@ -35,22 +35,6 @@ export interface JobPoolOptions {
   readonly defaultLimits?: JobLimits;
   readonly nodeArguments?: readonly string[];
 }
-
-/** What programs need to find their tools, temporary folder, language and time zone data. */
-const BASE_ENVIRONMENT = [
-  "PATH",
-  "HOME",
-  "USER",
-  "TMPDIR",
-  "TEMP",
-  "TMP",
-  "LANG",
-  "LC_ALL",
-  "TZ",
-  "SYSTEMROOT",
-  "VIRTUAL_ENV",
-  "LD_LIBRARY_PATH",
-];
 
 interface Waiting {
   readonly request: JobRequest;
@@ -222,15 +206,6 @@ class ChildPool implements JobPool {
 }
 
 const DEFAULT_LIMITS: JobLimits = { timeoutMs: 6 * 3_600_000, memoryBytes: Math.floor(totalmem() / 2) };
-
-function allowedEnvironment(names: readonly string[]): Record<string, string> {
-  const allowed: Record<string, string> = {};
-  for (const name of [...BASE_ENVIRONMENT, ...names]) {
-    const value = process.env[name];
-    if (value !== undefined) allowed[name] = value;
-  }
-  return allowed;
-}
 
 function stopped(): Error {
   return fail("ENGINE_STOPPED", {

@@ -1,5 +1,5 @@
 /** The judgement of the candidate, recorded gate by gate. */
-import type { EvaluationReport, Json } from "../../core/index.ts";
+import type { EvaluationReport, GateResult, Json } from "../../core/index.ts";
 import { judgeGates } from "../../evaluate/index.ts";
 import type { RunStep } from "../run-record.ts";
 
@@ -7,7 +7,8 @@ export const gate: RunStep = {
   name: "gate",
   async run({ context, run, spec, results, attempt }) {
     const report = results.evaluate?.report as unknown as EvaluationReport;
-    const result = judgeGates({ report, gates: spec.gates });
+    const judged = judgeGates({ report, gates: spec.gates });
+    const result = results.train?.recorded === true ? withoutModel(judged) : judged;
     for (const check of result.checks) {
       await context.store.decisions.record({
         model: run.model,
@@ -35,3 +36,9 @@ export const gate: RunStep = {
     return { input, output: `${result.outcome}: ${result.reason}`, data, stop: { state, reason: result.reason } };
   },
 };
+
+/** An external trainer that left predictions only: they are compared, and there is nothing to serve. */
+function withoutModel(judged: GateResult): GateResult {
+  const reason = `The trainer left predictions and no model, so nothing can go live. By its gates: ${judged.outcome}, ${judged.reason}`;
+  return { ...judged, outcome: "reject", reason };
+}

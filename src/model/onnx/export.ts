@@ -1,0 +1,145 @@
+/**
+ * A built-in model as one ONNX file, preparation included: raw features in, answer and decision out. Classifiers have the outputs
+ * `probabilities` (float32, rows × classes) and `decision`; regressions `value` (float64, rows × 1). Opset 21, ai.onnx.ml 5.
+ *
+ * Adding a trainer is one entry of `EXPORTERS`.
+ */
+import { canonicalJson, fail } from "../../core/index.ts";
+import type { LabelValue, Task } from "../../core/index.ts";
+import type { Preparation } from "../../data/index.ts";
+import type { TrainedWeights } from "../../learn/index.ts";
+import type { Artifact } from "../artifact.ts";
+import { addCodes, addConstantRows, addDense, addInputs } from "./export-preparation.ts";
+import { addTreeEnsemble } from "./export-trees.ts";
+import { GraphBuilder, ML_DOMAIN } from "./graph.ts";
+
+interface ExportRequest {
+  readonly graph: GraphBuilder;
+  readonly task: Task;
+  readonly weights: TrainedWeights;
+  readonly preparation: Preparation;
+  readonly inputs: readonly string[];
+}
+
+/** Adds the model; the answer is float64, rows × classes (probabilities) or rows × 1 (the value). */
+type Exporter = (request: ExportRequest) => string;
+
+const numberOf = (weights: TrainedWeights, key: string, otherwise: number) => Number(weights.shape[key] ?? otherwise);
+
+/** Raw scores to probabilities: one logit, or one score per class. */
+function link(graph: GraphBuilder, task: Task, scores: string): string {
+  if (task === "multiclass") return graph.node("Softmax", [scores], { axis: { int: 1 } });
+  const positive = graph.node("Sigmoid", [scores]);
+  const negative = graph.node("Sub", [graph.scalar("double", 1), positive]);
+  return graph.node("Concat", [negative, positive], { axis: { int: 1 } });
+}
+
+/** The standardization of a regression's target undone. */
+function unscale(graph: GraphBuilder, weights: TrainedWeights, scores: string): string {
+  const scaled = graph.node("Mul", [scores, graph.scalar("double", numberOf(weights, "targetDeviation", 1))]);
+  return graph.node("Add", [scaled, graph.scalar("double", numberOf(weights, "targetMean", 0))]);
+}
+
+const exportTrees: Exporter = ({ graph, task, weights, preparation, inputs }) => {
+  const scores = addTreeEnsemble(graph, weights, addCodes(graph, preparation, inputs));
+  if (task !== "regression") return link(graph, task, scores);
+  return weights.shape["loss"] === "poisson" ? graph.node("Exp", [scores]) : unscale(graph, weights, scores);
+};
+
+const exportLinear: Exporter = ({ graph, task, weights, preparation, inputs }) => {
+  const stored = weights.arrays["weights"] as Float64Array;
+  const width = numberOf(weights, "columns", 0) + 1;
+  const outputs = stored.length / width;
+  const columns = width - 1;
+  const matrix = new Float64Array(columns * outputs);
+  const intercepts = new Float64Array(outputs);
+  for (let output = 0; output < outputs; output++) {
+    for (let j = 0; j < columns; j++) matrix[j * outputs + output] = stored[output * width + j] as number;
+    intercepts[output] = stored[output * width + columns] as number;
+  }
+  const wide = graph.node("Cast", [addDense(graph, preparation, inputs)], { to: { int: 11 } });
+  const product = graph.node("MatMul", [
+    wide,
+    graph.constant({ type: "double", dims: [columns, outputs], values: matrix }),
+  ]);
+  const scores = graph.node("Add", [
+    product,
+    graph.constant({ type: "double", dims: [1, outputs], values: intercepts }),
+  ]);
+  return task === "regression" ? unscale(graph, weights, scores) : link(graph, task, scores);
+};
+
+const exportConstant: Exporter = ({ graph, weights, inputs }) =>
+  addConstantRows(graph, inputs[0] as string, weights.arrays["answer"] as Float64Array);
+
+const EXPORTERS: Readonly<Record<string, Exporter>> = {
+  gbdt: exportTrees,
+  linear: exportLinear,
+  majority: exportConstant,
+  mean: exportConstant,
+  "last-value": exportConstant,
+};
+
+/** What the artifact's model decides, as `predict.ts` does. */
+function addDecision(graph: GraphBuilder, classes: readonly LabelValue[], threshold: number, answer: string): void {
+  if (classes.length === 2 && typeof classes[0] === "boolean") {
+    const indices = graph.constant({ type: "int64", dims: [1], values: [1] });
+    const positive = graph.node("Gather", [answer, indices], { axis: { int: 1 } });
+    graph.node("GreaterOrEqual", [positive, graph.scalar("double", threshold)], {}, { output: "decision" });
+    graph.output("decision", "bool", 1);
+    return;
+  }
+  const best = graph.node("ArgMax", [answer], { axis: { int: 1 }, keepdims: { int: 1 } });
+  graph.node(
+    "LabelEncoder",
+    [best],
+    {
+      keys_int64s: { ints: classes.map((_, i) => i) },
+      values_strings: { texts: classes.map(String) },
+      default_string: { text: "" },
+    },
+    { domain: ML_DOMAIN, output: "decision" },
+  );
+  graph.output("decision", "string", 1);
+}
+
+/**
+ * The ONNX file of a version. Answers equal those of our own predictor within 1e-5 (the branches of trees exactly).
+ * @throws EXPORT_UNSUPPORTED for a trainer whose models cannot be written as ONNX. Cost: linear in the size of the model.
+ */
+export function exportOnnx(artifact: Pick<Artifact, "manifest" | "preparation" | "weights">): Uint8Array {
+  const { manifest, preparation, weights } = artifact;
+  // A model that came as ONNX leaves as it came.
+  const imported = weights.arrays["onnx"];
+  if (imported instanceof Uint8Array) return imported;
+  const exporter = EXPORTERS[weights.trainer];
+  if (exporter === undefined) {
+    throw fail("EXPORT_UNSUPPORTED", {
+      message: `Models of the trainer "${weights.trainer}" cannot be written as ONNX; those of ${Object.keys(EXPORTERS).join(", ")} can.`,
+      remedy: "Export the version as an archive instead.",
+    });
+  }
+  const graph = new GraphBuilder();
+  const { task, classes } = manifest;
+  const inputs = addInputs(graph, preparation.features);
+  const answer = exporter({ graph, task, weights, preparation, inputs });
+  if (task === "regression") {
+    graph.node("Identity", [answer], {}, { output: "value" });
+    graph.output("value", "double", 1);
+  } else {
+    addDecision(graph, classes, manifest.threshold ?? 0.5, answer);
+    graph.node("Cast", [answer], { to: { int: 1 } }, { output: "probabilities" });
+    graph.output("probabilities", "float", classes.length);
+  }
+  return graph.encode({
+    name: manifest.model,
+    producer: manifest.engine.retrain,
+    notes: {
+      model: manifest.model,
+      modelHash: manifest.modelHash,
+      task,
+      classes: canonicalJson(classes),
+      ...(manifest.threshold === undefined ? {} : { threshold: String(manifest.threshold) }),
+    },
+  });
+}

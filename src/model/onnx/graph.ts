@@ -1,0 +1,154 @@
+/** Builds an ONNX graph node by node and encodes it. Opset 21, machine-learning operators 5, IR 10. */
+import {
+  bytesField,
+  concatBytes,
+  floatField,
+  intField,
+  messageField,
+  packedFloats,
+  packedInts,
+  textField,
+} from "./proto.ts";
+
+export const OPSET = 21;
+export const ML_OPSET = 5;
+const IR_VERSION = 10;
+export const ML_DOMAIN = "ai.onnx.ml";
+
+/** Element types of tensors, by their numbers in onnx.proto. */
+export const ELEMENT = { float: 1, uint8: 2, int32: 6, int64: 7, string: 8, bool: 9, double: 11 } as const;
+export type ElementName = keyof typeof ELEMENT;
+
+export interface TensorValue {
+  readonly type: ElementName;
+  readonly dims: readonly number[];
+  readonly values: ArrayLike<number> | readonly string[];
+}
+
+export type Attribute =
+  | { readonly int: number }
+  | { readonly float: number }
+  | { readonly text: string }
+  | { readonly ints: ArrayLike<number> }
+  | { readonly floats: ArrayLike<number> }
+  | { readonly texts: readonly string[] }
+  | { readonly tensor: TensorValue };
+
+function rawBytes(type: ElementName, values: ArrayLike<number>): Uint8Array {
+  const of = () => {
+    switch (type) {
+      case "float":
+        return Float32Array.from(values);
+      case "double":
+        return Float64Array.from(values);
+      case "int32":
+        return Int32Array.from(values);
+      case "int64":
+        return BigInt64Array.from(Array.from(values, BigInt));
+      default:
+        return Uint8Array.from(values);
+    }
+  };
+  return new Uint8Array(of().buffer);
+}
+
+function encodeTensor({ type, dims, values }: TensorValue, name: string): Uint8Array[] {
+  return [
+    packedInts(1, dims),
+    intField(2, ELEMENT[type]),
+    ...(type === "string"
+      ? (values as readonly string[]).map((text) => textField(6, text))
+      : [bytesField(9, rawBytes(type, values as ArrayLike<number>))]),
+    textField(8, name),
+  ];
+}
+
+function encodeAttribute(name: string, value: Attribute): Uint8Array {
+  const parts = [textField(1, name)];
+  if ("int" in value) parts.push(intField(3, value.int), intField(20, 2));
+  else if ("float" in value) parts.push(floatField(2, value.float), intField(20, 1));
+  else if ("text" in value) parts.push(textField(4, value.text), intField(20, 3));
+  else if ("ints" in value) parts.push(packedInts(8, value.ints), intField(20, 7));
+  else if ("floats" in value) parts.push(packedFloats(7, value.floats), intField(20, 6));
+  else if ("texts" in value) parts.push(...value.texts.map((text) => textField(9, text)), intField(20, 8));
+  else parts.push(messageField(5, encodeTensor(value.tensor, name)), intField(20, 4));
+  return messageField(5, parts);
+}
+
+/** A value of rank 2 whose first dimension is the batch. */
+function valueInfo(field: number, name: string, type: ElementName, width: number): Uint8Array {
+  const dim = (part: Uint8Array) => messageField(1, [part]);
+  const shape = messageField(2, [dim(textField(2, "rows")), dim(intField(1, width))]);
+  return messageField(field, [
+    textField(1, name),
+    messageField(2, [messageField(1, [intField(1, ELEMENT[type]), shape])]),
+  ]);
+}
+
+export class GraphBuilder {
+  readonly #nodes: Uint8Array[] = [];
+  readonly #constants: Uint8Array[] = [];
+  readonly #inputs: Uint8Array[] = [];
+  readonly #outputs: Uint8Array[] = [];
+  #next = 0;
+
+  input(name: string, type: ElementName, width = 1): string {
+    this.#inputs.push(valueInfo(11, name, type, width));
+    return name;
+  }
+
+  constant(value: TensorValue): string {
+    const name = `constant_${this.#next++}`;
+    this.#constants.push(messageField(5, encodeTensor(value, name)));
+    return name;
+  }
+
+  /** A number by itself, which broadcasts. */
+  scalar(type: ElementName, value: number): string {
+    return this.constant({ type, dims: [], values: [value] });
+  }
+
+  /** Adds a node with one output and returns the output's name. */
+  node(
+    operator: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, Attribute>> = {},
+    options: { readonly domain?: string; readonly output?: string } = {},
+  ): string {
+    const output = options.output ?? `value_${this.#next++}`;
+    this.#nodes.push(
+      messageField(1, [
+        ...inputs.map((name) => textField(1, name)),
+        textField(2, output),
+        textField(3, `${operator}_${output}`),
+        textField(4, operator),
+        ...Object.entries(attributes).map(([name, value]) => encodeAttribute(name, value)),
+        ...(options.domain === undefined ? [] : [textField(7, options.domain)]),
+      ]),
+    );
+    return output;
+  }
+
+  output(name: string, type: ElementName, width: number): void {
+    this.#outputs.push(valueInfo(12, name, type, width));
+  }
+
+  encode(options: {
+    readonly name: string;
+    readonly producer: string;
+    readonly notes: Readonly<Record<string, string>>;
+  }) {
+    const graph = [...this.#nodes, textField(2, options.name), ...this.#constants, ...this.#inputs, ...this.#outputs];
+    return concatBytes([
+      intField(1, IR_VERSION),
+      textField(2, "retrain"),
+      textField(3, options.producer),
+      messageField(7, graph),
+      messageField(8, [textField(1, ""), intField(2, OPSET)]),
+      messageField(8, [textField(1, ML_DOMAIN), intField(2, ML_OPSET)]),
+      ...Object.entries(options.notes).map(([key, value]) =>
+        messageField(14, [textField(1, key), textField(2, value)]),
+      ),
+    ]);
+  }
+}

@@ -1,0 +1,196 @@
+/** Exported models against our own predictor, by onnxruntime: 10,000 rows with missing values and unseen categories. */
+import { describe, expect, it } from "vitest";
+import { createRandom, type Features, type Task } from "../../../src/core/index.ts";
+import { type DataSchema, fitPreparation, frameFromFeatures, type Preparation } from "../../../src/data/index.ts";
+import { findTrainer, type TrainedWeights } from "../../../src/learn/index.ts";
+import { createPredictor, exportOnnx } from "../../../src/model/index.ts";
+import { fitOnDataset } from "../../../src/job/fit.ts";
+import { loadRuntime } from "../../../src/model/onnx/runtime.ts";
+
+const TRAIN_ROWS = 2_000;
+const CHECKED_ROWS = 10_000;
+
+const schemaOf = (task: Task): DataSchema => ({
+  task,
+  labelColumn: "y",
+  features: [
+    { name: "amount", spec: { kind: "number" } },
+    { name: "age", spec: { kind: "number" } },
+    { name: "job", spec: { kind: "category" } },
+    { name: "contact", spec: { kind: "category" } },
+    { name: "married", spec: { kind: "boolean" } },
+    { name: "constant", spec: { kind: "number" } },
+  ],
+  label: task === "regression" ? { kind: "number" } : task === "binary" ? { kind: "boolean" } : { kind: "category" },
+});
+
+const JOBS = ["admin", "services", "retired", "student", "blue-collar", "self employed", "Ärztin"];
+
+function makeRows(count: number, seed: number, withUnseen: boolean): Features[] {
+  const random = createRandom(seed);
+  const missing = (value: number | string | boolean) => (random.nextFloat() < 0.08 ? null : value);
+  return Array.from({ length: count }, () => ({
+    amount: missing((random.nextFloat() - 0.3) * 10_000),
+    age: missing(random.nextInt(80)),
+    job: missing(withUnseen && random.nextFloat() < 0.1 ? "never seen" : (JOBS[random.nextInt(JOBS.length)] as string)),
+    contact: withUnseen && random.nextFloat() < 0.1 ? null : random.nextFloat() < 0.5 ? "cell" : "phone",
+    married: missing(random.nextFloat() < 0.4),
+    constant: 3,
+  }));
+}
+
+function targetOf(task: Task, row: Features): number {
+  const job = JOBS.indexOf(String(row["job"]));
+  const score = Number(row["amount"] ?? 500) / 2_000 + (job % 3) - (row["married"] === true ? 1 : 0);
+  if (task === "regression") return 250 + 40 * score;
+  if (task === "binary") return score > 0.5 ? 1 : 0;
+  return score < 0 ? 0 : score < 1.5 ? 1 : 2;
+}
+
+const CLASSES = { binary: [false, true], multiclass: ["high", "low", "middle"], regression: [] } as const;
+
+async function train(task: "binary" | "multiclass" | "regression", name: string, params: object) {
+  const schema = schemaOf(task);
+  const rows = makeRows(TRAIN_ROWS, 1, false);
+  const frame = frameFromFeatures(schema, rows);
+  const trainer = findTrainer(name);
+  const all = Uint32Array.from({ length: TRAIN_ROWS }, (_, i) => i);
+  const classes = CLASSES[task];
+  const preparation = fitPreparation({ frame, rows: all, input: trainer.input, classes });
+  const target = Float64Array.from(rows, (row) => targetOf(task, row));
+  const weights = await fitOnDataset({
+    task,
+    trainer,
+    params: trainer.resolveParams(params as never),
+    seed: 3,
+    dataset: { frame, target, classes, rows: TRAIN_ROWS } as never,
+    preparation,
+    train: all.subarray(0, 1_600),
+    validation: all.subarray(1_600),
+    folder: "",
+    signal: new AbortController().signal,
+    onPoint: async () => {},
+  });
+  return { task, classes, preparation, weights };
+}
+
+function manifestOf(task: Task, classes: readonly (string | boolean)[], threshold?: number) {
+  return {
+    model: "m",
+    task,
+    classes,
+    modelHash: "h",
+    engine: { node: "20", retrain: "0" },
+    ...(threshold === undefined ? {} : { threshold }),
+  } as never;
+}
+
+async function runOnnx(bytes: Uint8Array, preparation: Preparation, rows: readonly Features[]) {
+  const { Tensor, InferenceSession } = await loadRuntime();
+  const session = await InferenceSession.create(bytes, {});
+  const dims = [rows.length, 1];
+  const feeds = Object.fromEntries(
+    preparation.features.map(({ name, kind }) => {
+      const values = rows.map((row) => row[name] ?? null);
+      if (kind === "category")
+        return [
+          name,
+          new Tensor(
+            "string",
+            values.map((one) => one ?? ""),
+            dims,
+          ),
+        ];
+      return [
+        name,
+        new Tensor(
+          "float32",
+          Float32Array.from(values, (one) => (one === null ? Number.NaN : Number(one))),
+          dims,
+        ),
+      ];
+    }),
+  );
+  return session.run(feeds, undefined as never);
+}
+
+type Case = readonly ["binary" | "multiclass" | "regression", string, object];
+const CASES: readonly Case[] = [
+  ["binary", "gbdt", { epochs: 60 }],
+  ["binary", "gbdt", { epochs: 12, grow: "depth", maxDepth: 4 }],
+  ["multiclass", "gbdt", { epochs: 20 }],
+  ["regression", "gbdt", { epochs: 60 }],
+  ["regression", "gbdt", { epochs: 20, loss: "poisson" }],
+  ["binary", "linear", {}],
+  ["multiclass", "linear", {}],
+  ["regression", "linear", {}],
+  ["binary", "majority", {}],
+  ["multiclass", "majority", {}],
+  ["regression", "mean", {}],
+  ["regression", "last-value", {}],
+];
+
+describe("exported ONNX models", () => {
+  it.each(CASES)("a %s model of %s %o answers like ours on 10,000 rows", async (task, name, params) => {
+    const { classes, preparation, weights } = await train(task, name, params);
+    const threshold = task === "binary" ? 0.37 : undefined;
+    const bytes = exportOnnx({ manifest: manifestOf(task, classes, threshold), preparation, weights });
+    const rows = makeRows(CHECKED_ROWS, 2, true);
+    const outputs = await runOnnx(bytes, preparation, rows);
+    const ours = createPredictor({
+      task,
+      classes,
+      preparation,
+      weights,
+      ...(threshold === undefined ? {} : { threshold }),
+    });
+    const answers = (task === "regression" ? outputs["value"] : outputs["probabilities"])?.data as Float64Array;
+    const decisions = (outputs["decision"]?.data ?? []) as ArrayLike<unknown>;
+    const width = Math.max(1, classes.length);
+    expect(answers.length).toBe(CHECKED_ROWS * width);
+    let worst = 0;
+    let otherDecisions = 0;
+    rows.forEach((row, i) => {
+      const { scores, decision } = ours.predictRow(row);
+      scores.forEach((score, k) => {
+        const scale = task === "regression" ? Math.max(1, Math.abs(score)) : 1;
+        worst = Math.max(worst, Math.abs((answers[i * width + k] as number) - score) / scale);
+      });
+      if (task === "regression") return;
+      const said = decisions[i];
+      if (String(task === "binary" ? Boolean(said) : said) !== String(decision)) otherDecisions++;
+    });
+    expect(worst).toBeLessThan(1e-5);
+    expect(otherDecisions).toBe(0);
+  });
+
+  it("a model without a tree answers with its start", async () => {
+    const { preparation, classes } = await train("binary", "gbdt", { epochs: 1 });
+    const none = new Int32Array(0);
+    const weights: TrainedWeights = {
+      trainer: "gbdt",
+      shape: { task: "binary" },
+      arrays: {
+        start: Float32Array.of(0.5),
+        roots: none,
+        nodes: none,
+        sets: none,
+        gains: new Float32Array(0),
+        counts: none,
+      },
+      bestEpoch: 0,
+    };
+    const bytes = exportOnnx({ manifest: manifestOf("binary", classes), preparation, weights });
+    const { probabilities } = await runOnnx(bytes, preparation, makeRows(5, 1, true));
+    expect(probabilities?.data[1]).toBeCloseTo(1 / (1 + Math.exp(-0.5)), 6);
+    expect(probabilities?.dims).toEqual([5, 2]);
+  });
+
+  it("refuses a trainer it cannot write, naming those it can", async () => {
+    const { preparation } = await train("binary", "majority", {});
+    const weights = { trainer: "abacus", shape: {}, arrays: {}, bestEpoch: 1 };
+    const act = () => exportOnnx({ manifest: manifestOf("binary", [false, true]), preparation, weights });
+    expect(act).toThrowError(expect.objectContaining({ code: "EXPORT_UNSUPPORTED" }));
+    expect(act).toThrowError(/gbdt, linear/);
+  });
+});
