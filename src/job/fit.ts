@@ -1,17 +1,8 @@
 /** Fits a trainer on rows of a dataset: the part that `train`, the refit and `reproduce` share. */
 import type { Task } from "../core/index.ts";
-import type { JsonObject } from "../core/index.ts";
 import type { Dataset, Preparation } from "../data/index.ts";
 import { classCount, createPreparedWriter } from "../data/index.ts";
-import type {
-  ColumnInfo,
-  FitRequest,
-  Matrix,
-  Targets,
-  TrainedWeights,
-  TrainerKind,
-  TrainingPoint,
-} from "../learn/index.ts";
+import type { ColumnInfo, Matrix, Targets, TrainedWeights } from "../learn/index.ts";
 import { fitExternal } from "./external.ts";
 import type { FitJob } from "./fit-job.ts";
 
