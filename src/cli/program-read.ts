@@ -63,6 +63,17 @@ function addLists(program: Command): void {
     "retrain decisions --model customers --kind gate",
   ).action(async (options) => (await import("./commands/decisions.ts")).decisions(options));
 
+  withExamples(
+    withServer(program.command("performance <model>"))
+      .description("realised performance with label coverage, and estimated before labels")
+      .option("--metric <metric>", "default: the metric the model is judged by")
+      .option("--of <version>", "of this version alone")
+      .option("--slices", "by slice of the champion, mature examples only")
+      .option("--limit <count>", "newest time buckets shown", parseCount, 20),
+    "retrain performance customers",
+    "retrain performance customers --metric accuracy --slices",
+  ).action(async (model, options) => (await import("./commands/performance.ts")).performance(model, options));
+
   const triggers = program.command("triggers").description("when a model is retrained");
   withExamples(
     withServer(triggers.command("explain <model>")).description(

@@ -18,6 +18,7 @@ import type {
   PredictManyAnswer,
   PredictOneAnswer,
   QuarantineQuery,
+  SlicesQuery,
   RunBody,
   RunsQuery,
   TokenBody,
@@ -114,6 +115,8 @@ function readers(get: Get) {
     status: (model: string) => get<"GET /models/:model/status">(`/models/${part(model)}/status`),
     performance: (model: string, query: PerformanceQuery = {}) =>
       get<"GET /models/:model/performance">(`/models/${part(model)}/performance`, query),
+    slices: (model: string, query: SlicesQuery = {}) =>
+      get<"GET /models/:model/slices">(`/models/${part(model)}/slices`, query),
     /** Why it does (not) retrain. */
     triggers: (model: string) => get<"GET /models/:model/triggers">(`/models/${part(model)}/triggers`),
     quarantine: (model: string, query: QuarantineQuery = {}) =>

@@ -1,47 +1,21 @@
 /** What the new version knows of its own mistakes, measured on its holdout and kept with it for the monitors. */
 import { DAY_MS, type EvaluationReport, seedFrom } from "../core/index.ts";
 import type { Dataset } from "../data/index.ts";
-import type { Predictor } from "../model/index.ts";
 import {
   calibrateFalseAlarms,
   DETECTORS,
+  fitScoreCurve,
   type LossCalibration,
   lossOf,
   lossScale,
   scaledLoss,
+  type ScoreCalibration,
   type VersionCalibration,
 } from "../monitor/index.ts";
-import type { JobInput } from "./input.ts";
-
-export interface HeldOut {
-  readonly input: JobInput;
-  readonly dataset: Dataset;
-  /** Dataset rows, ascending in event time. */
-  readonly rows: Uint32Array;
-  readonly predictor: Predictor;
-  /** n × width, as `scoreFrame` gives them. */
-  readonly scores: Float64Array;
-  readonly threshold: number | undefined;
-}
-
-/** One row as the monitors will see it later. */
-export function labelledRow(held: HeldOut, position: number) {
-  const { input, dataset, rows, scores, threshold } = held;
-  const { task } = input.spec.schema;
-  const classes = task === "binary" ? [false, true] : dataset.classes;
-  const target = dataset.target[rows[position] as number] as number;
-  const width = task === "multiclass" ? classes.length : 1;
-  const own = Array.from(scores.subarray(position * width, (position + 1) * width));
-  const score = own[0] as number;
-  if (task === "regression") return { task, classes, scores: own, decision: score, label: target };
-  const label = classes[target] as string | boolean;
-  if (task === "binary") {
-    return { task, classes, scores: [1 - score, score], decision: score >= (threshold ?? 0.5), label };
-  }
-  let best = 0;
-  for (let j = 1; j < width; j++) if ((own[j] as number) > (own[best] as number)) best = j;
-  return { task, classes, scores: own, decision: classes[best] as string | boolean, label };
-}
+import { noteFeatures } from "./feature-notes.ts";
+import type { HeldOut } from "./held-out.ts";
+import { labelledRow } from "./held-out.ts";
+import { fitLossModel } from "./loss-model.ts";
 
 /** Labels a model gets in 90 days where its rows do not tell: their times span less than a day. */
 const ASSUMED_ROWS = 10_000;
@@ -85,8 +59,39 @@ function calibrateLosses(held: HeldOut): LossCalibration | undefined {
   };
 }
 
+function calibrateScores(held: HeldOut): ScoreCalibration | undefined {
+  const { input, dataset, rows, scores } = held;
+  const { task } = input.spec.schema;
+  if (task === "regression") return undefined;
+  const width = task === "multiclass" ? dataset.classes.length : 1;
+  const curves = Array.from({ length: width }, (_, k) =>
+    fitScoreCurve(
+      Float64Array.from(rows, (_row, i) => scores[i * width + k] as number),
+      Float64Array.from(rows, (row) => Number(dataset.target[row] === (width === 1 ? 1 : k))),
+      seedFrom(input.seed, "scores", k),
+    ),
+  );
+  return { rows: rows.length, curves };
+}
+
 /** `calibration.json` of the artifact. */
-export function calibrateVersion(held: HeldOut, report: EvaluationReport): VersionCalibration {
+export async function calibrateVersion(
+  held: HeldOut,
+  report: EvaluationReport,
+  signal: AbortSignal,
+): Promise<VersionCalibration> {
+  const { task } = held.input.spec.schema;
   const losses = calibrateLosses(held);
-  return { format: 1, curve: report.calibration ?? [], ...(losses === undefined ? {} : { losses }) };
+  const scores = calibrateScores(held);
+  const errors = task === "regression" ? await fitLossModel(held, signal) : undefined;
+  const featureMetric = task === "regression" ? "mae" : "logLoss";
+  return {
+    format: 1,
+    curve: report.calibration ?? [],
+    ...(losses === undefined ? {} : { losses }),
+    ...(scores === undefined ? {} : { scores }),
+    ...(errors === undefined ? {} : { errors }),
+    featureMetric,
+    features: noteFeatures(held, featureMetric),
+  };
 }

@@ -63,7 +63,7 @@ export const evaluate: JobHandler = async (raw, control) => {
         signal: control.signal,
       })
     : gated;
-  const calibration = calibrateVersion(
+  const calibration = await calibrateVersion(
     {
       input,
       dataset,
@@ -73,6 +73,7 @@ export const evaluate: JobHandler = async (raw, control) => {
       threshold,
     },
     report,
+    control.signal,
   );
   const written = await writeVersion({ input, dataset, splits, state, final, threshold, calibration });
   return {

@@ -4,6 +4,7 @@
  * labels that came before their prediction are the same case. A labelled observation that was never predicted is scored by the
  * champion here, before any run can train on it, so a team that only appends labelled rows has performance too.
  */
+import type { ModelSpec } from "../config/spec.ts";
 import type {
   CounterDelta,
   ExampleEvent,
@@ -22,6 +23,7 @@ import { addInPlace, performanceOf } from "../monitor/performance.ts";
 import { type LabelFoldState, readFoldState, watchConcept } from "./concept-drift.ts";
 import { askModel } from "../model/index.ts";
 import { LABEL_FOLD, type LoopContext, modelSpec } from "./context.ts";
+import { namedNotes, slicedCounters, type VersionNotes } from "./version-notes.ts";
 
 /** Events a fold takes at once: bounds its memory and the length of its transaction. */
 const FOLD_BATCH = 5_000;
@@ -77,13 +79,18 @@ type Logged<E extends ExampleEvent> = LoggedEvent<E>;
 
 async function foldEvents(context: LoopContext, model: string, input: FoldInput): Promise<FoldChange> {
   const sums = new CounterSums();
+  const { schema } = modelSpec(context, model);
+  const notes = rememberNotes(context, model);
   const predictions = input.events.filter((event): event is Logged<PredictionEvent> => event.kind === "prediction");
   for (const prediction of predictions) {
-    if (prediction.origin !== "shadow") sums.add("predictions", prediction.version, prediction.at, { n: 1n }, 1n);
+    if (prediction.origin === "shadow") continue;
+    sums.add("predictions", prediction.version, prediction.at, { n: 1n }, 1n);
+    const own = await notes(prediction.version);
+    if (own !== undefined) countExpectations(own, prediction, { schema, sums });
   }
   const touched = await touchedExamples(context, model, input, predictions);
   const facts = await factsOf(context, model, [...touched.exampleIds], input);
-  for (const [exampleId, known] of facts) countExample(context, model, { exampleId, known, input, sums });
+  for (const known of facts.values()) await countExample(known, { schema, sums, notes });
   const unpredicted = [...facts].filter(([, known]) => known.all.predictions.length === 0);
   const systemPredictions = await scoreUnpredicted(context, model, unpredicted, input);
   const partnerless = unpredicted.flatMap(([exampleId, known]) =>
@@ -212,34 +219,59 @@ async function factsOf(
   );
 }
 
-function countExample(
-  context: LoopContext,
-  model: string,
-  one: { exampleId: string; known: KnownFacts; input: FoldInput; sums: CounterSums },
+type NotesOf = (version: string) => Promise<VersionNotes | undefined>;
+
+/** One look-up a version and fold. */
+function rememberNotes(context: LoopContext, model: string): NotesOf {
+  const found = new Map<string, Promise<VersionNotes | undefined>>();
+  return (version) => {
+    const known = found.get(version) ?? namedNotes(context, model, version);
+    found.set(version, known);
+    return known;
+  };
+}
+
+const classesOf = (schema: ModelSpec["schema"], prediction: PredictionEvent) =>
+  schema.task === "binary" ? [false, true] : (prediction.classes ?? []);
+
+/** What a prediction adds before its label: the performance to expect, and its place in the slices. */
+function countExpectations(
+  notes: VersionNotes,
+  prediction: PredictionEvent,
+  to: { readonly schema: ModelSpec["schema"]; readonly sums: CounterSums },
 ): void {
-  const { schema } = modelSpec(context, model);
-  const before = joinExample(one.known.before);
-  const after = joinExample(one.known.after);
+  const { version, at, features, scores, decision } = prediction;
+  const classes = classesOf(to.schema, prediction);
+  if (notes.estimate !== undefined)
+    to.sums.add("estimates", version, at, notes.estimate({ features, scores, decision, classes }), 1n);
+  if (notes.slices.length > 0)
+    to.sums.add("slices", version, at, slicedCounters(notes, features, { predicted: 1n }), 1n);
+}
+
+async function countExample(
+  known: KnownFacts,
+  to: { readonly schema: ModelSpec["schema"]; readonly sums: CounterSums; readonly notes: NotesOf },
+): Promise<void> {
+  const { task } = to.schema;
+  const before = joinExample(known.before);
+  const after = joinExample(known.after);
   for (const version of new Set([...before.keys(), ...after.keys()])) {
     const old = before.get(version);
     const now = after.get(version);
     if (old !== undefined && now !== undefined && old.prediction.seq === now.prediction.seq && old.label === now.label)
       continue;
+    const notes = await to.notes(version);
     for (const [joined, sign] of [
       [old, -1n],
       [now, 1n],
     ] as const) {
       if (joined === undefined) continue;
       const { prediction, label } = joined;
-      const classes = schema.task === "binary" ? [false, true] : (prediction.classes ?? []);
-      const values = performanceOf({
-        task: schema.task,
-        classes,
-        scores: prediction.scores,
-        decision: prediction.decision,
-        label,
-      });
-      one.sums.add("performance", version, prediction.at, values, sign);
+      const { scores, decision, at } = prediction;
+      const values = performanceOf({ task, classes: classesOf(to.schema, prediction), scores, decision, label });
+      to.sums.add("performance", version, at, values, sign);
+      if (notes !== undefined && notes.slices.length > 0)
+        to.sums.add("slices", version, at, slicedCounters(notes, prediction.features, values), sign);
     }
   }
 }

@@ -124,7 +124,26 @@ export interface PerformancePoint {
   readonly predictions: number;
   readonly labelled: number;
   readonly value: number | null;
+  /** 90 % two-sided, where the counters hold enough. */
+  readonly interval?: readonly [number, number];
   readonly mature: boolean;
+  /** What the version's scores say of it, labels or not; the band is three sampling deviations. */
+  readonly estimated?: {
+    readonly value: number;
+    readonly rows: number;
+    readonly low: number | null;
+    readonly high: number | null;
+  };
+}
+export interface EstimateSummary {
+  readonly method: string;
+  /** Mature buckets with labels enough to compare with. */
+  readonly comparedBuckets: number;
+  /** Mean |estimated − realised| over them. */
+  readonly meanAbsoluteError: number | null;
+  /** In how many of them the realised value left the band. */
+  readonly outsideBand: number;
+  readonly blindSpots: readonly string[];
 }
 export interface PerformanceSeries {
   readonly model: string;
@@ -139,6 +158,8 @@ export interface PerformanceSeries {
     readonly version: string;
   } | null;
   readonly markers: readonly Marker[];
+  /** Null where the version or the metric has no estimate. */
+  readonly estimate: EstimateSummary | null;
 }
 
 export interface StatusRow {

@@ -30,6 +30,7 @@ import { reproduce } from "./reproduce.ts";
 import { createRunWorkflow } from "./run.ts";
 import { closeRun, RUN_WORKFLOW, startRun } from "./start-run.ts";
 import { Schedule } from "./schedule.ts";
+import { slicePerformance } from "./slices.ts";
 import { SourcePoller } from "./sources.ts";
 import { modelSummaries, statusTable } from "./status.ts";
 import { tick } from "./tick.ts";
@@ -93,6 +94,7 @@ export function createLoop(options: LoopOptions): Loop & { readonly predictor: P
     model: (name) => modelSpec(context, name),
     summaries: () => modelSummaries(context),
     status: (model) => statusTable(context, model),
+    slices: (query) => slicePerformance(context, query),
     explainTriggers: (model) => explainTriggers(context, model),
     performance: (query) => performanceSeries(context, query),
     ingest: ingestRows,

@@ -22,6 +22,7 @@ import { isMetricName, METRICS } from "../stats/index.ts";
 import { type LoopContext, modelSpec } from "./context.ts";
 import { readEvaluation } from "./evaluation.ts";
 import type { PerformancePoint, PerformanceSeries } from "./contract.ts";
+import { estimateSummary, withEstimates } from "./estimates.ts";
 
 /** Points of a chart: more cannot be seen, and the browser never gets raw rows. */
 const MAX_POINTS = 400;
@@ -41,17 +42,21 @@ export async function performanceSeries(context: LoopContext, query: Performance
   const spec = modelSpec(context, query.model);
   const metric = query.metric ?? primaryMetric(spec);
   const now = query.asOf ?? context.worldClock.now();
-  const [performance, predictions] = await Promise.all([
+  const [performance, predictions, estimates] = await Promise.all([
     readCounters(context, query, "performance"),
     readCounters(context, query, "predictions"),
+    readCounters(context, query, "estimates"),
   ]);
   const bucketMs = query.bucketMs ?? chooseBucket([...performance, ...predictions]);
   const matureUntil = now - spec.labelDelayMs;
+  const realised = seriesPoints({ metric, bucketMs, matureUntil, performance, predictions });
+  const points = withEstimates(metric, bucketMs, realised, estimates);
   return {
     model: query.model,
     metric,
     higherIsBetter: isMetricName(metric) ? METRICS[metric].higherIsBetter : true,
-    points: seriesPoints({ metric, bucketMs, matureUntil, performance, predictions }),
+    points,
+    estimate: estimateSummary(spec, metric, points),
     reference: await referenceBand(context, query.model, metric),
     markers: await markers(context, query),
   };
@@ -126,6 +131,7 @@ function seriesPoints(input: {
         predictions,
         labelled: estimate.rows,
         value: estimate.value,
+        ...(estimate.interval === undefined ? {} : { interval: estimate.interval }),
         mature: to <= input.matureUntil,
       };
     })

@@ -5,6 +5,7 @@
 import type { ModelSpec } from "../config/spec.ts";
 import {
   type CounterDelta,
+  type CounterValues,
   DAY_MS,
   DRIFT_MONITORS,
   type DriftSignal,
@@ -15,7 +16,7 @@ import {
   type RunRecord,
   type VersionRecord,
 } from "../core/index.ts";
-import { addInPlace, lastAlarm, metricFromCounters } from "../monitor/index.ts";
+import { estimateFromCounters, lastAlarm, metricFromCounters } from "../monitor/index.ts";
 import { isMetricName, METRICS } from "../stats/index.ts";
 import {
   type GuardState,
@@ -28,6 +29,7 @@ import {
 } from "../trigger/index.ts";
 import { type ConceptWatch, conceptWatchOf } from "./concept-drift.ts";
 import { LABEL_FOLD, type LoopContext } from "./context.ts";
+import { sumBuckets } from "./estimates.ts";
 import { nextSilenceAt } from "./silence.ts";
 
 export interface GatheredState extends TriggerState {
@@ -178,30 +180,50 @@ async function gatherPerformance(
   if (needs.length === 0) return { performance, nextChangeAt: Number.POSITIVE_INFINITY };
   let nextChangeAt = Number.POSITIVE_INFINITY;
   for (const need of needs) {
-    const to = Math.floor((now - spec.labelDelayMs) / HOUR_MS) * HOUR_MS;
+    const { estimated = false } = need;
+    // An estimate waits for no label; whole hours, so that it changes at their ends alone.
+    const delayMs = estimated ? 0 : spec.labelDelayMs;
+    const to = Math.floor((now - delayMs) / HOUR_MS) * HOUR_MS;
     const from = to - Math.ceil(need.windowMs / HOUR_MS) * HOUR_MS;
     const version = champion?.name;
     const rows =
       version === undefined
         ? []
-        : (await context.store.folds.counters({ model: spec.name, counter: "performance", version, from })).rows;
-    const sum = new Map<string, bigint>();
-    for (const row of rows) if (row.bucket < to) addInPlace(sum, row.values);
-    nextChangeAt = Math.min(
-      nextChangeAt,
-      nextWindowChange(rows, { now, to, windowMs: to - from, delayMs: spec.labelDelayMs }),
-    );
-    const estimate = metricFromCounters(need.metric, Object.fromEntries(sum));
-    performance.set(performanceKey(need.metric, need.windowMs), {
+        : (
+            await context.store.folds.counters({
+              model: spec.name,
+              counter: estimated ? "estimates" : "performance",
+              version,
+              from,
+            })
+          ).rows;
+    const sum = sumBuckets(rows, from, to);
+    const made =
+      version === undefined
+        ? []
+        : (await context.store.folds.counters({ model: spec.name, counter: "predictions", version, from })).rows;
+    nextChangeAt = Math.min(nextChangeAt, nextWindowChange(rows, { now, to, windowMs: to - from, delayMs }));
+    const estimate = estimated ? estimatedMetric(need.metric, sum) : metricFromCounters(need.metric, sum);
+    performance.set(performanceKey(need.metric, need.windowMs, estimated), {
       version: version ?? null,
       value: estimate.value,
       rows: estimate.rows,
       ...(estimate.interval === undefined ? {} : { interval: estimate.interval }),
       reference: champion?.metrics[need.metric] ?? null,
+      predictions: Number(sumBuckets(made, from, to).n ?? 0n),
       higherIsBetter: isMetricName(need.metric) ? METRICS[need.metric].higherIsBetter : true,
     });
   }
   return { performance, nextChangeAt };
+}
+
+/** One-sided 95 % normal quantile: the same certainty that is asked of realised values. */
+const Z = 1.6448536269514722;
+
+function estimatedMetric(metric: string, values: CounterValues) {
+  const { value, rows, deviation } = estimateFromCounters(metric, values);
+  if (value === null || deviation === null) return { value, rows };
+  return { value, rows, interval: [value - Z * deviation, value + Z * deviation] as const };
 }
 
 /** When the next hour of predictions matures into the window or falls out of it. */

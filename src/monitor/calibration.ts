@@ -4,13 +4,24 @@
  */
 import type { Json } from "../core/index.ts";
 import type { FalseAlarmCalibration } from "./false-alarms.ts";
-import type { ConceptDriftSpec } from "./spec.ts";
+import type { FeatureNote } from "./feature-notes.ts";
+import type { LossModel } from "./loss-model.ts";
+import type { ScoreCalibration } from "./score-calibration.ts";
+import type { ConceptDriftSpec, LossMetric } from "./spec.ts";
 
 export interface VersionCalibration {
   readonly format: 1;
   /** Binary: score against share of true labels, in ten bins. */
   readonly curve: readonly { readonly meanScore: number; readonly share: number; readonly count: number }[];
   readonly losses?: LossCalibration;
+  /** Classes: scores to probabilities, for estimates before labels. */
+  readonly scores?: ScoreCalibration;
+  /** Numbers: what errors to expect. */
+  readonly errors?: LossModel;
+  /** Mean held-out loss of the model's main metric, by feature. */
+  readonly features?: readonly FeatureNote[];
+  /** The loss in `features`. */
+  readonly featureMetric?: LossMetric;
 }
 
 /** The held-out losses the concept-drift detector was set up with. */

@@ -39,7 +39,7 @@ import type {
   StatusTable,
 } from "../loop/contract.ts";
 import type { ExportKeyAnswer, ImportAnswer } from "./contract/transfer.ts";
-import type { TriggerExplanation } from "./contract/monitors.ts";
+import type { SlicePerformance, TriggerExplanation } from "./contract/monitors.ts";
 
 export type * from "./contract/monitors.ts";
 
@@ -355,6 +355,7 @@ export interface Api {
   readonly "GET /models/:model/status": StatusTable;
   readonly "GET /models/:model/performance": PerformanceSeries;
   readonly "GET /models/:model/triggers": TriggerExplanation;
+  readonly "GET /models/:model/slices": SlicePerformance;
   readonly "POST /models/:model/examples": IngestAnswer;
   readonly "POST /models/:model/predict": PredictOneAnswer | PredictManyAnswer;
   readonly "POST /models/:model/labels": IngestAnswer;

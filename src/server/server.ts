@@ -22,7 +22,7 @@ import { addDecisionRoutes } from "./routes/decisions.ts";
 import { addExampleRoutes } from "./routes/examples.ts";
 import { addHealthRoutes, addReplayRoutes } from "./routes/health.ts";
 import { addModelRoutes } from "./routes/models.ts";
-import { addTriggerRoutes } from "./routes/triggers.ts";
+import { addMonitorRoutes } from "./routes/monitors.ts";
 import { addPredictRoute } from "./routes/predict.ts";
 import { addQuarantineRoutes } from "./routes/quarantine.ts";
 import { addRunRoutes } from "./routes/runs.ts";
@@ -200,7 +200,7 @@ async function addEverything(
   addHealthRoutes(app, context);
   addPredictRoute(app, context);
   addModelRoutes(app, context);
-  addTriggerRoutes(app, context);
+  addMonitorRoutes(app, context);
   addExampleRoutes(app, context);
   addQuarantineRoutes(app, context);
   addRunRoutes(app, context);

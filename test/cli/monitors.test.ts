@@ -1,6 +1,7 @@
 // What monitors and triggers say, through HTTP and the command line: one server for both.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openTestServer, type TestServer, trainFirstVersion } from "../server/support.ts";
+import { DAY_MS } from "../../src/core/index.ts";
+import { labelledRows, openTestServer, START, type TestServer, trainFirstVersion } from "../server/support.ts";
 import { runCommand } from "./support.ts";
 
 let open: TestServer;
@@ -45,5 +46,64 @@ describe("why a model is (not) retrained", () => {
     const json = JSON.parse((await ask("triggers", "explain", "purchases", "--json")).stdout);
     expect(json).toMatchObject({ ok: true, data: { model: "purchases" } });
     expect((await ask("triggers", "explain", "purchase")).code).toBe(5);
+  });
+});
+
+describe("performance", () => {
+  const START_OF_TEST = START;
+  beforeAll(async () => {
+    const { loop, clock } = open.test;
+    const rows = labelledRows(400, START + 3_600_000, 77);
+    await loop.predict({ model: "purchases", rows: rows.map(({ label: _, ...row }) => row) });
+    await loop.ingest({
+      model: "purchases",
+      form: "label",
+      origin: "http",
+      rows: rows.slice(0, 300).map(({ customer, label }, i) => ({ rowNumber: i + 1, row: { customer, label } })),
+    });
+    await loop.advance(clock.now() + 4 * DAY_MS);
+  }, 60_000);
+
+  it("shows the estimate of every prediction beside the realised value of the labelled ones", async () => {
+    const { body } = await get("purchases/performance?metric=logLoss");
+    const point = body.points.find((one: { predictions: number }) => one.predictions >= 400);
+    expect(point).toMatchObject({ labelled: 300, mature: true });
+    expect(point.estimated.rows).toBe(400);
+    expect(point.estimated.low).toBeLessThan(point.estimated.value);
+    expect(Math.abs(point.estimated.value - point.value)).toBeLessThan(0.15);
+    expect(point.interval[0]).toBeLessThan(point.value);
+    expect(body.estimate).toMatchObject({ method: "confidence-based performance estimation", comparedBuckets: 1 });
+    expect(body.estimate.blindSpots[0]).toMatch(/concept drift/);
+    for (const metric of ["rocAuc", "accuracy", "f1", "brier"]) {
+      const other = (await get(`purchases/performance?metric=${metric}`)).body;
+      expect([metric, other.estimate?.comparedBuckets]).toEqual([metric, 1]);
+      expect(other.estimate.meanAbsoluteError).toBeLessThan(0.12);
+    }
+    expect((await get("purchases/performance?metric=ece")).body.estimate).toBeNull();
+    const { stdout } = await ask("performance", "purchases", "--metric", "accuracy");
+    expect(stdout).toMatch(/estimated/);
+    expect(stdout).toMatch(/75 %/);
+    expect(stdout).toMatch(/Blind to concept drift/);
+    expect(stdout).toMatch(/cannot fall below 0\.5/);
+  });
+
+  it("shows realised values by slice, with coverage, and sums to the whole", async () => {
+    const { body } = await get("purchases/slices?metric=accuracy");
+    expect(body.version).toBe("v1");
+    const features = [...new Set(body.rows.map((row: { feature: string }) => row.feature))];
+    expect(features.length).toBeGreaterThan(0);
+    const whole = (await get("purchases/performance?metric=accuracy&version=v1")).body.points;
+    const predicted = whole.reduce((sum: number, one: { predictions: number }) => sum + one.predictions, 0);
+    for (const feature of features) {
+      const own = body.rows.filter((row: { feature: string }) => row.feature === feature);
+      expect(own.reduce((sum: number, row: { predictions: number }) => sum + row.predictions, 0)).toBe(predicted);
+      expect(own.every((row: { labelled: number; predictions: number }) => row.labelled <= row.predictions)).toBe(true);
+    }
+    const { code, stdout } = await ask("performance", "purchases", "--slices");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/slice of v1 +logLoss +90 % +holdout +predictions +labelled/);
+    expect((await get("purchases/slices?metric=rocAuc")).body).toMatchObject({ code: "BODY_INVALID" });
+    expect((await get("purchases/slices?metric=accuracyy")).body).toMatchObject({ hint: 'Did you mean "accuracy"?' });
+    expect((await get("purchases/slices?version=v9")).body).toMatchObject({ code: "VERSION_UNKNOWN" });
   });
 });

@@ -17,6 +17,7 @@ import type {
   ReasonBody,
   RunBody,
   RunsQuery,
+  SlicesQuery,
   TraceQuery,
 } from "../../../src/server/contract.ts";
 
@@ -33,6 +34,7 @@ export type Params<K extends Route> = { readonly [N in Names<K>]: string };
 
 interface Queries {
   readonly "GET /models/:model/performance": PerformanceQuery;
+  readonly "GET /models/:model/slices": SlicesQuery;
   readonly "GET /models/:model/quarantine": QuarantineQuery;
   readonly "GET /models/:model/batches": PageQuery;
   readonly "GET /models/:model/runs": RunsQuery;

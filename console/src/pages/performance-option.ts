@@ -17,6 +17,7 @@ type Marker = PerformanceSeries["markers"][number];
 const LEFT = 52;
 const PREDICTIONS = "Predictions";
 const LABELLED = "Labelled";
+const ESTIMATED = "Estimated before labels";
 
 export function performanceOption(series: PerformanceSeries, limit: number | undefined, ink: Ink): ChartOption {
   const from = Math.min(...series.points.map((point) => point.from));
@@ -26,7 +27,12 @@ export function performanceOption(series: PerformanceSeries, limit: number | und
   const range = valueRange(series, limit);
   const time = { type: "time", min: from, max: to, ...axis, splitLine: { show: false } };
   return {
-    legend: { ...legendLook(ink), top: 0, left: 0, data: versions },
+    legend: {
+      ...legendLook(ink),
+      top: 0,
+      left: 0,
+      data: [...versions, ...(series.estimate === null ? [] : [ESTIMATED])],
+    },
     grid: [
       { left: LEFT, right: 16, top: 66, height: 216 },
       { left: LEFT, right: 16, top: 312, bottom: 24 },
@@ -52,6 +58,7 @@ export function performanceOption(series: PerformanceSeries, limit: number | und
     tooltip: { trigger: "axis", formatter: tooltipOf(series) },
     series: [
       trend(series.points, ink),
+      ...estimateLine(series, ink),
       ...versions.map((version, index) => versionLine(series, version, lineLook(ink, versionIndex(version, index)))),
       ground(series, limit, from, to, ink),
       ...markerSeries(series.markers, { from, to, top: range.max }, ink),
@@ -79,6 +86,27 @@ function trend(points: readonly Point[], ink: Ink) {
   };
 }
 
+/** What the scores say before labels arrive: one dashed line through the estimates, its band as two thin ones. */
+function estimateLine(series: PerformanceSeries, ink: Ink) {
+  if (series.estimate === null) return [];
+  const points = series.points.filter((point) => point.estimated !== undefined);
+  const line = (name: string, type: "dashed" | "dotted", value: (point: Point) => number | null | undefined) => ({
+    name,
+    type: "line",
+    silent: true,
+    showSymbol: points.length < 3 && type === "dashed",
+    symbolSize: 5,
+    color: ink.info,
+    lineStyle: { color: ink.info, width: type === "dashed" ? 1.75 : 1, type, opacity: type === "dashed" ? 1 : 0.55 },
+    data: points.map((point) => [middle(point), value(point) ?? null]),
+  });
+  return [
+    line(ESTIMATED, "dashed", (point) => point.estimated?.value),
+    line("band", "dotted", (point) => point.estimated?.low),
+    line("band", "dotted", (point) => point.estimated?.high),
+  ];
+}
+
 const byNumber = (a: string, b: string) => Number(a.slice(1)) - Number(b.slice(1));
 /** A version keeps its look whatever the filter shows. */
 const versionIndex = (version: string, index: number) =>
@@ -88,7 +116,10 @@ const pointer = (ink: Ink) => ({ show: true, type: "line", label: { show: false 
 
 /** Room for band and limit even where no line reaches them. */
 function valueRange(series: PerformanceSeries, limit: number | undefined): { min?: number; max?: number } {
-  const values = series.points.flatMap(({ value }) => (value === null ? [] : [value]));
+  const values = series.points.flatMap(({ value, estimated }) => [
+    ...(value === null ? [] : [value]),
+    ...(estimated === undefined ? [] : [estimated.value]),
+  ]);
   const others = [series.reference?.low, series.reference?.high, limit].filter((value) => value !== undefined);
   const low = Math.min(...values, ...others);
   const high = Math.max(...values, ...others);
@@ -287,6 +318,11 @@ function tooltipOf(series: PerformanceSeries) {
     for (const point of points) {
       const coverage = point.predictions === 0 ? "" : ` (${share(point.labelled / point.predictions)})`;
       lines.push(`${point.version}: ${metricLabel(series.metric)} ${number(point.value)}`);
+      if (point.estimated !== undefined) {
+        const { value, low, high } = point.estimated;
+        const band = low === null || high === null ? "" : ` (${number(low)} to ${number(high)})`;
+        lines.push(`  estimated ${number(value)}${band}`);
+      }
       lines.push(`  ${whole(point.predictions)} predictions, ${whole(point.labelled)} labelled${coverage}`);
     }
     if (!one.mature) lines.push("labels still due");

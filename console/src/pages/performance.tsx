@@ -136,8 +136,31 @@ function PerformanceChart(props: { readonly series: PerformanceSeries; readonly 
         option={option}
         height={430}
       />
+      <EstimateNotes series={series} />
       <MarkerList markers={series.markers} />
     </>
+  );
+}
+
+/** How far the estimates were off, and what they cannot see: said wherever one is shown. */
+function EstimateNotes({ series }: { readonly series: PerformanceSeries }) {
+  const { estimate, metric } = series;
+  if (estimate === null) return null;
+  const compared =
+    estimate.meanAbsoluteError === null
+      ? "No bucket has labels enough to compare with yet."
+      : `Over ${plural(estimate.comparedBuckets, "bucket")} with labels it was off by ${number(estimate.meanAbsoluteError)} on average; the realised ${metricLabel(metric)} left its band in ${estimate.outsideBand}.`;
+  return (
+    <details className="notes">
+      <summary>
+        The dashed line is an estimate before labels ({estimate.method}). {compared}
+      </summary>
+      <ul>
+        {estimate.blindSpots.map((one) => (
+          <li key={one}>{one}</li>
+        ))}
+      </ul>
+    </details>
   );
 }
 
@@ -165,6 +188,7 @@ function tableOf(series: PerformanceSeries) {
       "To (UTC)",
       "Version",
       metricLabel(series.metric),
+      "Estimated",
       "Predictions",
       "Labelled",
       "All labels due",
@@ -174,6 +198,7 @@ function tableOf(series: PerformanceSeries) {
       instant(point.to),
       point.version,
       point.value,
+      point.estimated?.value ?? null,
       point.predictions,
       point.labelled,
       point.mature ? "yes" : "not yet",

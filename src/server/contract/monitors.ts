@@ -1,3 +1,14 @@
 /** The HTTP contract of monitors and triggers. */
-export type { TriggerExplanation } from "../../loop/monitor-contract.ts";
+import type { Instant } from "../../core/index.ts";
+
+export type { SlicePerformance, SliceRow, TriggerExplanation } from "../../loop/monitor-contract.ts";
 export type { GuardStanding, TriggerJudgement } from "../../trigger/index.ts";
+
+/** GET /models/{model}/slices */
+export interface SlicesQuery {
+  readonly metric?: string;
+  /** Default: the champion. */
+  readonly version?: string;
+  readonly from?: Instant;
+  readonly to?: Instant;
+}

@@ -103,7 +103,7 @@ export function addModelRoutes(app: FastifyInstance, context: ServerContext): vo
   });
 }
 
-function checkMetric(spec: ModelSpec, metric: string): void {
+export function checkMetric(spec: ModelSpec, metric: string): void {
   const known: readonly string[] = metricsFor(spec.schema.task);
   if (known.includes(metric)) return;
   const nearest = nearestWord(metric, known);

@@ -1,0 +1,165 @@
+/**
+ * Performance before labels, as counters. Every prediction adds what its version expects of it, so a metric of any window is a
+ * sum, like the realised one it stands beside.
+ *
+ * Classes: confidence-based performance estimation (CBPE, NannyML), each row counted as right and wrong by its calibrated
+ * probability. Numbers: direct loss estimation (DLE), the loss a small model of the version's own held-out errors expects.
+ * Both take the version's word for P(y|x).
+ */
+import type { CounterValues, LabelValue, Task } from "../core/index.ts";
+import {
+  binnedRocAuc,
+  fromFixedPoint,
+  LOG_LOSS_CLIP,
+  logDeterministic,
+  SCORE_BIN_COUNT,
+  scoreBin,
+  toFixedPoint,
+} from "../stats/index.ts";
+
+/** Said wherever an estimate is shown. */
+export const BLIND_SPOTS = [
+  "Blind to concept drift P(y|x): where the same rows now get other answers, the estimate does not move.",
+  "Blind in regions the held-out rows of the version did not reach: its calibration was never measured there.",
+] as const;
+/** A binary model that decides at its own probability of one half. */
+export const ACCURACY_FLOOR =
+  "An estimated accuracy of calibrated scores decided at 0.5 cannot fall below 0.5, whatever happens.";
+
+export interface EstimatedPrediction {
+  readonly task: Task;
+  /** In score order; binary [false, true]. */
+  readonly classes: readonly LabelValue[];
+  readonly scores: readonly number[];
+  readonly decision: LabelValue;
+  /** Classes: calibrated probabilities in score order. Numbers: [expected |error|, expected error²]. */
+  readonly expected: readonly number[];
+}
+
+/** What one prediction adds. */
+export function estimateOf(one: EstimatedPrediction): CounterValues {
+  return one.task === "regression" ? expectedErrors(one) : expectedDecisions(one);
+}
+
+const clip = (p: number) => Math.min(Math.max(p, LOG_LOSS_CLIP), 1 - LOG_LOSS_CLIP);
+
+function expectedErrors({ expected }: EstimatedPrediction): CounterValues {
+  const absolute = Math.max(0, expected[0] as number);
+  // By Jensen's inequality the mean square is at least the squared mean; two separately fitted models need not know.
+  const squared = Math.max(absolute * absolute, expected[1] as number);
+  return {
+    n: 1n,
+    mae: toFixedPoint(absolute),
+    maeVariance: toFixedPoint(squared - absolute * absolute),
+    squaredError: toFixedPoint(squared),
+  };
+}
+
+function expectedDecisions({ task, classes, scores, decision, expected }: EstimatedPrediction): CounterValues {
+  const decided = classes.indexOf(decision);
+  const right = expected[decided] ?? 0;
+  const clipped = scores.map(clip);
+  const total = task === "binary" ? 1 : clipped.reduce((sum, score) => sum + score, 0);
+  const own = task === "binary" ? (scores[1] as number) : 0;
+  const losses = clipped.map((score) => -logDeterministic(score / total));
+  const briers =
+    task === "binary"
+      ? [own * own, (1 - own) * (1 - own)]
+      : scores.map((_, k) =>
+          scores.reduce((sum, score, j) => sum + (score - (j === k ? 1 : 0)) * (score - (j === k ? 1 : 0)), 0),
+        );
+  const logLoss = moments(expected, losses);
+  const brier = moments(expected, briers);
+  const q = expected[1] as number;
+  return {
+    n: 1n,
+    accuracy: toFixedPoint(right),
+    accuracyVariance: toFixedPoint(right * (1 - right)),
+    logLoss: toFixedPoint(logLoss.mean),
+    logLossVariance: toFixedPoint(logLoss.variance),
+    brier: toFixedPoint(brier.mean),
+    brierVariance: toFixedPoint(brier.variance),
+    ...(task === "binary"
+      ? {
+          [decided === 1 ? "tp" : "fn"]: toFixedPoint(q),
+          [decided === 1 ? "fp" : "tn"]: toFixedPoint(1 - q),
+          [`s${scoreBin(own)}`]: 1n,
+          [`m${scoreBin(own)}`]: toFixedPoint(q),
+        }
+      : {}),
+  };
+}
+
+/** Mean and variance of a loss that takes `losses[k]` with probability `p[k]`. */
+function moments(
+  p: readonly number[],
+  losses: readonly number[],
+): { readonly mean: number; readonly variance: number } {
+  let mean = 0;
+  let second = 0;
+  losses.forEach((loss, k) => {
+    mean += (p[k] as number) * loss;
+    second += (p[k] as number) * loss * loss;
+  });
+  return { mean, variance: Math.max(0, second - mean * mean) };
+}
+
+export interface PerformanceEstimate {
+  readonly value: number | null;
+  readonly rows: number;
+  /** One standard deviation of the realised metric around the estimate, by sampling alone; null where it is not known. */
+  readonly deviation: number | null;
+}
+
+/** A metric of summed estimates. Null where it is not defined or cannot be estimated. */
+export function estimateFromCounters(metric: string, values: CounterValues): PerformanceEstimate {
+  const n = Number(values.n ?? 0n);
+  const nothing = { value: null, rows: n, deviation: null };
+  if (n === 0) return nothing;
+  const mean = (key: string) => fromFixedPoint(values[key] ?? 0n) / n;
+  switch (metric) {
+    case "accuracy":
+    case "logLoss":
+    case "brier":
+    case "mae":
+      if (values[metric] === undefined) return nothing;
+      return { value: mean(metric), rows: n, deviation: Math.sqrt(mean(`${metric}Variance`) / n) };
+    case "rmse":
+      return values.squaredError === undefined ? nothing : { ...nothing, value: Math.sqrt(mean("squaredError")) };
+    case "f1": {
+      const tp = mean("tp");
+      const wrong = mean("fp") + mean("fn");
+      return tp + wrong === 0 ? nothing : { ...nothing, value: (2 * tp) / (2 * tp + wrong) };
+    }
+    case "rocAuc":
+      return estimatedAuc(values, n);
+    default:
+      return nothing;
+  }
+}
+
+function estimatedAuc(values: CounterValues, n: number): PerformanceEstimate {
+  const positives = new Float64Array(SCORE_BIN_COUNT);
+  const negatives = new Float64Array(SCORE_BIN_COUNT);
+  let mass = 0;
+  for (const [key, value] of Object.entries(values)) {
+    if (!/^s\d+$/.test(key)) continue;
+    const bin = Number(key.slice(1));
+    const q = fromFixedPoint(values[`m${bin}`] ?? 0n);
+    positives[bin] = q;
+    negatives[bin] = Math.max(0, Number(value) - q);
+    mass += q;
+  }
+  const auc = binnedRocAuc(positives, negatives);
+  if (auc === null) return { value: null, rows: n, deviation: null };
+  return { value: auc, rows: n, deviation: aucDeviation(auc, mass, n - mass) };
+}
+
+/** Standard error of an AUC (J. Hanley and B. McNeil 1982, equations 1 and 2). */
+function aucDeviation(auc: number, positives: number, negatives: number): number | null {
+  if (positives < 2 || negatives < 2) return null;
+  const q1 = auc / (2 - auc);
+  const q2 = (2 * auc * auc) / (1 + auc);
+  const variance = auc * (1 - auc) + (positives - 1) * (q1 - auc * auc) + (negatives - 1) * (q2 - auc * auc);
+  return Math.sqrt(Math.max(0, variance) / (positives * negatives));
+}

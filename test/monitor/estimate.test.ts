@@ -1,0 +1,167 @@
+import { describe, expect, it } from "vitest";
+import { createRandom } from "../../src/core/index.ts";
+import {
+  addInPlace,
+  calibratedScores,
+  estimateFromCounters,
+  estimateOf,
+  fitScoreCurve,
+  metricFromCounters,
+  performanceOf,
+  type ScoreCalibration,
+} from "../../src/monitor/index.ts";
+import { estimationError, simulateBinary } from "./support/estimation.ts";
+
+const sumOf = (all: readonly Readonly<Record<string, bigint>>[]) => {
+  const sum = new Map<string, bigint>();
+  for (const one of all) addInPlace(sum, one);
+  return Object.fromEntries(sum);
+};
+
+describe("performance estimated before labels", () => {
+  it("equals the closed forms of confidence-based estimation, row by row", () => {
+    // Probabilities 0.9, 0.6, 0.3, decided at 0.5: TP 1.5, FP 0.5, FN 0.3, TN 0.7.
+    const rows = [0.9, 0.6, 0.3].map((p) =>
+      estimateOf({
+        task: "binary",
+        classes: [false, true],
+        scores: [1 - p, p],
+        decision: p >= 0.5,
+        expected: [1 - p, p],
+      }),
+    );
+    const values = sumOf(rows);
+    expect(estimateFromCounters("accuracy", values).value).toBeCloseTo(2.2 / 3, 10);
+    expect(estimateFromCounters("f1", values).value).toBeCloseTo(3 / 3.8, 10);
+    expect(estimateFromCounters("brier", values).value).toBeCloseTo((0.09 + 0.24 + 0.21) / 3, 10);
+    const entropy = (p: number) => -p * Math.log(p) - (1 - p) * Math.log(1 - p);
+    expect(estimateFromCounters("logLoss", values).value).toBeCloseTo(
+      (entropy(0.9) + entropy(0.6) + entropy(0.3)) / 3,
+      10,
+    );
+    expect(estimateFromCounters("accuracy", values).deviation).toBeCloseTo(Math.sqrt(0.09 + 0.24 + 0.21) / 3, 10);
+    // Pairs of one positive and one negative row, weighted by their probabilities; a row is no pair with itself but a tie.
+    const p = [0.9, 0.6, 0.3];
+    let wins = 0;
+    let pairs = 0;
+    for (const [i, one] of p.entries())
+      for (const [j, other] of p.entries()) {
+        pairs += one * (1 - other);
+        wins += one * (1 - other) * (i === j ? 0.5 : one > other ? 1 : 0);
+      }
+    expect(estimateFromCounters("rocAuc", values).value).toBeCloseTo(wins / pairs, 9);
+  });
+
+  it("of several classes is the expectation over them", () => {
+    const scores = [0.2, 0.5, 0.3];
+    const expected = [0.1, 0.6, 0.3];
+    const values = estimateOf({ task: "multiclass", classes: ["a", "b", "c"], scores, decision: "b", expected });
+    expect(estimateFromCounters("accuracy", values).value).toBeCloseTo(0.6, 10);
+    const logLoss = -(0.1 * Math.log(0.2) + 0.6 * Math.log(0.5) + 0.3 * Math.log(0.3));
+    expect(estimateFromCounters("logLoss", values).value).toBeCloseTo(logLoss, 10);
+    const brier = [0, 1, 2].map((k) => scores.reduce((sum, score, j) => sum + (score - (j === k ? 1 : 0)) ** 2, 0));
+    expect(estimateFromCounters("brier", values).value).toBeCloseTo(
+      expected.reduce((sum, q, k) => sum + q * (brier[k] as number), 0),
+      10,
+    );
+    expect(estimateFromCounters("rocAuc", values).value).toBeNull();
+  });
+
+  it("of numbers is the mean of the errors that are expected", () => {
+    const row = (absolute: number, squared: number) =>
+      estimateOf({ task: "regression", classes: [], scores: [5], decision: 5, expected: [absolute, squared] });
+    const values = sumOf([row(1, 2), row(3, 10)]);
+    expect(estimateFromCounters("mae", values)).toMatchObject({ value: 2, rows: 2 });
+    expect(estimateFromCounters("mae", values).deviation).toBeCloseTo(Math.sqrt((1 + 1) / 2 / 2), 10);
+    expect(estimateFromCounters("rmse", values).value).toBeCloseTo(Math.sqrt(6), 10);
+    // A square below the squared mean, and an error below zero, are mended.
+    expect(estimateFromCounters("rmse", row(2, 1)).value).toBeCloseTo(2, 10);
+    expect(estimateFromCounters("mae", row(-1, 1)).value).toBe(0);
+  });
+
+  it("says nothing about metrics it cannot see, or about no rows", () => {
+    expect(
+      estimateFromCounters(
+        "ece",
+        estimateOf({
+          task: "binary",
+          classes: [false, true],
+          scores: [0.5, 0.5],
+          decision: true,
+          expected: [0.5, 0.5],
+        }),
+      ).value,
+    ).toBeNull();
+    expect(estimateFromCounters("accuracy", {})).toEqual({ value: null, rows: 0, deviation: null });
+  });
+
+  it.each([1, 2])("finds the AUC of 20,000 shifted rows within 0.01 and three deviations, seed %i", (seed) => {
+    const { gap, deviation } = estimationError(seed, "covariate");
+    expect(Math.abs(gap)).toBeLessThanOrEqual(0.01);
+    expect(Math.abs(gap)).toBeLessThanOrEqual(3 * deviation);
+  });
+
+  it("does not move under pure concept drift, as its blind spots say", () => {
+    const { gap, estimated, before } = estimationError(5, "concept");
+    expect(Math.abs(estimated - before)).toBeLessThan(0.015);
+    // The realised AUC has fallen by a tenth and more: the estimate is wrong by that much.
+    expect(gap).toBeGreaterThan(0.1);
+  });
+});
+
+describe("calibration of scores", () => {
+  it("is kept where it lowers the error on rows it was not fitted on, and left out where it does not", () => {
+    const random = createRandom(1);
+    const n = 3_000;
+    const truth = Float64Array.from({ length: n }, () => random.nextFloat());
+    const outcomes = truth.map((p) => (random.nextFloat() < p ? 1 : 0));
+    expect(
+      fitScoreCurve(
+        truth.map((p) => p * p * p),
+        outcomes,
+        1,
+      ),
+    ).not.toBeNull();
+    const curve = fitScoreCurve(
+      truth.map((p) => p * p * p),
+      outcomes,
+      1,
+    );
+    const fitted = calibratedScores({ rows: n, curves: [curve] }, [1 - 0.125, 0.125]);
+    expect(fitted[1]).toBeGreaterThan(0.4);
+    expect(fitted[1]).toBeLessThan(0.6);
+    expect(fitScoreCurve(truth.slice(0, 99), outcomes.slice(0, 99), 1)).toBeNull();
+    expect(
+      fitScoreCurve(
+        truth,
+        outcomes.map(() => 1),
+        1,
+      ),
+    ).toBeNull();
+  });
+
+  it("of several classes sums to one again", () => {
+    const half: ScoreCalibration = { rows: 1, curves: [{ kind: "isotonic", x: [0, 1], y: [0, 0.5] }, null, null] };
+    const [a, b, c] = calibratedScores(half, [0.6, 0.3, 0.1]) as readonly [number, number, number];
+    expect(a + b + c).toBeCloseTo(1, 12);
+    expect(a).toBeCloseTo(0.3 / 0.7, 12);
+  });
+});
+
+it("estimated and realised counters agree on average where the scores are right", () => {
+  const { scores, labels } = simulateBinary(9, 5_000, { mean: 0, scale: 1 });
+  const rows = Array.from(scores, (p, i) => {
+    const one = { task: "binary", classes: [false, true], scores: [1 - p, p], decision: p >= 0.4 } as const;
+    return {
+      realised: performanceOf({ ...one, label: labels[i] === 1 }),
+      estimated: estimateOf({ ...one, expected: [1 - p, p] }),
+    };
+  });
+  const realised = sumOf(rows.map((row) => row.realised));
+  const estimated = sumOf(rows.map((row) => row.estimated));
+  for (const metric of ["accuracy", "logLoss", "brier", "rocAuc"]) {
+    const estimate = estimateFromCounters(metric, estimated);
+    const value = metricFromCounters(metric, realised).value as number;
+    expect(Math.abs((estimate.value as number) - value), metric).toBeLessThan(3.5 * (estimate.deviation as number));
+  }
+});
