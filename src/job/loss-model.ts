@@ -31,6 +31,7 @@ export async function fitLossModel(held: HeldOut, signal: AbortSignal): Promise<
       target[row] = power === 1 ? error : error * error;
     });
     const weights = await fitOnDataset({
+      folder: held.input.folder,
       task: "regression",
       trainer,
       params: trainer.resolveParams(PARAMS),
