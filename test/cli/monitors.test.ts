@@ -50,7 +50,6 @@ describe("why a model is (not) retrained", () => {
 });
 
 describe("performance", () => {
-  const START_OF_TEST = START;
   beforeAll(async () => {
     const { loop, clock } = open.test;
     const rows = labelledRows(400, START + 3_600_000, 77);
