@@ -6,6 +6,7 @@ export function addWriteCommands(program: Command, ran: Ran): void {
   addDataCommands(program);
   addQuarantine(program);
   addVersionActions(program);
+  addApproval(program, ran);
   addTransfer(program, ran);
   addTokens(program);
 }
@@ -88,6 +89,19 @@ function addVersionActions(program: Command): void {
   ).action(async (model, version, options) =>
     (await import("./commands/versions.ts")).reproduce(model, version, options),
   );
+}
+
+function addApproval(program: Command, ran: Ran): void {
+  withExamples(
+    withServer(program.command("approve <model> <version>"))
+      .description("approve a version that an approval gate holds, or refuse it")
+      .requiredOption("--reason <text>", "why; it is kept with the approval")
+      .option("--refuse", "say no instead")
+      .option("--no-wait", "return before its gate is judged again"),
+    'retrain approve customers v3 --reason "the risk team looked at it"',
+  ).action(async (model, version, options) => {
+    ran.exitCode = await (await import("./commands/approve.ts")).approve(model, version, options);
+  });
 }
 
 function addTransfer(program: Command, ran: Ran): void {

@@ -8,6 +8,7 @@
 import type {
   AlertsQuery,
   Api,
+  ApprovalBody,
   DecisionsQuery,
   ExamplesQuery,
   Json,
@@ -132,6 +133,10 @@ function readers(get: Get) {
     versions: (model: string) => get<"GET /models/:model/versions">(`/models/${part(model)}/versions`),
     version: (model: string, version: string) =>
       get<"GET /models/:model/versions/:version">(`/models/${part(model)}/versions/${part(version)}`),
+    approvals: (model: string, version: string) =>
+      get<"GET /models/:model/versions/:version/approvals">(
+        `/models/${part(model)}/versions/${part(version)}/approvals`,
+      ),
     decisions: (query: DecisionsQuery = {}) => get<"GET /decisions">("/decisions", query),
     alerts: (query: AlertsQuery = {}) => get<"GET /alerts">("/alerts", query),
     exportKey: () => get<"GET /export-key">("/export-key"),
@@ -164,6 +169,11 @@ function writers(post: Post) {
       post<"POST /models/:model/versions/:version/promote">(
         `/models/${part(model)}/versions/${part(version)}/promote`,
         { reason },
+      ),
+    approve: (model: string, version: string, body: ApprovalBody) =>
+      post<"POST /models/:model/versions/:version/approvals">(
+        `/models/${part(model)}/versions/${part(version)}/approvals`,
+        body,
       ),
     rollback: (model: string, reason: string) =>
       post<"POST /models/:model/rollback">(`/models/${part(model)}/rollback`, { reason }),

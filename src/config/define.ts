@@ -64,7 +64,7 @@ export interface ModelDefinition<
   readonly retrain?: RetrainConfig<MetricOf<T>>;
   readonly monitors?: MonitorsConfig<MetricOf<T>>;
   /** Default: better than the baseline, and no worse than the champion, on log loss (MAE for regression). */
-  readonly gates?: readonly GateConfig<MetricOf<T>>[];
+  readonly gates?: readonly GateConfig<MetricOf<T>, keyof F & string>[];
   /** Features by whose values performance is reported. */
   readonly slices?: readonly (keyof F & string)[];
   /** Default [stage.full()]. */

@@ -20,8 +20,8 @@ import {
   withDefault,
 } from "../core/index.ts";
 import type { FeatureSpec, LabelSpec } from "../data/schema.ts";
+import { gateField } from "../evaluate/index.ts";
 import { quietHoursField, triggerField } from "../trigger/index.ts";
-import { gateField } from "./gates.ts";
 import { monitorsField } from "./monitors.ts";
 import { labelingField } from "./labeling.ts";
 import { silenceField } from "./silence-field.ts";

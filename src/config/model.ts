@@ -57,6 +57,7 @@ export function resolveModel(value: unknown, place: FieldPlace): ModelSpec {
     seed: read.seed,
   };
   checkColumns(spec, place);
+  checkGates(spec, place);
   checkPolicy(spec, place);
   return spec;
 }
@@ -88,6 +89,31 @@ function checkColumns(spec: ModelSpec, place: FieldPlace): void {
       `Name one of ${features.slice(0, 20).join(", ")}${features.length > 20 ? ", …" : ""}.`,
     );
   }
+}
+
+/** Features that gates name: of slices and of probes, and a direction's must be a number. */
+function checkGates(spec: ModelSpec, place: FieldPlace): void {
+  const kinds = new Map(spec.schema.features.map((feature) => [feature.name, feature.spec.kind]));
+  const check = (path: string, name: string, mustBeNumber = false) => {
+    const kind = kinds.get(name);
+    if (kind !== undefined && !(mustBeNumber && kind !== "number")) return;
+    const near = nearestWord(name, kinds.keys());
+    const problem = kind === undefined ? "which is no feature" : `which is a ${kind}; only a number can be added to`;
+    throw wrong(
+      `${place.path}.${path}`,
+      `is "${name}", ${problem}.${near === undefined || kind !== undefined ? "" : ` Closest: "${near}".`}`,
+      `Name one of ${[...kinds.keys()].slice(0, 20).join(", ")}.`,
+    );
+  };
+  spec.gates.forEach((gate, i) => {
+    if (gate.kind === "slices") gate.features?.forEach((name, j) => check(`gates[${i}].features[${j}]`, name));
+    if (gate.kind !== "probes") return;
+    gate.golden.forEach(({ row }, j) => {
+      for (const name of Object.keys(row)) check(`gates[${i}].golden[${j}].row`, name);
+    });
+    gate.invariances.forEach(({ feature }, j) => check(`gates[${i}].invariances[${j}].feature`, feature));
+    gate.directions.forEach(({ feature }, j) => check(`gates[${i}].directions[${j}].feature`, feature, true));
+  });
 }
 
 function checkPolicy(spec: ModelSpec, place: FieldPlace): void {

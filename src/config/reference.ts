@@ -1,5 +1,6 @@
 /** Every key of the configuration with its rule, default and meaning, for the reference page, the console and `config` help. */
 import type { FieldInfo, Json, Task } from "../core/index.ts";
+import { GATES } from "../evaluate/index.ts";
 import { TRIGGERS } from "../trigger/index.ts";
 import { modelTable } from "./model-fields.ts";
 import { CONFIG_INFO } from "./resolve.ts";
@@ -21,7 +22,10 @@ export function configReference(task: Task): readonly ReferenceEntry[] {
   const triggers = TRIGGERS.flatMap((trigger) =>
     Object.entries(trigger.fields(task)).flatMap(([key, field]) => entries(`when.${trigger.kind}.${key}`, field.info)),
   );
-  return [...top, ...model, ...triggers];
+  const gates = GATES.flatMap((gate) =>
+    Object.entries(gate.fields(task)).flatMap(([key, field]) => entries(`gate.${gate.kind}.${key}`, field.info)),
+  );
+  return [...top, ...model, ...triggers, ...gates];
 }
 
 function entries(path: string, info: FieldInfo): readonly ReferenceEntry[] {

@@ -3,6 +3,7 @@
  * Everything a port returns is as of a committed state; everything it acknowledges survives kill -9.
  */
 import type { LabelingStore } from "./labeling.ts";
+import type { GateStore } from "./gates.ts";
 import type {
   AlertRecord,
   AuditRecord,
@@ -376,6 +377,7 @@ export interface Store {
   readonly alerts: AlertStore;
   readonly quarantine: QuarantineStore;
   readonly settings: SettingsStore;
+  readonly gates: GateStore;
   readonly labeling: LabelingStore;
   health(): StoreHealth;
   onHealth(listener: (health: StoreHealth) => void): () => void;

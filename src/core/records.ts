@@ -39,6 +39,8 @@
  * GLOSSARY-END
  */
 
+import type { GateEvidence } from "./gates.ts";
+
 /** Milliseconds since the epoch, UTC. */
 export type Instant = number;
 export type Task = "binary" | "multiclass" | "regression";
@@ -296,7 +298,7 @@ export interface PairedDifference {
 }
 
 /** What the evaluate step found on the holdout. */
-export interface EvaluationReport {
+export interface EvaluationReport extends GateEvidence {
   readonly rows: number;
   readonly candidate: Readonly<Record<string, number | null>>;
   readonly candidateIntervals: Readonly<Record<string, readonly [number, number]>>;
@@ -327,12 +329,16 @@ export interface GateCheck {
   readonly rows: number;
   /** When it cannot tell: how many rows it would take. */
   readonly rowsNeeded?: number;
+  /** Not measured on this clock: it is shown and decides nothing. */
+  readonly notMeasured?: boolean;
   readonly reason: string;
 }
 export interface GateResult {
   readonly outcome: GateOutcome;
   readonly reason: string;
   readonly checks: readonly GateCheck[];
+  /** What a person should know although it did not decide: a holdout that was looked at often. */
+  readonly warnings?: readonly string[];
 }
 
 export type VersionState = "candidate" | "live" | "retired" | "rejected";

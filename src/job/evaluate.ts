@@ -14,7 +14,7 @@ import { fitThreshold } from "../train/index.ts";
 import { calibrateVersion } from "./calibrate.ts";
 import { makeProbes } from "./checks.ts";
 import { compare, readChampion, targetsOf, unseenByChampion } from "./compare.ts";
-import { loadDataset, readPrepared, readTrained, writeFolderWhole } from "./folder.ts";
+import { artifactBytes, loadDataset, readPrepared, readTrained, writeFolderWhole } from "./folder.ts";
 import type { PreparedState } from "./folder.ts";
 import { parseJobInput } from "./input.ts";
 import type { JobInput } from "./input.ts";
@@ -76,8 +76,9 @@ export const evaluate: JobHandler = async (raw, control) => {
     control.signal,
   );
   const written = await writeVersion({ input, dataset, splits, state, final, threshold, calibration });
+  const sizeBytes = await artifactBytes(join(input.folder, "artifact"));
   return {
-    report: report as unknown as Json,
+    report: { ...report, sizeBytes } as unknown as Json,
     threshold: threshold ?? null,
     ...written,
     ...(champion?.skipped === undefined ? {} : { championSkipped: champion.skipped }),

@@ -19,7 +19,7 @@ import type { Dataset, Preparation } from "../data/index.ts";
 import { describeSplits } from "../data/index.ts";
 import type { Splits } from "../data/index.ts";
 import type { TrainedWeights } from "../learn/index.ts";
-import { decodeWeights, encodeWeights, readArtifact } from "../model/index.ts";
+import { decodeWeights, encodeWeights, parseManifest, readArtifact } from "../model/index.ts";
 import type { Artifact } from "../model/index.ts";
 import { readDatasetFile } from "./dataset-file.ts";
 
@@ -160,4 +160,10 @@ export async function readTrained(
 /** An artifact that lies in a local folder, hashes checked. @throws ARTIFACT_CORRUPT, ARTIFACT_UNSUPPORTED */
 export function readArtifactFolder(folder: string): Promise<Artifact> {
   return readArtifact((name) => readFile(join(folder, name)));
+}
+
+/** All files of an artifact but the manifest, which lists them. */
+export async function artifactBytes(folder: string): Promise<number> {
+  const manifest = parseManifest(await readFile(join(folder, "manifest.json"), "utf8"));
+  return Object.values(manifest.files).reduce((sum, file) => sum + file.sizeBytes, 0);
 }

@@ -3,6 +3,7 @@ import { fail, sha256Hex, canonicalJson } from "../core/index.ts";
 import type { Instant, JsonObject, TrainingStrategy } from "../core/index.ts";
 import { CHECKPOINT_EVERY_MS } from "./checkpoint.ts";
 import type { ModelSpec } from "../config/spec.ts";
+import { gateMetrics } from "../evaluate/index.ts";
 
 export interface JobInput {
   readonly folder: string;
@@ -22,6 +23,8 @@ export interface JobInput {
   readonly rowsWanted?: number;
   /** Time between two checkpoints of a training. */
   readonly checkpointEveryMs: number;
+  /** As-of instants of earlier looks against the same champion, for the ledger. */
+  readonly earlierLooks: readonly Instant[];
 }
 
 /** The last instant a date can hold: without an as-of, everything is old enough. */
@@ -62,9 +65,10 @@ export function parseJobInput(input: JsonObject): JobInput {
     ...optional("candidateFolder"),
     ...(typeof input["rowsWanted"] === "number" ? { rowsWanted: input["rowsWanted"] } : {}),
     ...(typeof last === "number" ? { lastDatasetMaxReceivedAt: last } : {}),
+    earlierLooks: Array.isArray(input["earlierLooks"]) ? (input["earlierLooks"] as readonly Instant[]) : [],
     gatedMetrics: Array.isArray(input["gatedMetrics"])
       ? (input["gatedMetrics"] as readonly string[])
-      : [...new Set(spec.gates.map((gate) => gate.metric))],
+      : gateMetrics(spec.gates),
     checkpointEveryMs:
       typeof input["checkpointEveryMs"] === "number" ? input["checkpointEveryMs"] : CHECKPOINT_EVERY_MS,
     definitionRevision: text(input, "definitionRevision") ?? sha256Hex(canonicalJson(spec)).slice(0, 12),

@@ -10,7 +10,7 @@ import { SPLIT_HOLDOUT, splitRows } from "../data/index.ts";
 import { predictorOf } from "../model/index.ts";
 import type { Artifact } from "../model/index.ts";
 import { compare, readChampion, unseenByChampion } from "./compare.ts";
-import { loadDataset, readArtifactFolder } from "./folder.ts";
+import { artifactBytes, loadDataset, readArtifactFolder } from "./folder.ts";
 import { parseJobInput } from "./input.ts";
 import type { JobInput } from "./input.ts";
 
@@ -48,7 +48,8 @@ export const regate: JobHandler = async (raw, control) => {
     threshold: manifest.threshold,
     signal: control.signal,
   });
-  return { report: report as unknown as Json, holdoutRows: holdout.length, immatureRows };
+  const sizeBytes = await artifactBytes(input.candidateFolder);
+  return { report: { ...report, sizeBytes } as unknown as Json, holdoutRows: holdout.length, immatureRows };
 };
 
 /**

@@ -1,5 +1,7 @@
 /** Slices: the held-out rows by the values of a feature, so that a model that got worse for somebody shows it. */
 import type { Frame, FrameColumn } from "../data/index.ts";
+import type { GateSpec, SliceRequest } from "../evaluate/index.ts";
+import type { MetricName } from "../stats/index.ts";
 import { BOOLEAN_MISSING, CATEGORY_MISSING } from "../data/index.ts";
 
 /** Most frequent categories shown; the rest would be a table nobody reads. */
@@ -17,6 +19,43 @@ export function sliceRows(frame: Frame, rows: Uint32Array, names: readonly strin
     const column = frame.columns.find((candidate) => candidate.name === name);
     return column === undefined ? [] : sliceColumn(column, rows);
   });
+}
+
+/** More tests than this would each have to be so surprising that none is ever refused. */
+const MAX_JUDGED_SLICES = 60;
+/** Common slices that are crossed with each other: 8 give at most 28 pairs. */
+const CROSSED_SLICES = 8;
+
+/** The slices each `slices` gate judges: those of its features, or the largest of all features and of their pairs. */
+export function slicesToJudge(gates: readonly GateSpec[], frame: Frame, rows: Uint32Array): SliceRequest[] {
+  return gates.flatMap((gate) => {
+    if (gate.kind !== "slices") return [];
+    const { metric, margin, minRows } = gate;
+    const slices =
+      gate.features === undefined ? automaticSlices(frame, rows, minRows) : sliceRows(frame, rows, gate.features);
+    return [{ metric: metric as MetricName, margin, minRows, slices }];
+  });
+}
+
+/** One and two attributes, largest first. A slice that is nearly everything says what the whole says and is left out. */
+function automaticSlices(frame: Frame, rows: Uint32Array, minRows: number): Slice[] {
+  const isPart = (slice: Slice) => slice.rows.length <= 0.9 * rows.length;
+  const single = frame.columns.map((column) => sliceColumn(column, rows).filter(isPart));
+  const bySize = (a: Slice, b: Slice) => b.rows.length - a.rows.length || (a.name < b.name ? -1 : 1);
+  const common = single
+    .flatMap((slices, column) => slices.map((slice) => ({ slice, column })))
+    .sort((a, b) => bySize(a.slice, b.slice))
+    .slice(0, CROSSED_SLICES);
+  const pairs: Slice[] = [];
+  common.forEach((one, i) => {
+    const own = new Set(one.slice.rows);
+    for (const other of common.slice(i + 1)) {
+      if (other.column === one.column) continue;
+      const both = other.slice.rows.filter((row) => own.has(row));
+      if (both.length >= minRows) pairs.push({ name: `${one.slice.name}, ${other.slice.name}`, rows: both });
+    }
+  });
+  return [...single.flat(), ...pairs].sort(bySize).slice(0, MAX_JUDGED_SLICES);
 }
 
 function sliceColumn(column: FrameColumn, rows: Uint32Array): Slice[] {

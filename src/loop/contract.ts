@@ -23,6 +23,7 @@ import type {
   WorldClock,
 } from "../core/index.ts";
 import type { ModelSpec, RetrainSpec } from "../config/spec.ts";
+import type { GateSurface } from "./gate-surface.ts";
 import type { TransferSurface } from "./transfer-surface.ts";
 import type { MonitorSurface } from "./monitor-contract.ts";
 
@@ -206,7 +207,7 @@ export interface LoopEvent {
   readonly data: JsonObject;
 }
 
-export interface Loop extends TransferSurface, MonitorSurface {
+export interface Loop extends TransferSurface, GateSurface, MonitorSurface {
   readonly spec: RetrainSpec;
   readonly store: Store;
   readonly worldClock: WorldClock | VirtualWorldClock;

@@ -39,6 +39,10 @@ export interface HeldCandidate {
   readonly since: Instant;
   /** Rows that were too young at the last look; they count once the label delay has passed. */
   readonly immatureRows: number;
+  /** Nothing but people's approval is missing: their word is judged with the evidence there is. */
+  readonly waitsForPeople?: boolean;
+  /** The newest approval that a run was started for. */
+  readonly heardWord?: string;
   /** Why it is to be judged at once: it came from another server. */
   readonly imported?: string;
 }
@@ -75,8 +79,10 @@ export async function rememberHeld(
   const before = await readHeld(context, run.model);
   const open = gate.checks.filter((check) => check.outcome === "cannot-tell");
   const wanted = open.map((check) => check.rowsNeeded ?? check.rows * MORE_ROWS_FACTOR);
+  const heard = before?.version === version ? before.heardWord : undefined;
   const held: HeldCandidate = {
     version,
+    ...(heard === undefined ? {} : { heardWord: heard }),
     definitionRevision: run.definitionRevision,
     champion: run.champion ?? null,
     heldSince: before?.version === version ? before.heldSince : context.worldClock.now(),
@@ -85,6 +91,7 @@ export async function rememberHeld(
     rowsWanted: Math.max(report.rows + 1, ...wanted),
     since: run.asOf,
     immatureRows,
+    ...(open.every((check) => check.gate.startsWith("approval(")) ? { waitsForPeople: true } : {}),
   };
   await context.store.settings.set(key, held as unknown as Json);
 }
@@ -150,6 +157,7 @@ export async function judgeHeld(context: LoopContext, spec: ModelSpec, now: Inst
   const maturesAt = held.since + spec.labelDelayMs;
   const waiting = { nextDueAt: held.immatureRows > 0 && now < maturesAt ? Math.min(maturesAt, expiresAt) : expiresAt };
   if ((await runs.active(spec.name)) !== undefined) return waiting;
+  if (held.waitsForPeople === true) return (await judgeWords(context, spec, held, record)) ?? waiting;
   const { labelled } = await log.counts(spec.name, { since: held.since });
   const arrived = labelled + (now >= maturesAt ? held.immatureRows : 0);
   const missing = held.rowsWanted - held.rows;
@@ -169,6 +177,32 @@ export async function judgeHeld(context: LoopContext, spec: ModelSpec, now: Inst
       regate: { version: held.version },
     },
     nextDueAt: waiting.nextDueAt,
+  };
+}
+
+type RecordHeld = (change: Pick<NewDecision, "outcome" | "reason" | "inputs">) => Promise<{ readonly id: string }>;
+
+/** Somebody has spoken since the last look: the same evidence is judged again, with their word. */
+async function judgeWords(
+  context: LoopContext,
+  spec: ModelSpec,
+  held: HeldCandidate,
+  record: RecordHeld,
+): Promise<HeldFinding | undefined> {
+  const { gates, settings } = context.store;
+  const words = await gates.approvals(spec.name, held.version);
+  const newest = words.at(-1);
+  if (newest === undefined || newest.id === held.heardWord) return undefined;
+  const said = newest.verdict === "approve" ? "approved" : "refused";
+  const reason = `${newest.person} (${newest.role}) ${said} ${held.version}: "${newest.reason}"`;
+  const decision = await record({ outcome: "yes", reason, inputs: { approval: newest.id, verdict: newest.verdict } });
+  await settings.set(heldKey(spec.name), { ...held, heardWord: newest.id } as unknown as Json);
+  return {
+    due: {
+      cause: { trigger: "held", reason, decisionIds: [decision.id] },
+      regate: { version: held.version, evidence: held.lookedBy },
+    },
+    nextDueAt: held.heldSince + HELD_FOR_MS,
   };
 }
 

@@ -17,6 +17,7 @@ import { fail } from "../core/index.ts";
 import type { RetrainSpec } from "../config/spec.ts";
 import { LiveModels } from "../deploy/live-models.ts";
 import { advance } from "./advance.ts";
+import { recordApproval } from "./approvals.ts";
 import { createBus, createMutex, type LoopContext, modelSpec, type ProcessRole } from "./context.ts";
 import type { IngestRequest, Loop } from "./contract.ts";
 import { readEvaluation } from "./evaluation.ts";
@@ -140,6 +141,12 @@ export function createLoop(options: LoopOptions): Loop & { readonly predictor: P
       return routing;
     },
     reproduce: (model, version) => reproduce(context, model, version),
+    async approve(request) {
+      const approval = await recordApproval(context, request);
+      touch(request.model);
+      const { runId } = await tickModel(request.model, context.worldClock.now());
+      return { approval, runId: runId ?? null };
+    },
     exportVersion: (model, version) => exportVersion(context, model, version),
     exportKey: async () => (await signingKey(options.directory)).publicKey,
     async importVersion(model, archive, actor) {

@@ -17,6 +17,7 @@ import {
   type VersionRecord,
 } from "../core/index.ts";
 import { joinExample } from "../feedback/label-join.ts";
+import { gateMetrics } from "../evaluate/index.ts";
 import { addInPlace, metricFromCounters, performanceOf } from "../monitor/performance.ts";
 import { isMetricName, METRICS } from "../stats/index.ts";
 import { type LoopContext, modelSpec } from "./context.ts";
@@ -64,8 +65,8 @@ export async function performanceSeries(context: LoopContext, query: Performance
 
 /** The metric a model is judged by where nobody names one: that of its first gate. */
 export function primaryMetric(spec: ModelSpec): string {
-  const gated = spec.gates.find((gate) => gate.kind === "noWorseThanChampion") ?? spec.gates[0];
-  return gated?.metric ?? (spec.schema.task === "regression" ? "mae" : "logLoss");
+  const gated = spec.gates.find((gate) => gate.kind === "noWorseThanChampion");
+  return gated?.metric ?? gateMetrics(spec.gates)[0] ?? (spec.schema.task === "regression" ? "mae" : "logLoss");
 }
 
 async function readCounters(

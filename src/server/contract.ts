@@ -38,6 +38,7 @@ import type {
   PredictionTrace,
   StatusTable,
 } from "../loop/contract.ts";
+import type { ApprovalAnswer, ApprovalList } from "./contract/gates.ts";
 import type { ExportKeyAnswer, ImportAnswer } from "./contract/transfer.ts";
 import type { SlicePerformance, TriggerExplanation } from "./contract/monitors.ts";
 
@@ -312,6 +313,7 @@ export interface ReplaySpeedBody {
 /** GET /stream: server-sent events. `event:` is the type, `data:` the LoopEvent, `id:` a number of this process. */
 export type StreamEvent = LoopEvent;
 
+export type { ApprovalAnswer, ApprovalBody, ApprovalList, ApprovalRecord } from "./contract/gates.ts";
 export type { ExportKeyAnswer, ImportAnswer } from "./contract/transfer.ts";
 export type {
   AlertRecord,
@@ -369,6 +371,8 @@ export interface Api {
   readonly "GET /models/:model/versions/:version": VersionRecord;
   readonly "POST /models/:model/versions/:version/promote": Routing;
   readonly "POST /models/:model/versions/:version/reproduce": ReproduceAnswer;
+  readonly "GET /models/:model/versions/:version/approvals": ApprovalList;
+  readonly "POST /models/:model/versions/:version/approvals": ApprovalAnswer;
   readonly "GET /export-key": ExportKeyAnswer;
   readonly "POST /models/:model/imports": ImportAnswer;
   readonly "POST /models/:model/rollback": Routing;

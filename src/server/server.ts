@@ -20,6 +20,7 @@ import type { ServerContext } from "./route.ts";
 import { addAdminRoutes } from "./routes/admin.ts";
 import { addDecisionRoutes } from "./routes/decisions.ts";
 import { addExampleRoutes } from "./routes/examples.ts";
+import { addGateRoutes } from "./routes/gates.ts";
 import { addHealthRoutes, addReplayRoutes } from "./routes/health.ts";
 import { addModelRoutes } from "./routes/models.ts";
 import { addMonitorRoutes } from "./routes/monitors.ts";
@@ -206,6 +207,7 @@ async function addEverything(
   addRunRoutes(app, context);
   addVersionRoutes(app, context);
   addTransferRoutes(app, context);
+  addGateRoutes(app, context);
   addDecisionRoutes(app, context);
   addAdminRoutes(app, context);
   addReplayRoutes(app, context);

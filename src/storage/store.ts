@@ -20,6 +20,7 @@ import { createAlertStore } from "./tables/alerts.ts";
 import { createDecisionStore } from "./tables/decisions.ts";
 import { createFoldStore } from "./tables/folds.ts";
 import { createLabelingStore } from "./tables/labeling.ts";
+import { createGateStore } from "./tables/gates.ts";
 import { createQuarantineStore } from "./tables/quarantine.ts";
 import { createRegistryStore } from "./tables/registry.ts";
 import { watchRouting } from "./tables/routing.ts";
@@ -91,6 +92,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     alerts: createAlertStore(guarded, systemClock),
     quarantine: createQuarantineStore(guarded),
     settings: createSettingsStore(guarded, systemClock),
+    gates: createGateStore(guarded),
     labeling: createLabelingStore(guarded),
     health: () => health.health(),
     onHealth: (listener) => health.onHealth(listener),

@@ -225,7 +225,7 @@ describe("the written configuration", () => {
 
   it("is written for regression and many classes too", async () => {
     writeInit(await plan(csv({ x: noisy, y: (i) => i / 3 })));
-    expect((await loadConfig(folder)).spec.models[0]?.gates[0]?.metric).toBe("mae");
+    expect((await loadConfig(folder)).spec.models[0]?.gates[0]).toMatchObject({ metric: "mae" });
     writeInit(await plan(csv({ x: noisy, y: (i) => `c${i % 4}` })), { force: true });
     expect((await loadConfig(folder)).spec.models[0]?.schema.task).toBe("multiclass");
   });

@@ -22,7 +22,7 @@ describe("configReference", () => {
     );
     const { origins } = resolveConfig({ models }, { folder: "/" });
     const stated = configReference("binary").filter(
-      (one) => one.default !== undefined && !one.path.startsWith("when."),
+      (one) => one.default !== undefined && !/^(when|gate)\./.test(one.path),
     );
     for (const { path } of stated) {
       const origin = Object.entries(origins).find(([key]) => key.startsWith(path.replace("<name>", "m")))?.[1];

@@ -86,7 +86,7 @@ describe("defaults", () => {
 
   it("judges a regression model by its mean absolute error", () => {
     const spec = model({ task: "regression", label: f.number() });
-    expect(spec.gates.map((one) => one.metric)).toEqual(["mae", "mae"]);
+    expect(spec.gates).toMatchObject([{ metric: "mae" }, { metric: "mae" }]);
     expect(spec.retrain.when).toMatchObject({ of: [{ kind: "newLabels" }, { metric: "mae" }] });
   });
 

@@ -36,7 +36,15 @@ const purchases = defineModel({
   labelDelay: "14d",
   trainer: linear({ epochs: 5 }),
   retrain: { when: when.any(when.newLabels(5), when.performanceDrop("logLoss"), when.all(when.every("6h"))) },
-  gates: [gate.atLeast("rocAuc", 0.6), gate.noWorseThanChampion("logLoss")],
+  gates: [
+    gate.atLeast("rocAuc", 0.6),
+    gate.noWorseThanChampion("logLoss"),
+    gate.slices(["job"], { metric: "rocAuc" }),
+    gate.slices(),
+    gate.latency("5ms"),
+    gate.approval({ people: 2 }),
+    gate.custom("calm", ({ rows }) => ({ outcome: rows > 0 ? "yes" : "no", reason: "Rows." })),
+  ],
   slices: ["job", "contact"],
 });
 

@@ -33,6 +33,22 @@ gate.atLeast("rocAUC", 0.6);
 // @ts-expect-error
 defineModel({ ...binary, gates: [gate.noWorseThanChampion("mae")] });
 
+// Slices of a feature that does not exist
+// @ts-expect-error
+defineModel({ ...binary, gates: [gate.slices(["aeg"])] });
+
+// Slices judged by a metric of another task
+// @ts-expect-error
+defineModel({ ...binary, gates: [gate.slices(["age"], { metric: "mae" })] });
+
+// A latency without a unit
+// @ts-expect-error
+gate.latency(5);
+
+// A custom gate that returns no outcome
+// @ts-expect-error
+gate.custom("fair", () => true);
+
 // A metric of another task in a trigger
 // @ts-expect-error
 defineModel({ ...amount, retrain: { when: when.performanceDrop("logLoss") } });

@@ -1,8 +1,10 @@
 /** Candidate, champion and baseline answer the same held-out rows; the artifact is made whole and its probes are tried twice. */
-import type { EvaluationReport, JsonObject } from "../../core/index.ts";
+import { type EvaluationReport, fail, type Json, type JsonObject } from "../../core/index.ts";
+import { gateMetrics } from "../../evaluate/index.ts";
+import { readEvaluation } from "../evaluation.ts";
 import { rowsWanted } from "../held.ts";
 import { requireVersion } from "../promote.ts";
-import type { RunStep, StepInput } from "../run-record.ts";
+import type { RunStep, StepInput, StepResult } from "../run-record.ts";
 import { championFolder, jobInput, jobOptions, materializeArtifact, runJob } from "./job.ts";
 
 export const evaluate: RunStep = {
@@ -10,12 +12,19 @@ export const evaluate: RunStep = {
   async run(input) {
     const champion = await championFolder(input);
     const extra = champion === undefined ? {} : { championFolder: champion.folder, championVersion: champion.version };
-    const gatedMetrics = [...new Set(input.spec.gates.map((gate) => gate.metric))];
+    const gatedMetrics = gateMetrics(input.spec.gates);
     const { regate } = input.run;
+    if (regate?.evidence !== undefined) return sameEvidence(input, regate.evidence);
+    const earlierLooks = await looksBefore(input);
     const evaluated =
       regate === undefined
-        ? await runJob(input, "evaluate", jobInput(input, { ...extra, gatedMetrics }), jobOptions(input))
-        : await runJob(input, "regate", await regateInput(input, { ...extra, gatedMetrics }), jobOptions(input));
+        ? await runJob(input, "evaluate", jobInput(input, { ...extra, gatedMetrics, earlierLooks }), jobOptions(input))
+        : await runJob(
+            input,
+            "regate",
+            await regateInput(input, { ...extra, gatedMetrics, earlierLooks }),
+            jobOptions(input),
+          );
     const report = evaluated.report as unknown as EvaluationReport;
     const metric = gatedMetrics[0] ?? Object.keys(report.candidate)[0] ?? "";
     const value = report.candidate[metric];
@@ -29,6 +38,28 @@ export const evaluate: RunStep = {
     };
   },
 };
+
+/** Instants of earlier looks against the same champion; this run's own first attempt is none of them. */
+async function looksBefore({ context, run }: StepInput): Promise<readonly number[]> {
+  const looks = await context.store.gates.looks(run.model, run.champion ?? null);
+  return looks.filter(({ runId }) => runId !== run.id).map(({ asOf }) => asOf);
+}
+
+/** Only a person's word was missing: the evidence of the last look is judged again, and the rows are not looked at. */
+async function sameEvidence({ context }: StepInput, runId: string): Promise<StepResult> {
+  const report = await readEvaluation(context, runId);
+  if (report === undefined) {
+    throw fail("NOT_FOUND", {
+      message: `The evaluation of run ${runId} is no longer kept.`,
+      remedy: "Start a new run; it is evaluated afresh.",
+    });
+  }
+  return {
+    input: `the evidence of run ${runId}`,
+    output: `${report.rows.toLocaleString("en-US")} held-out rows, not looked at again`,
+    data: { report: report as unknown as Json, immatureRows: 0, reused: true },
+  };
+}
 
 /** The held version's own artifact, and how many rows its last judgement asked for. */
 async function regateInput(input: StepInput, extra: JsonObject): Promise<JsonObject> {

@@ -9,6 +9,8 @@ export interface DieboldMarianoResult {
   readonly meanDifference: number;
   readonly statistic: number;
   readonly correctedStatistic: number;
+  /** Of the mean difference, with the small-sample correction: mean / corrected statistic. */
+  readonly standardError: number;
   /** Two-sided, Student t with n − 1 degrees of freedom on the corrected statistic. */
   readonly pTwoSided: number;
 }
@@ -37,11 +39,13 @@ export function dieboldMariano(
   if (!(variance > 0)) return null;
   const statistic = meanDifference / Math.sqrt(variance / n);
   const factor = (n + 1 - 2 * horizon + (horizon * (horizon - 1)) / n) / n;
+  if (!(factor > 0)) return null;
   const correctedStatistic = statistic * Math.sqrt(factor);
   return {
     meanDifference,
     statistic,
     correctedStatistic,
+    standardError: Math.sqrt(variance / n) / Math.sqrt(factor),
     pTwoSided: 2 * studentSf(Math.abs(correctedStatistic), n - 1),
   };
 }

@@ -11,6 +11,7 @@ import {
   mcNemar,
   midranks,
   nonInferiority,
+  pairedShareInterval,
   rowsForAccuracyMargin,
   rowsForNonInferiority,
   rowsForShare,
@@ -175,5 +176,44 @@ describe("many tests at once", () => {
     const adjusted = adjustPValues(second.p_values);
     for (let i = 0; i < adjusted.length; i++) close(adjusted[i], second.fdr_bh[i], `p ${i}`);
     expect(adjustPValues([])).toHaveLength(0);
+  });
+});
+
+describe("the interval of two paired shares", () => {
+  /** Constrained likelihood by brute force: the share of champion-only rows that fits best at a given difference. */
+  function scoreStatistic(championOnly: number, challengerOnly: number, rows: number, difference: number): number {
+    const likelihood = (share: number) =>
+      championOnly * Math.log(share) +
+      challengerOnly * Math.log(share + difference) +
+      (rows - championOnly - challengerOnly) * Math.log(1 - 2 * share - difference);
+    let low = Math.max(0, -difference) + 1e-12;
+    let high = (1 - difference) / 2 - 1e-12;
+    for (let i = 0; i < 300; i++) {
+      const [a, b] = [low + (high - low) / 3, high - (high - low) / 3];
+      if (likelihood(a) < likelihood(b)) low = a;
+      else high = b;
+    }
+    const variance = (2 * low + difference * (1 - difference)) / rows;
+    return ((challengerOnly - championOnly) / rows - difference) / Math.sqrt(variance);
+  }
+
+  test.each([
+    [12, 2, 50],
+    [3, 20, 200],
+    [40, 55, 1_000],
+    [1, 1, 30],
+  ])("ends where the brute-force score statistic is z (%i, %i of %i)", (championOnly, challengerOnly, rows) => {
+    const [low, high] = pairedShareInterval({ championOnly, challengerOnly, rows });
+    expect(scoreStatistic(championOnly, challengerOnly, rows, low)).toBeCloseTo(1.959963984540054, 5);
+    expect(scoreStatistic(championOnly, challengerOnly, rows, high)).toBeCloseTo(-1.959963984540054, 5);
+  });
+
+  test("leaves 0 out exactly when McNemar's test without correction rejects", () => {
+    for (let challengerOnly = 0; challengerOnly <= 30; challengerOnly++) {
+      const [low, high] = pairedShareInterval({ championOnly: 10, challengerOnly, rows: 100 });
+      const isRejected = (mcNemar(10, challengerOnly).pChi2 as number) < 0.05;
+      expect(low > 0 || high < 0).toBe(isRejected);
+    }
+    expect(pairedShareInterval({ championOnly: 0, challengerOnly: 0, rows: 9 })).toEqual([0, 0]);
   });
 });
