@@ -96,6 +96,19 @@ export interface DatasetFile {
   readonly maxAt: Instant | null;
 }
 
+/**
+ * Unlabelled examples as a file: `example_id VARCHAR, prediction_id VARCHAR (null for one that was never predicted), at BIGINT`
+ * then one column `f_<feature>` per feature, one row per example: its newest prediction, else its newest observation.
+ */
+export interface PoolRequest {
+  readonly schema: LogSchema;
+  readonly asOf: Instant;
+  /** Event time from which examples are candidates. */
+  readonly from: Instant;
+  readonly maxRows: number;
+  readonly path: string;
+}
+
 export interface SegmentRecord {
   readonly id: string;
   readonly model: string;
@@ -153,6 +166,8 @@ export interface EventLog {
   /** Events newest first, for the API and the console. */
   recent(model: string, options: { kind: EventKind; limit: number; before?: string }): Promise<readonly LoggedEvent[]>;
   writeDataset(request: DatasetRequest): Promise<DatasetFile>;
+  /** The examples without a label, newest first up to `maxRows`: what people could be asked about. */
+  writePool(request: PoolRequest): Promise<DatasetFile>;
   /** Moves the idle tail into segments. Called by a timer, and before `writeDataset` by itself. */
   compact(): Promise<{ readonly segments: number; readonly rows: number }>;
   /** Merges small segments of a model and drops orphan files. */

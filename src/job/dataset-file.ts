@@ -19,15 +19,15 @@ export function openDuckDb(): Promise<DuckDBConnection> {
   return connection;
 }
 
-function quoteName(name: string): string {
+export function quoteName(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
-function quoteText(text: string): string {
+export function quoteText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
-const SQL_TYPES = { number: "DOUBLE", category: "VARCHAR", boolean: "BOOLEAN" } as const;
+export const SQL_TYPES = { number: "DOUBLE", category: "VARCHAR", boolean: "BOOLEAN" } as const;
 
 function selectList(schema: DataSchema, columns: ReadonlySet<string>): string {
   const label = schema.task === "regression" ? "DOUBLE" : schema.task === "binary" ? "BOOLEAN" : "VARCHAR";
@@ -201,7 +201,7 @@ class DatasetBuilder {
   }
 }
 
-interface FeatureColumn {
+export interface FeatureColumn {
   begin(chunk: DuckDBDataChunk, index: number): void;
   read(i: number, row: number, hasher: RowHasher): void;
   finish(): FrameColumn;
@@ -209,7 +209,7 @@ interface FeatureColumn {
   coarseCount?(): number;
 }
 
-function createColumn(name: string, spec: FeatureSpec, rows: number): FeatureColumn {
+export function createColumn(name: string, spec: FeatureSpec, rows: number): FeatureColumn {
   if (spec.kind === "number") return numberColumn(name, rows);
   return spec.kind === "boolean" ? booleanColumn(name, rows) : categoryColumn(name, rows);
 }

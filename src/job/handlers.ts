@@ -4,6 +4,7 @@ import { assess } from "./assess.ts";
 import { evaluate } from "./evaluate.ts";
 import { open } from "./open.ts";
 import { prepare } from "./prepare.ts";
+import { queue } from "./queue.ts";
 import { regate } from "./regate.ts";
 import { reproduce } from "./reproduce.ts";
 import { train } from "./train.ts";
@@ -16,4 +17,5 @@ export const JOB_HANDLERS: Readonly<Record<string, JobHandler>> = {
   evaluate,
   regate,
   reproduce,
+  queue,
 };

@@ -76,6 +76,8 @@ export interface TrainerKind {
   resolveParams(params: Json): JsonObject;
   fit(request: FitRequest): Promise<TrainedWeights>;
   scorer(weights: TrainedWeights, task: Task): ScoreRow;
+  /** Several opinions out of one model, whose disagreement says what it does not know; absent where there is only one. */
+  committee?(weights: TrainedWeights, task: Task): readonly ScoreRow[];
 }
 
 /** How `data/prepare` shapes the input of a trainer with these parameters. */

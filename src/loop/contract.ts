@@ -26,6 +26,7 @@ import type { ModelSpec, RetrainSpec } from "../config/spec.ts";
 import type { GateSurface } from "./gate-surface.ts";
 import type { TransferSurface } from "./transfer-surface.ts";
 import type { MonitorSurface } from "./monitor-contract.ts";
+import type { LabelingSurface } from "./labeling/surface.ts";
 
 /** One row as a reader found it: an object, or the reason why it is none. */
 export type RowReading =
@@ -231,6 +232,8 @@ export interface Loop extends TransferSurface, GateSurface, MonitorSurface {
 
   ingest(request: IngestRequest): Promise<IngestResult>;
   predict(request: PredictRequest): Promise<PredictAnswer>;
+  /** Which examples people are asked about, and what they answered. */
+  readonly labeling: LabelingSurface;
   replayQuarantine(
     model: string,
     ids?: readonly string[],

@@ -23,6 +23,7 @@ import type { IngestRequest, Loop } from "./contract.ts";
 import { readEvaluation } from "./evaluation.ts";
 import { raiseEvent } from "./events.ts";
 import { ingest } from "./ingest.ts";
+import { createLabeling, registerLabeling } from "./labeling/index.ts";
 import { performanceSeries } from "./performance.ts";
 import { Predictor } from "./predict.ts";
 import { makeChampion, previousChampion } from "./promote.ts";
@@ -78,6 +79,7 @@ export function createLoop(options: LoopOptions): Loop & { readonly predictor: P
   const tickModel = (model: string, at: Instant) => exclusive(model, () => tick(context, model, at));
   const schedule = new Schedule(context, predictor, tickModel, new SourcePoller(context, ingestRows));
   engine.register(RUN_WORKFLOW, createRunWorkflow(context));
+  registerLabeling(engine, context);
   bus.subscribe((event) => {
     if (event.type === "run.updated" && event.model !== null) touch(event.model);
   });
@@ -99,6 +101,7 @@ export function createLoop(options: LoopOptions): Loop & { readonly predictor: P
     explainTriggers: (model) => explainTriggers(context, model),
     performance: (query) => performanceSeries(context, query),
     ingest: ingestRows,
+    labeling: createLabeling(context),
     predict(request) {
       touch(request.model);
       return predictor.predict(request);

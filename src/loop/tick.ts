@@ -6,6 +6,7 @@ import { reportConceptDrift } from "./concept-drift.ts";
 import { type LoopContext, modelSpec } from "./context.ts";
 import { judgeHeld } from "./held.ts";
 import { labelSilence } from "./silence.ts";
+import { tickLabeling } from "./labeling/index.ts";
 import { startRun } from "./start-run.ts";
 import { gatherGuardState, gatherTriggerState, isQuiet, rememberTick } from "./tick-state.ts";
 
@@ -22,6 +23,7 @@ export async function tick(context: LoopContext, model: string, at: Instant): Pr
   const spec = modelSpec(context, model);
   if (await isQuiet(context, spec, at)) return { skipped: true, decisions: [] };
   await labelSilence(context, spec, at);
+  await tickLabeling(context, spec, at);
   await absorb(context, model);
 
   const state = await gatherTriggerState(context, spec, at);

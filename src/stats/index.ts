@@ -10,3 +10,4 @@ export * from "./sequential/index.ts";
 export * from "./agreement.ts";
 export * from "./calibration/index.ts";
 export * from "./acquisition/index.ts";
+export * from "./annotators.ts";

@@ -17,6 +17,7 @@ import type { KernelChoice } from "./kernels.ts";
 import { chooseObjective, fixedPointScale, writeGradients, writeTargets } from "./loss.ts";
 import type { GradientSums, Objective } from "./loss.ts";
 import { measureScores, traceMetrics } from "./measure.ts";
+import { gbdtCommittee } from "./committee.ts";
 import { openMemory } from "./memory.ts";
 import type { Memory } from "./memory.ts";
 import { PARAMETERS, readParams } from "./params.ts";
@@ -37,6 +38,7 @@ export const gbdt: TrainerKind = {
   resolveParams: (params) => resolveParameters("gbdt", PARAMETERS, params),
   fit: (request) => fitGbdt(request),
   scorer: gbdtScorer,
+  committee: gbdtCommittee,
 };
 
 interface Training {

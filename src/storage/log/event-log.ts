@@ -17,6 +17,7 @@ import type { StoreHealthMonitor } from "../store-health.ts";
 import { type AppendLimits, GroupCommit } from "./append.ts";
 import { type CompactParts, type CompactResult, compact } from "./compact.ts";
 import { writeDataset } from "./dataset.ts";
+import { writePool } from "./pool-file.ts";
 import { type FindParts, findLabels, findObservations, findPredictions } from "./find.ts";
 import { coarsenVolume, damagedSegments, deleteBefore, maintain } from "./maintain.ts";
 import { compareToCursor, consistently, isAfter, readAfter } from "./read.ts";
@@ -156,6 +157,10 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
       await writer.settle();
       if ((await tailSize(database, request.schema.model)) > COMPACT_FIRST_ROWS) await compactOnce();
       return reported(writeDataset(parts, request));
+    },
+    async writePool(request) {
+      await writer.settle();
+      return reported(writePool(parts, request));
     },
     compact: compactOnce,
     maintain: maintainOnce,

@@ -1,0 +1,67 @@
+/**
+ * From answers to labels: each settled answer is a label event of the source `expert`. It is written beside the annotation first
+ * and leaves for the log right after; one that a crash caught in between leaves with the next tick, once, by its key.
+ */
+import { type LabelingEffect, sha256Hex, canonicalJson, stopPoint } from "../../core/index.ts";
+import { effectiveLabel } from "../../data/effective-label.ts";
+import type { LoopContext } from "../context.ts";
+
+const EFFECTS_AT_ONCE = 200;
+/** Open tasks whose labels are looked up at once. */
+const SWEEP = 1_000;
+
+/** @returns how many labels reached the log */
+export async function flushEffects(context: LoopContext): Promise<number> {
+  const { labeling } = context.store;
+  let written = 0;
+  for (;;) {
+    const effects = await labeling.effects(EFFECTS_AT_ONCE);
+    if (effects.length === 0) return written;
+    stopPoint("labeling.answered");
+    // In order per example: a label and its retraction must not change places.
+    for (const effect of effects) await appendEffect(context, effect);
+    stopPoint("labeling.appended");
+    await labeling.finishEffects(effects.map(({ id }) => id));
+    for (const { model } of effects) context.ticks.dirty.add(model);
+    written += effects.length;
+    if (effects.length < EFFECTS_AT_ONCE) return written;
+  }
+}
+
+async function appendEffect(context: LoopContext, { id, model, event }: LabelingEffect): Promise<void> {
+  const idempotency = { key: `labeling:${id}`, hash: sha256Hex(canonicalJson(event)), response: null };
+  await context.store.log.append({ model, events: [event], idempotency });
+}
+
+/** Closes tasks whose truth arrived from elsewhere: nobody's time is worth a label that is there. */
+export async function closeAnsweredElsewhere(context: LoopContext, model: string): Promise<number> {
+  const { store } = context;
+  const key = `labeling-swept:${model}`;
+  const now = context.worldClock.now();
+  const last = await store.settings.get(key);
+  const since = typeof last === "number" ? last : undefined;
+  if ((await store.log.counts(model, since === undefined ? {} : { since })).labelled === 0) return 0;
+  let closed = 0;
+  for (const state of ["open", "adjudicate"] as const) {
+    const tasks = await store.labeling.tasks({ model, state, origins: ["strategy", "random", "audit"], limit: SWEEP });
+    const labels = await store.log.findLabels(model, {
+      exampleIds: tasks.map((task) => task.exampleId),
+      predictionIds: tasks.flatMap((task) => task.predictionId ?? []),
+    });
+    const settled = tasks.filter((task) => {
+      const own = labels.filter(
+        (one) => one.exampleId === task.exampleId || (one.predictionId ?? "-") === task.predictionId,
+      );
+      const label = effectiveLabel(own);
+      return label?.labelSource === "system" || label?.labelSource === "expert";
+    });
+    if (settled.length === 0) continue;
+    await store.labeling.close(
+      settled.map(({ id }) => id),
+      { state: "discarded", closedBy: "elsewhere", at: now },
+    );
+    closed += settled.length;
+  }
+  await store.settings.set(key, now);
+  return closed;
+}

@@ -1,0 +1,270 @@
+/** What people do with tasks: claim, answer, undo, adjudicate. An answer is acknowledged when its label is in the log. */
+import type { ModelSpec } from "../../config/spec.ts";
+import { fail, type LabelingTask, type LabelValue, uuidV7 } from "../../core/index.ts";
+import { compileLabelValidator } from "../../data/validate.ts";
+import { settleTask } from "../../feedback/consensus.ts";
+import type { LabelingSpec } from "../../feedback/spec.ts";
+import { type LoopContext, modelSpec } from "../context.ts";
+import { flushEffects } from "./effects.ts";
+import { labelingPolicy } from "./queue.ts";
+import type { Answered, LabelingSession, LabelingSurface, TaskView } from "./surface.ts";
+
+/** Tasks one person holds at once: a screen of similar items in bulk mode; more would keep them from others. */
+const MOST_HELD = 50;
+/** Class names offered where neither the definition nor a version lists them. */
+const LABELER = /^[\p{L}\p{N}][\p{L}\p{N} ._:@+-]{0,79}$/u;
+
+export function viewOf(task: LabelingTask, policy: LabelingSpec): TaskView {
+  // What measures people or the model is answered without a hint.
+  const isHidden = policy.hidePrediction || task.origin === "random" || task.origin === "gold";
+  const { version, decision, scores } = task;
+  const confidence = scores !== undefined && scores.length > 1 ? Math.max(...scores) : undefined;
+  return {
+    id: task.id,
+    exampleId: task.exampleId,
+    ...(task.predictionId === undefined ? {} : { predictionId: task.predictionId }),
+    at: task.at,
+    features: task.features,
+    createdAt: task.createdAt,
+    ...(task.dueAt === undefined ? {} : { dueAt: task.dueAt }),
+    isReview: task.origin === "review",
+    ...(isHidden || version === undefined || decision === undefined
+      ? {}
+      : { suggestion: { version, decision, ...(confidence === undefined ? {} : { confidence }) } }),
+  };
+}
+
+/** @throws ROW_INVALID unless the value is a label of the model */
+export function checkLabel(spec: ModelSpec, value: unknown): LabelValue {
+  const problem = compileLabelValidator(spec.schema)(value);
+  if (problem === undefined) return value as LabelValue;
+  throw fail("ROW_INVALID", {
+    message: `The answer does not fit model ${spec.name}: ${problem.message}`,
+    remedy: "Choose one of the answers a session lists.",
+    details: { code: problem.code },
+  });
+}
+
+/** @throws BODY_INVALID for a name no person has */
+export function checkLabeler(name: string): string {
+  if (LABELER.test(name)) return name;
+  throw fail("BODY_INVALID", {
+    message: `${JSON.stringify(name.slice(0, 80))} is no name of a labeler.`,
+    remedy: "Use letters, digits, spaces and . _ : @ + -, at most 80.",
+  });
+}
+
+/** The possible answers: the definition's, else what the live version or the answers so far know. Null for numbers. */
+async function choicesOf(context: LoopContext, spec: ModelSpec): Promise<readonly LabelValue[] | null> {
+  const { task, label } = spec.schema;
+  if (task === "regression") return null;
+  if (task === "binary") return [false, true];
+  if (label.kind === "category" && label.categories !== undefined) return label.categories;
+  const known = context.live.champion(spec.name)?.model.classes ?? [];
+  if (known.length > 0) return known;
+  const answers = await context.store.labeling.tasks({ model: spec.name, state: "done", limit: 500 });
+  return [...new Set(answers.flatMap((one) => (typeof one.answer === "string" ? [one.answer] : [])))].sort();
+}
+
+type People = Pick<LabelingSurface, "claim" | "release" | "answer" | "undo" | "adjudicate">;
+
+export function peopleMethods(context: LoopContext): People {
+  const { labeling } = context.store;
+  const flush = singleFlight(() => flushEffects(context));
+  const settled = async (model: string, outcome: Awaited<ReturnType<typeof labeling.annotate>>): Promise<Answered> => {
+    await flush();
+    context.ticks.dirty.add(model);
+    const { annotation, task } = outcome;
+    context.emit("labeling.answer", model, { taskId: task.id, state: task.state, kind: annotation.kind });
+    return { annotation, state: task.state };
+  };
+  return {
+    async claim(model, labeler, count): Promise<LabelingSession> {
+      const spec = modelSpec(context, model);
+      const policy = labelingPolicy(spec);
+      checkLabeler(labeler);
+      if (!(Number.isInteger(count) && count >= 1 && count <= MOST_HELD)) {
+        throw fail("BODY_INVALID", {
+          message: `A person can hold 1 to ${MOST_HELD} tasks; ${count} were asked for.`,
+          remedy: "Ask for fewer, and again when they are answered.",
+        });
+      }
+      const mine = await labeling.countAnnotations(model, labeler);
+      const tasks = await labeling.claim({
+        model,
+        labeler,
+        count,
+        now: context.systemClock.now(),
+        leaseMs: policy.leaseMs,
+        gold: isGoldTurn(mine, policy.gold),
+      });
+      const { states, claimed } = await labeling.counts(model);
+      return {
+        tasks: tasks.map((task) => viewOf(task, policy)),
+        choices: await choicesOf(context, spec),
+        guidelines: policy.guidelines ?? null,
+        leaseMs: policy.leaseMs,
+        progress: { open: states.open, done: states.done, adjudicate: states.adjudicate, claimed, mine },
+      };
+    },
+    release: async (model, labeler, taskIds) =>
+      labeling.release(modelSpec(context, model).name, checkLabeler(labeler), taskIds),
+    async answer(model, request) {
+      const spec = modelSpec(context, model);
+      const { value, comment, durationMs, kind } = request;
+      checkLabeler(request.labeler);
+      await requireTask(context, model, request.taskId);
+      if (kind === "answer") checkLabel(spec, value);
+      const outcome = await labeling.annotate(
+        {
+          taskId: request.taskId,
+          labeler: request.labeler,
+          kind,
+          at: context.worldClock.now(),
+          ...(kind === "answer" ? { value: value as LabelValue } : {}),
+          ...(comment === undefined || comment === "" ? {} : { comment: comment.slice(0, 2_000) }),
+          ...(durationMs === undefined ? {} : { durationMs }),
+        },
+        settleTask,
+      );
+      return settled(model, outcome);
+    },
+    async undo(model, labeler, annotationId) {
+      const policy = labelingPolicy(modelSpec(context, model));
+      const outcome = await labeling.undo(
+        {
+          model,
+          labeler: checkLabeler(labeler),
+          now: context.systemClock.now(),
+          leaseMs: policy.leaseMs,
+          at: context.worldClock.now(),
+          ...(annotationId === undefined ? {} : { annotationId }),
+        },
+        settleTask,
+      );
+      return { ...(await settled(model, outcome)), task: viewOf(outcome.task, policy) };
+    },
+    async adjudicate(model, { taskId, value, actor, comment }) {
+      const spec = modelSpec(context, model);
+      const task = await requireTask(context, model, taskId);
+      if (task.origin === "gold" || task.state === "discarded") {
+        throw fail("CONFLICT", {
+          message: `Task ${taskId} is ${task.origin === "gold" ? "a gold question" : "discarded"}; there is nothing to decide.`,
+          remedy: "Adjudicate tasks in the state `adjudicate`.",
+        });
+      }
+      const outcome = await labeling.annotate(
+        {
+          taskId,
+          labeler: checkLabeler(actor),
+          kind: "adjudication",
+          value: checkLabel(spec, value),
+          at: context.worldClock.now(),
+          ...(comment === undefined || comment === "" ? {} : { comment: comment.slice(0, 2_000) }),
+        },
+        settleTask,
+      );
+      return settled(model, outcome);
+    },
+  };
+}
+
+/** @throws NOT_FOUND, also for a task of another model */
+export async function requireTask(context: LoopContext, model: string, id: string): Promise<LabelingTask> {
+  const task = await context.store.labeling.task(id);
+  if (task?.model === model) return task;
+  throw fail("NOT_FOUND", {
+    message: `Model ${model} has no labeling task ${JSON.stringify(id.slice(0, 60))}.`,
+    remedy: "List the tasks of the model.",
+  });
+}
+
+/** Every so many tasks of a person one is a gold question: evenly, so that each can be told from chance soon. */
+function isGoldTurn(answered: number, share: number): boolean {
+  if (share <= 0) return false;
+  const every = Math.max(1, Math.round(1 / share));
+  return answered % every === every - 1;
+}
+
+/** Joins calls that overlap: one runs, one more follows for all that came meanwhile. */
+function singleFlight<T>(run: () => Promise<T>): () => Promise<T> {
+  let running: Promise<T> | undefined;
+  let next: Promise<T> | undefined;
+  const start = () => {
+    running = run().finally(() => {
+      running = undefined;
+    });
+    return running;
+  };
+  return () => {
+    if (running === undefined) return start();
+    next ??= running.then(start, start).finally(() => {
+      next = undefined;
+    });
+    return next;
+  };
+}
+
+/** Gold questions as tasks: their features come from the log, their answer is given. */
+export async function addGold(
+  context: LoopContext,
+  model: string,
+  items: readonly { readonly exampleId: string; readonly value: LabelValue }[],
+): Promise<{ readonly added: number }> {
+  const spec = modelSpec(context, model);
+  const { log, labeling } = context.store;
+  const now = context.worldClock.now();
+  const exampleIds = items.map(({ exampleId }) => exampleId);
+  const predictions = await log.findPredictions(model, { exampleIds });
+  const observations = await log.findObservations(model, { exampleIds });
+  const sources = new Map([...predictions, ...observations].map((one) => [one.exampleId, one]));
+  const missing = exampleIds.filter((id) => !sources.has(id));
+  if (missing.length > 0) {
+    throw fail("NOT_FOUND", {
+      message: `Nothing is known of ${missing.length} of ${items.length} examples: ${missing.slice(0, 5).join(", ")}.`,
+      remedy: "Send their rows first; a gold question shows an example that is in the log.",
+    });
+  }
+  const present = await labeling.tasks({ model, origins: ["gold"], limit: 10_000 });
+  const known = new Set(present.map((task) => task.exampleId));
+  const fresh = items.filter(({ exampleId }) => !known.has(exampleId));
+  const batchId = uuidV7(now);
+  const tasks = fresh.map(({ exampleId, value }, i): LabelingTask => {
+    const source = sources.get(exampleId) as (typeof predictions)[number] | (typeof observations)[number];
+    return {
+      id: uuidV7(now),
+      model,
+      exampleId,
+      at: source.at,
+      features: source.features,
+      batchId,
+      origin: "gold",
+      strategy: "gold",
+      acquisition: null,
+      pick: i + 1,
+      selectionProbability: 1,
+      poolSize: fresh.length,
+      needed: 1,
+      state: "open",
+      createdAt: now,
+      answer: checkLabel(spec, value),
+    };
+  });
+  if (tasks.length === 0) return { added: 0 };
+  const count = tasks.length;
+  const added = await labeling.addBatch(
+    {
+      id: batchId,
+      model,
+      createdAt: now,
+      strategy: "gold",
+      poolSize: count,
+      picked: count,
+      random: 0,
+      gold: count,
+      durationMs: 0,
+    },
+    tasks,
+  );
+  return { added };
+}
