@@ -41,8 +41,12 @@ import type {
 import type { ApprovalAnswer, ApprovalList } from "./contract/gates.ts";
 import type { ExportKeyAnswer, ImportAnswer } from "./contract/transfer.ts";
 import type { SlicePerformance, TriggerExplanation } from "./contract/monitors.ts";
+import type { LabelingApi } from "./contract/labeling.ts";
+import type { Page, PageQuery } from "./contract/page.ts";
 
+export type * from "./contract/labeling.ts";
 export type * from "./contract/monitors.ts";
+export type * from "./contract/page.ts";
 
 /** Every error answer, content type `application/problem+json`. */
 export interface Problem {
@@ -60,17 +64,6 @@ export interface Problem {
   readonly requestId: string;
   /** Structured facts: the rows of a batch that broke a rule, the column, the nearest word. */
   readonly details?: JsonObject;
-}
-
-/** A page of a list. `nextCursor` is null on the last page. */
-export interface Page<T> {
-  readonly items: readonly T[];
-  readonly nextCursor: string | null;
-}
-export interface PageQuery {
-  /** 1..500, default 50. */
-  readonly limit?: number;
-  readonly cursor?: string;
 }
 
 /** GET /server */
@@ -350,7 +343,7 @@ export type {
 /**
  * Every path below `/api/v1` with the type of its answer; the client and the console are typed by it.
  */
-export interface Api {
+export interface Api extends LabelingApi {
   readonly "GET /server": ServerInfo;
   readonly "GET /models": ModelList;
   readonly "GET /models/:model": ModelDetail;

@@ -22,6 +22,7 @@ import { addDecisionRoutes } from "./routes/decisions.ts";
 import { addExampleRoutes } from "./routes/examples.ts";
 import { addGateRoutes } from "./routes/gates.ts";
 import { addHealthRoutes, addReplayRoutes } from "./routes/health.ts";
+import { addLabelingRoutes } from "./routes/labeling.ts";
 import { addModelRoutes } from "./routes/models.ts";
 import { addMonitorRoutes } from "./routes/monitors.ts";
 import { addPredictRoute } from "./routes/predict.ts";
@@ -203,6 +204,7 @@ async function addEverything(
   addModelRoutes(app, context);
   addMonitorRoutes(app, context);
   addExampleRoutes(app, context);
+  addLabelingRoutes(app, context);
   addQuarantineRoutes(app, context);
   addRunRoutes(app, context);
   addVersionRoutes(app, context);

@@ -39,7 +39,8 @@ export async function closeAnsweredElsewhere(context: LoopContext, model: string
   const key = `labeling-swept:${model}`;
   const now = context.worldClock.now();
   const last = await store.settings.get(key);
-  const since = typeof last === "number" ? last : undefined;
+  // A virtual clock stands still between two answers: what arrived at the very instant of the last look counts too.
+  const since = typeof last === "number" ? last - 1 : undefined;
   if ((await store.log.counts(model, since === undefined ? {} : { since })).labelled === 0) return 0;
   let closed = 0;
   for (const state of ["open", "adjudicate"] as const) {

@@ -110,7 +110,7 @@ export async function labelHistory(context: LoopContext, model: string, exampleI
       comment: one.comment ?? null,
       selective: one.selective === true,
       predictionId: one.predictionId ?? null,
-      isEffective: one === effective,
+      isEffective: one.seq === effective?.seq,
     })),
     annotations,
   };

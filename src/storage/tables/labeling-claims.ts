@@ -94,8 +94,20 @@ async function applySettlement(
     next.state,
     bodyOf(next),
   ]);
-  if (task.origin !== "gold") {
+  if (task.origin === "gold") {
+    // Everybody has a slot of their own; an answer that was taken back frees it.
+    await transaction.query(
+      `delete from labeling_slot s where task_id = $1 and answered
+       and not exists (select 1 from labeling_annotation a where a.task_id = $1 and a.labeler = s.labeler and not a.undone)`,
+      [task.id],
+    );
+  } else {
     if (next.state === "open") {
+      await transaction.query(
+        `update labeling_slot s set answered = false, labeler = null, expires_at = 0 where task_id = $1 and answered
+         and not exists (select 1 from labeling_annotation a where a.task_id = $1 and a.labeler = s.labeler and not a.undone)`,
+        [task.id],
+      );
       // A third opinion, or an answer that was taken back: as many slots as people are asked.
       await transaction.query(
         `insert into labeling_slot (task_id, slot, model, priority, task_position, is_gold)
@@ -198,12 +210,8 @@ async function undo(database: SqlDatabase, request: Parameters<LabelingStore["un
     ]);
     const settlement = settle(task, await standingAnnotations(transaction, task.id));
     const next = await applySettlement(transaction, task, settlement, { at });
-    await transaction.query(
-      "update labeling_slot set answered = false, expires_at = $3 where task_id = $1 and labeler = $2 and answered",
-      [task.id, labeler, now + leaseMs],
-    );
-    if (annotation.kind === "skip") {
-      // Its slot was given up; it is theirs again unless somebody has taken it meanwhile.
+    if (next.state === "open" && task.origin !== "gold") {
+      // In their hands again, unless others have taken every free slot meanwhile.
       await transaction.query(
         `update labeling_slot set labeler = $2, expires_at = $4 where task_id = $1 and slot =
            (select min(slot) from labeling_slot where task_id = $1 and not answered and expires_at < $3)`,
