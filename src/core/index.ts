@@ -13,6 +13,7 @@ export * from "./labeling.ts";
 export * from "./model-host.ts";
 export * from "./output-tail.ts";
 export * from "./ports.ts";
+export * from "./profiles.ts";
 export * from "./random.ts";
 export * from "./records.ts";
 export * from "./stop-point.ts";

@@ -4,6 +4,7 @@
  */
 import type { LabelingStore } from "./labeling.ts";
 import type { GateStore } from "./gates.ts";
+import type { ProfileStore } from "./profiles.ts";
 import type {
   AlertRecord,
   AuditRecord,
@@ -394,6 +395,7 @@ export interface Store {
   readonly settings: SettingsStore;
   readonly gates: GateStore;
   readonly labeling: LabelingStore;
+  readonly profiles: ProfileStore;
   health(): StoreHealth;
   onHealth(listener: (health: StoreHealth) => void): () => void;
   close(): Promise<void>;

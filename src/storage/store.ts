@@ -21,6 +21,7 @@ import { createDecisionStore } from "./tables/decisions.ts";
 import { createFoldStore } from "./tables/folds.ts";
 import { createLabelingStore } from "./tables/labeling.ts";
 import { createGateStore } from "./tables/gates.ts";
+import { createProfileStore } from "./tables/profiles.ts";
 import { createQuarantineStore } from "./tables/quarantine.ts";
 import { createRegistryStore } from "./tables/registry.ts";
 import { watchRouting } from "./tables/routing.ts";
@@ -94,6 +95,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     settings: createSettingsStore(guarded, systemClock),
     gates: createGateStore(guarded),
     labeling: createLabelingStore(guarded),
+    profiles: createProfileStore(guarded),
     health: () => health.health(),
     onHealth: (listener) => health.onHealth(listener),
     close() {

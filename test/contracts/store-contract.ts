@@ -4,6 +4,7 @@ import type { TestDatabase } from "../../src/testing/database.ts";
 import { describeLabeling } from "./store-labeling-contract.ts";
 import { describeLog } from "./store-log-contract.ts";
 import { openPlace, type StorePlace } from "./store-place.ts";
+import { describeProfiles } from "./store-profiles-contract.ts";
 import { describeRecords } from "./store-records-contract.ts";
 
 export function describeStore(name: string, open: () => Promise<TestDatabase>): void {
@@ -21,5 +22,6 @@ export function describeStore(name: string, open: () => Promise<TestDatabase>): 
     describeRecords(place);
     describeLog(place);
     describeLabeling(place);
+    describeProfiles(place);
   });
 }
