@@ -22,6 +22,7 @@ export { type GateConfig, gate } from "./gates.ts";
 export { type InitOptions, type InitPlan, initFromCsv, modelNameOf, writeInit } from "./init/index.ts";
 export { LABELING_DEFAULTS, type LabelingConfig } from "./labeling.ts";
 export { CONFIG_NAMES, findConfig, type LoadedConfig, type LoadOptions, loadConfig } from "./load.ts";
+export type { DataDriftConfig } from "./data-drift.ts";
 export type { ConceptDriftConfig, MonitorsConfig } from "./monitors.ts";
 export { primaryMetricOf } from "./model-fields.ts";
 export { configReference, type ReferenceEntry } from "./reference.ts";

@@ -20,6 +20,7 @@ import {
   type MonitorsSpec,
 } from "../monitor/index.ts";
 import type { MetricName } from "../stats/index.ts";
+import { type DataDriftConfig, dataDriftField } from "./data-drift.ts";
 
 export interface ConceptDriftConfig<M extends MetricName = MetricName> {
   /** Default "adwin". */
@@ -34,6 +35,8 @@ export interface MonitorsConfig<M extends MetricName = MetricName> {
   readonly falseAlarms?: number;
   /** Watches the losses of labelled predictions; `false` turns it off. */
   readonly conceptDrift?: ConceptDriftConfig<M> | false;
+  /** Compares inputs, answers and labels with a reference; `false` turns it off. */
+  readonly dataDrift?: DataDriftConfig | false;
 }
 
 export function monitorsField(task: Task): Field<MonitorsSpec> {
@@ -43,6 +46,7 @@ export function monitorsField(task: Task): Field<MonitorsSpec> {
       1,
     ),
     conceptDrift: withDefault(conceptDriftField(task), {}),
+    dataDrift: withDefault(dataDriftField, {}),
   });
 }
 

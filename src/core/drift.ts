@@ -15,8 +15,8 @@ export interface DriftFinding {
   /** Name of the feature; `prediction` or `label` for the other monitors. */
   readonly feature: string;
   readonly verdict: DriftVerdict;
-  /** The distance that decided: population stability index, or the change of a rate in [0, 1]. */
-  readonly statistic: "psi" | "missingRate" | "unseenRate";
+  /** The distance that decided: population stability index, the change of a rate in [0, 1], or a mean's shift in standard deviations. */
+  readonly statistic: "psi" | "missingRate" | "unseenRate" | "meanShift";
   readonly value: number | null;
   /** The value must exceed it: the greatest of minimum effect, noise floor and what the model's own history shows. */
   readonly threshold: number | null;

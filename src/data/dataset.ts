@@ -228,7 +228,7 @@ export function targetOf(task: Task, classes: Classes, label: LabelValue): numbe
 
 /** Features by name as a frame in the schema's column order; absent and null are missing. */
 export function frameFromFeatures(
-  schema: DataSchema,
+  schema: Pick<DataSchema, "features">,
   rows: readonly Readonly<Record<string, number | string | boolean | null | undefined>>[],
 ): Frame {
   const columns = schema.features.map(({ name, spec }) => {

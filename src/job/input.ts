@@ -2,6 +2,7 @@
 import { fail, sha256Hex, canonicalJson } from "../core/index.ts";
 import type { Instant, JsonObject, TrainingStrategy } from "../core/index.ts";
 import { CHECKPOINT_EVERY_MS } from "./checkpoint.ts";
+import type { FeatureGrid } from "../data/index.ts";
 import type { ModelSpec } from "../config/spec.ts";
 import { gateMetrics } from "../evaluate/index.ts";
 
@@ -18,6 +19,8 @@ export interface JobInput {
   readonly gatedMetrics: readonly string[];
   readonly definitionRevision: string;
   readonly artifactFolder?: string;
+  /** The grid over which the model's rows are counted. */
+  readonly profileGrid?: readonly FeatureGrid[];
   /** The held version to gate again, and how many held-out rows its last judgement asked for. */
   readonly candidateFolder?: string;
   readonly rowsWanted?: number;
@@ -66,6 +69,7 @@ export function parseJobInput(input: JsonObject): JobInput {
     ...(typeof input["rowsWanted"] === "number" ? { rowsWanted: input["rowsWanted"] } : {}),
     ...(typeof last === "number" ? { lastDatasetMaxReceivedAt: last } : {}),
     earlierLooks: Array.isArray(input["earlierLooks"]) ? (input["earlierLooks"] as readonly Instant[]) : [],
+    ...(Array.isArray(input["profileGrid"]) ? { profileGrid: input["profileGrid"] as readonly FeatureGrid[] } : {}),
     gatedMetrics: Array.isArray(input["gatedMetrics"])
       ? (input["gatedMetrics"] as readonly string[])
       : gateMetrics(spec.gates),

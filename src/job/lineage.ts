@@ -1,13 +1,13 @@
 /** What the manifest of a version says about where it comes from. */
 import { createRequire } from "node:module";
 import type { Dataset, ReferenceProfile, Splits } from "../data/index.ts";
-import { buildReferenceProfile } from "../data/index.ts";
 import type { TrainerKind } from "../learn/index.ts";
 import type { ArtifactParts } from "../model/index.ts";
 import { strategyParams } from "../train/index.ts";
 import { readArtifactFolder } from "./folder.ts";
 import type { PreparedState } from "./folder.ts";
 import type { JobInput } from "./input.ts";
+import { describeReference } from "./reference.ts";
 import { isRefitted, refitRows } from "./refit.ts";
 import type { FinalModel } from "./refit.ts";
 
@@ -39,7 +39,15 @@ export async function describeArtifact(
   profileRows.set(splits.train);
   profileRows.set(splits.validation, splits.train.length);
   return {
-    profile: buildReferenceProfile(dataset.frame, refit ? rows : profileRows.sort()),
+    profile: describeReference({
+      task: spec.schema.task,
+      dataset,
+      rows: refit ? rows : profileRows.sort(),
+      holdout: splits.holdout,
+      predictor: final.predictor,
+      seed: input.seed,
+      ...(input.profileGrid === undefined ? {} : { grid: input.profileGrid }),
+    }),
     manifest: {
       model: spec.name,
       task: spec.schema.task,

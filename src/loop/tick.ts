@@ -4,6 +4,7 @@ import { applyGuards, evaluateTrigger, type GuardResult } from "../trigger/index
 import { absorb } from "./absorb.ts";
 import { reportConceptDrift } from "./concept-drift.ts";
 import { type LoopContext, modelSpec } from "./context.ts";
+import { monitorDrift } from "./drift.ts";
 import { judgeHeld } from "./held.ts";
 import { labelSilence } from "./silence.ts";
 import { tickLabeling } from "./labeling/index.ts";
@@ -25,6 +26,7 @@ export async function tick(context: LoopContext, model: string, at: Instant): Pr
   await labelSilence(context, spec, at);
   await tickLabeling(context, spec, at);
   await absorb(context, model);
+  const driftDueAt = await monitorDrift(context, spec, at);
 
   const state = await gatherTriggerState(context, spec, at);
   await reportConceptDrift(context, spec, state.conceptWatch, at);
@@ -44,6 +46,7 @@ export async function tick(context: LoopContext, model: string, at: Instant): Pr
   const nextDueAt = Math.min(
     guarded.heldUntil ?? Number.POSITIVE_INFINITY,
     held?.nextDueAt ?? Number.POSITIVE_INFINITY,
+    driftDueAt,
   );
   await rememberTick(context, spec, state, { nextDueAt, isHeld, since: evaluation.since });
   if (!guarded.start && held?.due === undefined) return { skipped: false, decisions };

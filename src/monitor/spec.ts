@@ -1,5 +1,6 @@
 /** Resolved settings of a model's monitors: plain JSON. */
 import type { DetectorName } from "./detectors/index.ts";
+import type { DataDriftSpec } from "./drift/spec.ts";
 
 export interface ConceptDriftSpec {
   readonly detector: DetectorName;
@@ -18,4 +19,6 @@ export interface MonitorsSpec {
   readonly falseAlarms: number;
   /** Null: off. */
   readonly conceptDrift: ConceptDriftSpec | null;
+  /** Null: off. */
+  readonly dataDrift: DataDriftSpec | null;
 }

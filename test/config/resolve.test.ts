@@ -72,7 +72,18 @@ describe("defaults", () => {
         stopAfterRejections: 3,
         runDurationMs: 0,
       },
-      monitors: { falseAlarms: 1, conceptDrift: { detector: "adwin", metric: "logLoss" } },
+      monitors: {
+        falseAlarms: 1,
+        conceptDrift: { detector: "adwin", metric: "logLoss" },
+        dataDrift: {
+          reference: "training",
+          windowMs: 7 * DAY_MS,
+          everyMs: DAY_MS,
+          seasonMs: 7 * DAY_MS,
+          minimumEffect: 0.1,
+          minRows: 200,
+        },
+      },
       gates: [
         { kind: "betterThanBaseline", metric: "logLoss" },
         { kind: "noWorseThanChampion", metric: "logLoss" },

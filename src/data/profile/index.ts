@@ -1,3 +1,4 @@
 export * from "./counts.ts";
 export * from "./grid.ts";
 export * from "./profile.ts";
+export * from "./scores.ts";

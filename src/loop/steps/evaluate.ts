@@ -3,6 +3,7 @@ import { type EvaluationReport, fail, type Json, type JsonObject } from "../../c
 import { gateMetrics } from "../../evaluate/index.ts";
 import { readEvaluation } from "../evaluation.ts";
 import { rowsWanted } from "../held.ts";
+import { activeGrid } from "../profiles.ts";
 import { requireVersion } from "../promote.ts";
 import type { RunStep, StepInput, StepResult } from "../run-record.ts";
 import { championFolder, jobInput, jobOptions, materializeArtifact, runJob } from "./job.ts";
@@ -11,7 +12,11 @@ export const evaluate: RunStep = {
   name: "evaluate",
   async run(input) {
     const champion = await championFolder(input);
-    const extra = champion === undefined ? {} : { championFolder: champion.folder, championVersion: champion.version };
+    const grid = await activeGrid(input.context, input.run.model);
+    const extra: JsonObject = {
+      ...(champion === undefined ? {} : { championFolder: champion.folder, championVersion: champion.version }),
+      ...(grid === undefined ? {} : { profileGrid: grid.grid as unknown as Json }),
+    };
     const gatedMetrics = gateMetrics(input.spec.gates);
     const { regate } = input.run;
     if (regate?.evidence !== undefined) return sameEvidence(input, regate.evidence);

@@ -83,7 +83,7 @@ export function customerSpec(schema: DataSchema, change: Partial<ModelSpec> = {}
       stopAfterRejections: 3,
       runDurationMs: 0,
     } as unknown as ModelSpec["retrain"],
-    monitors: { falseAlarms: 1, conceptDrift: { detector: "adwin", metric: "logLoss" } },
+    monitors: { falseAlarms: 1, conceptDrift: { detector: "adwin", metric: "logLoss" }, dataDrift: null },
     gates: [],
     slices: ["job"],
     rollout: [],
