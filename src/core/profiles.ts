@@ -1,5 +1,4 @@
 /** Where profiles are kept: counts of inputs and scores by hour of event time, as sums of deltas that folds write. */
-import type { LogCursor } from "./ports.ts";
 import type { Instant, Json } from "./records.ts";
 
 /** The counts one fold adds to one hour. */
@@ -19,7 +18,8 @@ export interface ProfileRow extends ProfileDelta {
   readonly foldSeq: number;
 }
 export interface ProfileFoldState {
-  readonly cursor: LogCursor;
+  /** Place in the log, as `LogCursor`. */
+  readonly cursor: { readonly transactionId: bigint; readonly seq: bigint };
   readonly foldSeq: number;
 }
 
@@ -33,7 +33,7 @@ export interface ProfileStore {
     grid: string,
     change: {
       readonly expectedFoldSeq: number;
-      readonly cursor: LogCursor;
+      readonly cursor: ProfileFoldState["cursor"];
       readonly deltas: readonly ProfileDelta[];
     },
   ): Promise<boolean>;
