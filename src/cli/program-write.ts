@@ -108,17 +108,19 @@ function addTransfer(program: Command, ran: Ran): void {
   withExamples(
     withServer(program.command("export <model> <version>"))
       .description("write a version with its evidence to one signed file")
-      .option("--format <format>", "retrain: for `retrain import` at another server", "retrain")
-      .option("-o, --out <file>", "where to (default: MODEL-VERSION.retrain here)"),
+      .option("--format <format>", "retrain: for `retrain import` at another server; onnx: the model alone", "retrain")
+      .option("-o, --out <file>", "where to (default: MODEL-VERSION.FORMAT here)"),
     "retrain export customers v3",
+    "retrain export customers v3 --format onnx",
   ).action(async (model, version, options) =>
     (await import("./commands/transfer.ts")).exportVersion(model, version, options),
   );
   withExamples(
     withServer(program.command("import <model> <file>"))
-      .description("register an exported version and judge it by the gates of this server")
+      .description("register an exported version, or an ONNX model, and judge it by the gates of this server")
       .option("--no-wait", "return as soon as it is registered"),
     "retrain import customers customers-v3.retrain",
+    "retrain import customers first-model.onnx",
   ).action(async (model, file, options) => {
     ran.exitCode = await (await import("./commands/transfer.ts")).importVersion(model, file, options);
   });

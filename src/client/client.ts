@@ -90,12 +90,13 @@ export function createClient(options: ClientOptions = {}) {
     /** A version as one signed file. */
     exportVersion: (model: string, version: string, query: { readonly format?: string } = {}) =>
       download(transport, `/models/${part(model)}/versions/${part(version)}/export`, query),
-    importVersion: (model: string, archive: Uint8Array<ArrayBuffer>) =>
+    /** @param format `onnx` for a model of any origin, else an exported version */
+    importVersion: (model: string, archive: Uint8Array<ArrayBuffer>, format: "retrain" | "onnx" = "retrain") =>
       send<Api["POST /models/:model/imports"]>(transport, {
         method: "POST",
         path: `/models/${part(model)}/imports`,
         body: archive,
-        contentType: "application/x-tar",
+        contentType: format === "onnx" ? "application/onnx" : "application/x-tar",
         idempotencyKey: null,
         timeoutMs: 0,
       }),

@@ -2,6 +2,7 @@
 import type { JobHandler } from "../core/job-child.ts";
 import { assess } from "./assess.ts";
 import { evaluate } from "./evaluate.ts";
+import { importOnnx } from "./import-onnx.ts";
 import { open } from "./open.ts";
 import { prepare } from "./prepare.ts";
 import { queue } from "./queue.ts";
@@ -18,4 +19,5 @@ export const JOB_HANDLERS: Readonly<Record<string, JobHandler>> = {
   regate,
   reproduce,
   queue,
+  "import-onnx": importOnnx,
 };

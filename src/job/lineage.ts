@@ -12,7 +12,7 @@ import { isRefitted, refitRows } from "./refit.ts";
 import type { FinalModel } from "./refit.ts";
 
 // By the package's own name, so the same line works from the sources and from the built files.
-const { version } = createRequire(import.meta.url)("retrain/package.json") as { readonly version: string };
+export const { version } = createRequire(import.meta.url)("retrain/package.json") as { readonly version: string };
 
 export async function describeArtifact(
   options: {

@@ -5,6 +5,7 @@ import type {
   JobPool,
   JsonObject,
   Logger,
+  ModelHost,
   LogSchema,
   ObjectStore,
   Store,
@@ -33,6 +34,7 @@ export interface LoopContext {
   readonly worldClock: WorldClock | VirtualWorldClock;
   readonly systemClock: SystemClock;
   readonly logger: Logger;
+  readonly modelHost?: ModelHost;
   readonly live: LiveModels;
   readonly ticks: TickNotes;
   /** `api` answers requests and leaves ticks, runs and timers to others on the same database. */

@@ -37,6 +37,7 @@ import { SourcePoller } from "./sources.ts";
 import { modelSummaries, statusTable } from "./status.ts";
 import { tick } from "./tick.ts";
 import { createTickNotes } from "./tick-notes.ts";
+import { exportOnnxVersion, importOnnxVersion } from "./onnx.ts";
 import { exportVersion, importVersion, signingKey } from "./transfer.ts";
 import { explainTriggers } from "./triggers.ts";
 
@@ -157,6 +158,13 @@ export function createLoop(options: LoopOptions): Loop & { readonly predictor: P
       touch(model);
       const { runId } = await tickModel(model, context.worldClock.now());
       return { ...imported, runId: runId ?? null };
+    },
+    exportOnnx: (model, version) => exportOnnxVersion(context, model, version),
+    async importOnnx(model, onnx, actor) {
+      const version = await importOnnxVersion(context, model, onnx, actor);
+      touch(model);
+      const { runId } = await tickModel(model, context.worldClock.now());
+      return { version, runId: runId ?? null };
     },
     async raiseEvent(name, model, details) {
       const models = await raiseEvent(context, name, model, details);

@@ -4,6 +4,17 @@ import type { VersionRecord } from "../core/index.ts";
 export interface TransferSurface {
   /** A version with its evidence as one signed file. @throws VERSION_UNKNOWN */
   exportVersion(model: string, version: string): Promise<Uint8Array>;
+  /** A version as one ONNX file, preparation included. @throws VERSION_UNKNOWN, EXPORT_UNSUPPORTED */
+  exportOnnx(model: string, version: string): Promise<Uint8Array>;
+  /**
+   * Registers an ONNX file from elsewhere as a candidate and gates it here; it needs labelled rows to be judged by.
+   * @throws MODEL_INVALID, OUTPUT_INVALID, DATASET_EMPTY, DEPENDENCY_MISSING
+   */
+  importOnnx(
+    model: string,
+    onnx: Uint8Array,
+    actor: string,
+  ): Promise<{ readonly version: VersionRecord; readonly runId: string | null }>;
   /** The public key that this server signs with, `ed25519:<base64>`. */
   exportKey(): Promise<string>;
   /**

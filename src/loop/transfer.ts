@@ -16,7 +16,7 @@ import {
   uuidV7,
   type VersionRecord,
 } from "../core/index.ts";
-import { TRAINERS } from "../learn/index.ts";
+import { ALL_TRAINERS } from "../learn/index.ts";
 import {
   ARTIFACT_FORMAT,
   loadArtifact,
@@ -130,7 +130,10 @@ export async function importVersion(
   const description = unpacked.description as unknown as VersionDescription;
   checkDependencies(description);
   const read = async (name: string) => unpacked.files.get(`artifact/${name}`) ?? new Uint8Array(0);
-  const { manifest } = await loadArtifact(read, description.record.artifact);
+  const loaded = await loadArtifact(read, description.record.artifact, context.modelHost);
+  // It was only tried; the version is opened again when it serves.
+  loaded.close?.();
+  const { manifest } = loaded;
   checkDefinition(spec, description, manifest);
   await storeArtifact(context, unpacked, description.record.artifact);
   const version = await register(context, spec, description, unpacked.publicKey);
@@ -184,7 +187,7 @@ function checkDependencies({ format, dependencies }: VersionDescription): void {
       "Run the same release of retrain on both servers.",
     );
   }
-  if (!TRAINERS.some(({ name }) => name === dependencies.trainer)) {
+  if (!ALL_TRAINERS.some(({ name }) => name === dependencies.trainer)) {
     differs(
       `The version was trained by "${dependencies.trainer}", which this server does not have.`,
       `Install a release of retrain with the trainer "${dependencies.trainer}".`,

@@ -4,9 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { command, defineConfig, defineModel, f, gate, when } from "../../src/config/index.ts";
+import { command, defineConfig, defineModel, f, gate, linear, when } from "../../src/config/index.ts";
 import { createRandom } from "../../src/core/index.ts";
 import { GraphBuilder } from "../../src/model/onnx/graph.ts";
+import { inspectOnnx } from "../../src/model/index.ts";
 import { openTestLoop, type TestLoop } from "../../src/testing/loop.ts";
 
 const PROGRAM = fileURLToPath(new URL("../job/support/external-trainer.mjs", import.meta.url));
@@ -51,7 +52,19 @@ describe("an external trainer in the loop", () => {
         retrain: { when: when.manual(), cooldown: "0s", maxPerDay: 100 },
         gates: [gate.betterThanBaseline("logLoss")],
       });
-    const models = [define("served", "model"), define("compared", "predictions")] as const;
+    const ours = (name: string) =>
+      defineModel({
+        name,
+        task: "binary",
+        id: "id",
+        features: { x: f.number(), kind: f.category() },
+        label: f.boolean(),
+        trainer: linear({ epochs: 3 }),
+        data: { minRows: 300 },
+        retrain: { when: when.manual(), cooldown: "0s", maxPerDay: 100 },
+        gates: [gate.betterThanBaseline("logLoss")],
+      });
+    const models = [define("served", "model"), define("compared", "predictions"), ours("made"), ours("empty")] as const;
     test = await openTestLoop(defineConfig({ models }), START);
     const random = createRandom(1);
     const rows = Array.from({ length: 600 }, (_, i) => {
@@ -60,7 +73,8 @@ describe("an external trainer in the loop", () => {
       const p = 1 / (1 + Math.exp(-2 * x - (kind === "a" ? 1 : 0)));
       return { rowNumber: i + 1, row: { id: `r${i}`, x, kind, label: random.nextFloat() < p } };
     });
-    for (const { name } of models) await test.loop.ingest({ model: name, form: "observation", origin: "test", rows });
+    for (const { name } of models.slice(0, 3))
+      await test.loop.ingest({ model: name, form: "observation", origin: "test", rows });
   });
   afterAll(async () => {
     await test.dispose();
@@ -114,6 +128,35 @@ describe("an external trainer in the loop", () => {
     const [found] = await test.store.log.findPredictions("served", { exampleIds: ["late"] });
     expect(found).toMatchObject({ origin: "system", version: "v1" });
     expect(found?.scores[1]).toBeCloseTo(1 / (1 + Math.exp(-3)), 5);
+  });
+
+  it("may leave and come in as a file: a version of ours is exported as ONNX and imported as a first champion", {
+    timeout: 120_000,
+  }, async () => {
+    await expect(test.loop.importOnnx("empty", logistic(), "operator")).rejects.toMatchObject({
+      code: "DATASET_EMPTY",
+    });
+    await expect(test.loop.importOnnx("made", new Uint8Array(9), "operator")).rejects.toMatchObject({
+      code: "MODEL_INVALID",
+    });
+    const { version, runId } = await test.loop.importOnnx("made", logistic(), "operator");
+    expect(version).toMatchObject({ name: "v1", trainer: "command", imported: { model: "onnx" } });
+    await test.engine.wait(runId as string);
+    const judged = await test.store.runs.get(runId as string);
+    expect(judged).toMatchObject({ state: "promoted", version: "v1" });
+    expect(judged?.gate?.checks[0]?.rows).toBeGreaterThan(100);
+    const answer = await test.loop.predict({ model: "made", rows: [{ x: 1, kind: "a" }], log: false });
+    expect(answer.predictions[0]?.score).toBeCloseTo(1 / (1 + Math.exp(-3)), 5);
+    // The file that came in leaves as it came; a version trained here leaves as ONNX too, and is a better second version.
+    expect(await test.loop.exportOnnx("made", "v1")).toEqual(logistic());
+    const again = await train("made");
+    const exported = await test.loop.exportOnnx("made", again.version as string);
+    expect(inspectOnnx(exported).inputs.map(({ name, type }) => [name, type])).toEqual([
+      ["x", "float32"],
+      ["kind", "string"],
+    ]);
+    const twice = await test.loop.importOnnx("made", logistic(), "operator");
+    expect(twice.version.name).toBe("v1");
   });
 
   it("that leaves predictions only is compared and refused, and cannot be promoted by hand", {

@@ -44,6 +44,17 @@ describe("versions over HTTP", () => {
     ]);
   }, 60_000);
 
+  it("go out and come in as ONNX too, told apart by the file's ending", async () => {
+    const out = join(mkdtempSync(join(tmpdir(), "export-")), "v1.onnx");
+    const options = { url, json: true, quiet: true };
+    const printed = vi.spyOn(process.stdout, "write").mockReturnValue(true);
+    await exportVersion("purchases", "v1", { ...options, out, format: "onnx" });
+    await importVersion("purchases", out, { ...options, wait: false });
+    expect(printed.mock.calls.at(-1)?.[0]).toMatch(/"signedBy":null/);
+    const { items } = await createClient({ url }).versions("purchases");
+    expect(items[0]).toMatchObject({ name: "v3", trainer: "command", imported: { model: "onnx" } });
+  }, 120_000);
+
   it("are refused as another content type, and as an altered file", async () => {
     const post = (payload: Buffer, type: string) =>
       from.server.app.inject({
@@ -54,6 +65,7 @@ describe("versions over HTTP", () => {
       });
     expect((await post(Buffer.from("{}"), "application/json")).json()).toMatchObject({ code: "FORMAT_UNSUPPORTED" });
     expect((await post(Buffer.alloc(2_000, 1), "application/x-tar")).json()).toMatchObject({ code: "IMPORT_INVALID" });
+    expect((await post(Buffer.alloc(2_000, 1), "application/onnx")).json()).toMatchObject({ code: "MODEL_INVALID" });
     const key = await from.server.app.inject({ method: "GET", url: "/api/v1/export-key" });
     expect(key.json().publicKey).toMatch(/^ed25519:/);
   });

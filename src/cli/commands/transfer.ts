@@ -16,7 +16,7 @@ export interface ImportOptions extends RemoteOptions {
 }
 
 /** What a file of each format is called. */
-const ENDINGS: Readonly<Record<string, string>> = { retrain: "retrain" };
+const ENDINGS: Readonly<Record<string, string>> = { retrain: "retrain", onnx: "onnx" };
 
 export async function exportVersion(model: string, version: string, options: ExportOptions): Promise<void> {
   const ending = ENDINGS[options.format];
@@ -45,8 +45,15 @@ export async function importVersion(model: string, file: string, options: Import
       cause,
     });
   });
-  const imported = await client.importVersion(model, new Uint8Array(content));
-  note(options, `${imported.version.name} is registered; signed by ${imported.signedBy}.`);
+  const imported = await client.importVersion(
+    model,
+    new Uint8Array(content),
+    file.endsWith(".onnx") ? "onnx" : "retrain",
+  );
+  note(
+    options,
+    `${imported.version.name} is registered${imported.signedBy === null ? "" : `; signed by ${imported.signedBy}`}.`,
+  );
   if (!options.wait || imported.runId === null) {
     printData(options, imported, () => imported.version.name);
     return EXIT.ok;
