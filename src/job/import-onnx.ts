@@ -56,7 +56,8 @@ export const importOnnx: JobHandler = async (raw, control) => {
     threshold,
     signal: control.signal,
   });
-  const calibration = calibrateVersion({ input, dataset, rows, predictor, scores, threshold }, report);
+  const held = { input, dataset, rows, predictor, scores, threshold };
+  const calibration = await calibrateVersion(held, report, control.signal);
   const written = await writeFolderWhole(join(folder, "artifact"), (temporary) =>
     writeArtifact(temporary, {
       manifest: {
