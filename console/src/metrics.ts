@@ -16,12 +16,16 @@ const METRICS: Readonly<Record<string, MetricInfo>> = {
   mae: { label: "Mean absolute error", higherIsBetter: false },
   rmse: { label: "Root mean squared error", higherIsBetter: false },
   r2: { label: "R²", higherIsBetter: true },
+  wape: { label: "WAPE", higherIsBetter: false },
+  mase: { label: "MASE", higherIsBetter: false },
+  intervalCoverage: { label: "Interval coverage", higherIsBetter: true },
 };
 
 const BY_TASK = {
   binary: ["logLoss", "rocAuc", "averagePrecision", "accuracy", "f1", "brier", "ece"],
   multiclass: ["logLoss", "accuracy", "macroF1", "brier"],
   regression: ["mae", "rmse", "r2"],
+  forecast: ["wape", "mase", "mae", "rmse", "intervalCoverage"],
 } as const;
 
 export const metricLabel = (name: string): string => METRICS[name]?.label ?? name;

@@ -207,6 +207,9 @@ function predictions(transport: Transport) {
   };
   return {
     predict: (model: string, row: Row, options: PredictOptions = {}) => ask<PredictOneAnswer>(model, row, options),
+    /** Of a forecast: the coming periods of a series, asked by `{ <series>, steps?, until?, future? }`. */
+    forecast: (model: string, question: Row, options: PredictOptions = {}) =>
+      ask<PredictManyAnswer>(model, question, options),
     predictMany: (model: string, rows: readonly Row[], options: PredictOptions = {}) =>
       ask<PredictManyAnswer>(model, { rows }, options),
   };

@@ -20,6 +20,7 @@ export interface MetricsByTask {
   readonly binary: "logLoss" | "rocAuc" | "averagePrecision" | "accuracy" | "f1" | "macroF1" | "brier" | "ece";
   readonly multiclass: "logLoss" | "accuracy" | "macroF1" | "brier";
   readonly regression: "mae" | "rmse" | "r2";
+  readonly forecast: "wape" | "mase" | "rmse" | "mae" | "intervalCoverage";
 }
 export type MetricOf<T extends Task> = MetricsByTask[T] & MetricName;
 
@@ -27,7 +28,19 @@ interface LabelsByTask {
   readonly binary: BooleanLabel;
   readonly multiclass: CategoryLabel<string>;
   readonly regression: NumberLabel;
+  readonly forecast: NumberLabel;
 }
+/** What only a forecast has. */
+export interface ForecastFields {
+  /** Column of the series: store, product, sensor. */
+  readonly series: string;
+  /** Column of the period. */
+  readonly time: string;
+  /** Periods ahead. */
+  readonly horizon: number;
+  readonly frequency: "daily" | "monthly" | "quarterly";
+}
+export type TaskFields<T extends Task> = T extends "forecast" ? ForecastFields : unknown;
 export type FeatureMap = Readonly<Record<string, FeatureConfig>>;
 
 export interface ModelDefinition<
@@ -58,12 +71,12 @@ export interface ModelDefinition<
   readonly labelDelay?: DurationText;
   /** Binary: the probability from which the decision is true, or what it should maximize on the validation rows (default f1). */
   readonly threshold?: T extends "binary" ? number | { readonly maximize: "f1" | "accuracy" } : never;
-  /** Default linear(). */
+  /** Default linear(), for forecasts forecast(). */
   readonly trainer?: TrainerConfig<T>;
   readonly data?: DataConfig;
   readonly retrain?: RetrainConfig<MetricOf<T>>;
   readonly monitors?: MonitorsConfig<MetricOf<T>>;
-  /** Default: better than the baseline, and no worse than the champion, on log loss (MAE for regression). */
+  /** Default: better than the baseline, and no worse than the champion, on log loss (MAE for regression, WAPE for forecasts). */
   readonly gates?: readonly GateConfig<MetricOf<T>, keyof F & string>[];
   /** Features by whose values performance is reported. */
   readonly slices?: readonly (keyof F & string)[];
@@ -133,6 +146,7 @@ export interface Model<
   readonly id?: Id;
   readonly time?: Time;
   readonly labelColumn?: LabelColumn;
+  readonly series?: string;
 }
 
 /**
@@ -147,7 +161,9 @@ export function defineModel<
   const Id extends string = never,
   const Time extends string = never,
   const LabelColumn extends string = "label",
->(definition: ModelDefinition<Name, T, F, L, Id, Time, LabelColumn>): Model<Name, T, F, L, Id, Time, LabelColumn> {
+>(
+  definition: ModelDefinition<Name, T, F, L, Id, Time, LabelColumn> & TaskFields<T>,
+): Model<Name, T, F, L, Id, Time, LabelColumn> {
   return definition;
 }
 
@@ -221,7 +237,7 @@ export type AnswerOf<M> = {
   readonly exampleId: string;
   readonly logged: boolean;
   readonly decision: LabelOf<M>;
-} & (M extends { readonly task: "regression" }
+} & (M extends { readonly task: "regression" | "forecast" }
   ? { readonly score: number }
   : M extends { readonly task: "binary" }
     ? { readonly score: number; readonly probabilities: Readonly<Record<"false" | "true", number>> }

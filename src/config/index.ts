@@ -31,6 +31,17 @@ export { definitionRevision } from "./revision.ts";
 export { type SourceConfig, source } from "./sources.ts";
 export type * from "./spec.ts";
 export { type StageConfig, stage } from "./stages.ts";
-export { command, gbdt, lastValue, linear, majority, mean, mlp, type TrainerConfig } from "./trainers.ts";
+export {
+  command,
+  forecast,
+  gbdt,
+  lastValue,
+  linear,
+  majority,
+  mean,
+  mlp,
+  seasonalNaive,
+  type TrainerConfig,
+} from "./trainers.ts";
 export { type TriggerConfig, when } from "./triggers.ts";
 export { type ConfigWatcher, watchConfig } from "./watch.ts";

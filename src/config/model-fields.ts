@@ -19,6 +19,7 @@ import {
   variantField,
   withDefault,
 } from "../core/index.ts";
+import { FREQUENCIES } from "../data/calendar.ts";
 import type { FeatureSpec, LabelSpec } from "../data/schema.ts";
 import { gateField } from "../evaluate/index.ts";
 import { quietHoursField, triggerField } from "../trigger/index.ts";
@@ -28,10 +29,11 @@ import { silenceField } from "./silence-field.ts";
 import { stageField } from "./stages.ts";
 import { trainerField } from "./trainers.ts";
 
-export const TASKS = ["binary", "multiclass", "regression"] as const satisfies readonly Task[];
+export const TASKS = ["binary", "multiclass", "regression", "forecast"] as const satisfies readonly Task[];
 
 /** The metric a model is judged by where nothing else is said. */
-export function primaryMetricOf(task: Task): "logLoss" | "mae" {
+export function primaryMetricOf(task: Task): "logLoss" | "mae" | "wape" {
+  if (task === "forecast") return "wape";
   return task === "regression" ? "mae" : "logLoss";
 }
 
@@ -78,6 +80,7 @@ const LABELS = {
   regression: variantField("The true answer of a regression model, f.number().", "kind", {
     number: { ...bounds, ifMissingAfter: silenceField("number") },
   }),
+  forecast: variantField("The value of a series in a period, f.number().", "kind", { number: bounds }),
 } as const satisfies Record<Task, Field<unknown>>;
 
 /** Absent keys stay absent, so that equal definitions have equal hashes. */
@@ -114,6 +117,15 @@ const labelField = (task: Task): Field<LabelSpec> => ({
 const featuresInfo = { rule: "an object of at least one feature, such as { age: f.number() }", description: "" };
 /** PostgreSQL and Parquet keep up to this; wider tables are matrices, which have other tools. */
 export const FEATURE_LIMIT = 2_000;
+
+/** Forecasts may have no covariate at all. */
+const covariatesField: Field<readonly { readonly name: string; readonly spec: FeatureSpec }[]> = {
+  info: { rule: "an object of covariates known ahead, such as { promo: f.boolean() }, or {}", description: "" },
+  read(value, place) {
+    const isEmpty = typeof value === "object" && value !== null && Object.keys(value).length === 0;
+    return isEmpty ? [] : featuresField.read(value, place);
+  },
+};
 
 const featuresField: Field<readonly { readonly name: string; readonly spec: FeatureSpec }[]> = {
   info: featuresInfo,
@@ -231,13 +243,14 @@ export function modelTable(task: Task) {
     id: column("Column of the example id."),
     time: column("Column of the event time."),
     unit: column("Column of the unit of sticky assignment."),
-    features: featuresField,
+    features: task === "forecast" ? withDefault(covariatesField, {}) : featuresField,
+    ...forecastTable(task),
     label: labelField(task),
     labelColumn: withDefault(textField("Column of the label."), "label"),
     ignore: withDefault(listField("Columns that rows may carry and nobody reads.", textField("A column.")), []),
     labelDelay: withDefault(durationField("When a label counts as mature."), "0s"),
     threshold: task === "binary" ? withDefault(threshold, { maximize: "f1" }) : optional(notForTask(task)),
-    trainer: withDefault(trainerField(task), { name: "linear" }),
+    trainer: withDefault(trainerField(task), { name: task === "forecast" ? "forecast" : "linear" }),
     data: withDefault(data, {}),
     retrain: withDefault(retrain(task), {}),
     monitors: withDefault(monitorsField(task), {}),
@@ -257,8 +270,21 @@ export function modelTable(task: Task) {
   };
 }
 
-function notForTask(task: Task): Field<never> {
-  const info = { rule: `absent: a model of the task ${task} has no decision threshold`, description: "" };
+/** Fields of forecasts; absent for every other task. */
+function forecastTable(task: Task) {
+  if (task !== "forecast") {
+    const none = optional(notForTask(task, "is no forecast"));
+    return { series: none, horizon: none, frequency: none };
+  }
+  return {
+    series: textField("Column of the series."),
+    horizon: numberField("Periods ahead.", { min: 1, max: 366, integer: true }),
+    frequency: choiceField("Length of a period.", FREQUENCIES),
+  };
+}
+
+function notForTask(task: Task, why = "has no decision threshold"): Field<never> {
+  const info = { rule: `absent: a model of the task ${task} ${why}`, description: "" };
   return {
     info,
     read(value, place) {

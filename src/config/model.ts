@@ -1,8 +1,9 @@
 /** One model's description, resolved. Rules that tie several fields together live here; single fields know their own. */
 import { choiceField, type FieldPlace, fail, nearestWord, objectField, placeAt, refuse } from "../core/index.ts";
-import { findTrainer } from "../learn/index.ts";
 import { resolveLabeling } from "./labeling.ts";
 import { leafSpecs } from "../trigger/index.ts";
+import { describeTrainer } from "../learn/index.ts";
+import type { Frequency } from "../data/calendar.ts";
 import { modelTable, TASKS, withoutUndefined } from "./model-fields.ts";
 import type { ModelSpec } from "./spec.ts";
 
@@ -21,7 +22,7 @@ export function resolveModel(value: unknown, place: FieldPlace): ModelSpec {
       task,
       ...withoutUndefined({ id: read.id, time: read.time, unit: read.unit }),
       labelColumn: read.labelColumn,
-      features: read.features,
+      ...featuresOf(read, place),
       label: read.label,
       ...(read.ignore.length === 0 ? {} : { ignore: read.ignore }),
     } as ModelSpec["schema"],
@@ -62,6 +63,30 @@ export function resolveModel(value: unknown, place: FieldPlace): ModelSpec {
   return spec;
 }
 
+interface ReadFeatures {
+  readonly features: ModelSpec["schema"]["features"];
+  readonly series?: string | undefined;
+  readonly horizon?: number | undefined;
+  readonly frequency?: Frequency | undefined;
+}
+
+/** The series of a forecast is its first feature, so that it travels with every row, log column and dataset. */
+function featuresOf(read: ReadFeatures, place: FieldPlace): Pick<ModelSpec["schema"], "features" | "forecast"> {
+  const { series, horizon, frequency, features } = read;
+  if (series === undefined || horizon === undefined || frequency === undefined) return { features };
+  if (features.some(({ name }) => name === series)) {
+    throw wrong(
+      `${place.path}.features.${series}`,
+      "is the series of the forecast, which is a feature by itself.",
+      "Remove it from `features`.",
+    );
+  }
+  return {
+    features: [{ name: series, spec: { kind: "category" } }, ...features],
+    forecast: { series, horizon, frequency },
+  };
+}
+
 function wrong(path: string, message: string, remedy: string) {
   return fail("CONFIG_INVALID", { message: `\`${path}\` ${message}`, remedy, details: { path } });
 }
@@ -74,6 +99,15 @@ function checkColumns(spec: ModelSpec, place: FieldPlace): void {
       `${place.path}.features.${schema.labelColumn}`,
       `is the label column of the model: the answer would be among the questions.`,
       "Remove the feature, or name another `labelColumn`.",
+    );
+  }
+  if (schema.forecast !== undefined && (schema.time === undefined || schema.id !== undefined)) {
+    throw wrong(
+      `${place.path}.${schema.time === undefined ? "time" : "id"}`,
+      schema.time === undefined
+        ? "is missing: a forecast needs the column of the period."
+        : "is set, but an example of a forecast is named by its series and period.",
+      schema.time === undefined ? 'Write `time: "day"`.' : "Remove it.",
     );
   }
   for (const key of ["id", "time", "unit"] as const) {
@@ -140,7 +174,14 @@ function checkPolicy(spec: ModelSpec, place: FieldPlace): void {
     );
   }
   checkTriggers(spec, place);
-  const trainer = findTrainer(spec.trainer.name);
+  if (spec.data.refit && spec.schema.forecast !== undefined) {
+    throw wrong(
+      `${place.path}.data.refit`,
+      "is true, but a forecast starts from the newest values anyway; only its recipe is older.",
+      "Remove it.",
+    );
+  }
+  const trainer = describeTrainer(spec.trainer.name);
   if (!trainer.strategies.includes(spec.retrain.how)) {
     throw wrong(
       `${place.path}.retrain.how`,

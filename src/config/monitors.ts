@@ -10,6 +10,7 @@ import {
   type Task,
   withDefault,
 } from "../core/index.ts";
+import { isNumeric } from "../data/dataset.ts";
 import {
   type ConceptDriftSpec,
   DETECTOR_NAMES,
@@ -52,7 +53,7 @@ export function monitorsField(task: Task): Field<MonitorsSpec> {
 
 function conceptDriftField(task: Task): Field<ConceptDriftSpec | null> {
   const metrics = lossMetricsFor(task);
-  const main: LossMetric = task === "regression" ? "mae" : "logLoss";
+  const main: LossMetric = isNumeric(task) ? "mae" : "logLoss";
   const object = objectField("The detector of concept drift.", {
     detector: withDefault(choiceField("The detector.", DETECTOR_NAMES), "adwin"),
     metric: optional(choiceField("The loss it watches.", metrics)),
@@ -81,7 +82,7 @@ function conceptDriftField(task: Task): Field<ConceptDriftSpec | null> {
         throw wrong(
           "detector",
           `is "${detector}", which counts errors; ${chosen} is a number.`,
-          task === "regression"
+          isNumeric(task)
             ? `Use a detector of numbers: ${numeric}.`
             : `Set metric: "accuracy", or use a detector of numbers: ${numeric}.`,
         );

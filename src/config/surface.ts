@@ -5,5 +5,5 @@ export { f } from "./features.ts";
 export { gate } from "./gates.ts";
 export { source } from "./sources.ts";
 export { stage } from "./stages.ts";
-export { command, gbdt, lastValue, linear, majority, mean, mlp } from "./trainers.ts";
+export { command, forecast, gbdt, lastValue, linear, majority, mean, mlp, seasonalNaive } from "./trainers.ts";
 export { when } from "./triggers.ts";

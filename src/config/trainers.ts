@@ -10,7 +10,7 @@ import {
   fail,
   type Task,
 } from "../core/index.ts";
-import { ALL_TRAINERS, findTrainer } from "../learn/index.ts";
+import { ALL_TRAINERS, describeTrainer } from "../learn/index.ts";
 import type { CommandParams } from "../learn/index.ts";
 
 /** Parameters of `linear`; a test compares their names with the trainer's table. */
@@ -88,12 +88,30 @@ export interface GbdtParams {
 }
 /** An external trainer; see docs/external-trainers.md. */
 export type CommandOptions = Pick<CommandParams, "run"> & Partial<CommandParams>;
-export type TrainerConfig<T extends Task = Task> =
+/** Parameters of `forecast`; a test compares their names with the trainer's table. */
+export interface ForecastParams {
+  /** `auto` takes the one that forecasts the validation periods best. */
+  readonly method?: "auto" | "seasonal-naive" | "smoothing" | "gbdt" | "combined";
+  /** Share of targets that an interval should hold. */
+  readonly level?: number;
+  /** Trees at most; validation may stop earlier. */
+  readonly epochs?: number;
+  readonly patience?: number;
+  readonly learningRate?: number;
+  readonly maxLeaves?: number;
+  readonly minChildWeight?: number;
+  /** Steps ahead from which each training target is looked at. */
+  readonly stepsPerTarget?: number;
+}
+type RowTrainer<T extends Task> =
   | { readonly name: "linear"; readonly params?: LinearParams }
   | { readonly name: "mlp"; readonly params?: MlpParams }
   | { readonly name: "gbdt"; readonly params?: GbdtParams }
   | { readonly name: "command"; readonly params: CommandOptions }
   | (T extends "regression" ? { readonly name: "mean" | "last-value" } : { readonly name: "majority" });
+export type TrainerConfig<T extends Task = Task> = T extends "forecast"
+  ? { readonly name: "forecast"; readonly params?: ForecastParams } | { readonly name: "seasonal-naive" }
+  : RowTrainer<T>;
 
 /** Logistic, softmax or linear regression by averaged gradient descent on scaled, one-hot columns. */
 export const linear = (params: LinearParams = {}) => ({ name: "linear", params }) as const;
@@ -106,6 +124,10 @@ export const gbdt = (params: GbdtParams = {}) => ({ name: "gbdt", params }) as c
  * `command({ run: ["python3", "train.py"], input: "raw" })`. Started in the server's folder; its limits are the model's.
  */
 export const command = (params: CommandOptions) => ({ name: "command", params }) as const;
+/** Seasonal naive, exponential smoothing, trees on lags and calendar, or what forecasts best, with intervals. */
+export const forecast = (params: ForecastParams = {}) => ({ name: "forecast", params }) as const;
+/** Always forecasts the value of the same place in the last season. */
+export const seasonalNaive = () => ({ name: "seasonal-naive" }) as const;
 /** Always answers the class shares of the training rows. */
 export const majority = () => ({ name: "majority" }) as const;
 /** Always answers the mean of the training labels. */
@@ -139,7 +161,7 @@ export function trainerField(task: Task): Field<{ readonly name: string; readonl
 /** The trainer's own error does not know where in the configuration it stands. */
 function resolveParams(name: string, given: JsonObject, path: string): JsonObject {
   try {
-    return findTrainer(name).resolveParams(given);
+    return describeTrainer(name).resolveParams(given);
   } catch (error) {
     if (!(error instanceof RetrainError)) throw error;
     const { code, message, remedy, details } = error;

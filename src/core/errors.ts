@@ -49,6 +49,7 @@ export const ERROR_CODES = {
   DURATION_INVALID: { status: 400, exit: 2, meaning: "A duration is not a number with a unit." },
   NUMBER_NOT_FINITE: { status: 400, exit: 2, meaning: "NaN or an infinity where a number was expected." },
   ROW_INVALID: { status: 422, exit: 1, meaning: "A row breaks the schema of its model." },
+  SERIES_UNKNOWN: { status: 404, exit: 5, meaning: "A forecast names a series without a known value." },
   BODY_INVALID: { status: 400, exit: 2, meaning: "The request body or query breaks the schema of the route." },
   BODY_TOO_LARGE: { status: 413, exit: 2, meaning: "The request body is larger than the limit." },
   FORMAT_UNSUPPORTED: { status: 415, exit: 2, meaning: "The content type or file format is not one we read." },

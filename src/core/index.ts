@@ -1,3 +1,4 @@
+export * from "./forecasts.ts";
 export * from "./canonical.ts";
 export * from "./clock.ts";
 export * from "./drift.ts";

@@ -82,6 +82,8 @@ export interface DatasetRequest {
   readonly to?: Instant;
   /** Newest rows only. */
   readonly maxRows?: number;
+  /** Features of the newest observation where there is one, also if a prediction came before the label (forecasts). */
+  readonly featuresFrom?: "observation";
   /** Absolute path of the Parquet file to write (temporary name and rename are the implementation's duty). */
   readonly path: string;
 }

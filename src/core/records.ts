@@ -36,14 +36,18 @@
  * alert: a decision or failure somebody should know of
  * policy: triggers, data window, strategy, gates, rollout and guards of a model
  * lineage: which data, definition and code made a version
+ * series: the values of one thing (a store, a product) period by period, which a forecast continues
+ * forecast origin: the last period whose value was known when a forecast was made
+ * entity state: what the log says of one series, user or card right now; a fold keyed by it
  * GLOSSARY-END
  */
 
 import type { GateEvidence } from "./gates.ts";
+import type { ForecastEvaluation } from "./forecasts.ts";
 
 /** Milliseconds since the epoch, UTC. */
 export type Instant = number;
-export type Task = "binary" | "multiclass" | "regression";
+export type Task = "binary" | "multiclass" | "regression" | "forecast";
 
 /** A raw feature value as it arrived. `null` means missing. Numbers are finite. */
 export type FeatureValue = number | string | boolean | null;
@@ -77,13 +81,18 @@ export interface PredictionEvent {
   readonly unit?: string;
   readonly version: string;
   readonly features: Features;
-  /** Probability per class in the model's class order (binary: [p(false), p(true)]), or [value] for regression. */
+  /**
+   * Probability per class in the model's class order (binary: [p(false), p(true)]), [value] for regression, [value, low, high,
+   * scale] for a forecast.
+   */
   readonly scores: readonly number[];
   /** The version's class order, for multiclass only: labels may name classes it has never seen. */
   readonly classes?: readonly LabelValue[];
   readonly decision: LabelValue;
   /** live: a request; system: a labelled observation scored by the champion before it could train; shadow: invisible. */
   readonly origin: "live" | "system" | "shadow";
+  /** Forecasts: the start of the last period that was known. `at` is the target's. */
+  readonly originAt?: Instant;
   /** The part of a rollout the request was assigned to. */
   readonly variant?: "champion" | "challenger";
 }
@@ -317,6 +326,8 @@ export interface EvaluationReport extends GateEvidence {
   readonly predictMicroseconds?: number;
   readonly threshold?: number;
   readonly holdout: { readonly from?: Instant; readonly to?: Instant; readonly rows: number };
+  /** Task forecast only. */
+  readonly forecast?: ForecastEvaluation;
 }
 
 export type GateOutcome = "promote" | "hold" | "reject";

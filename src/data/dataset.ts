@@ -38,8 +38,13 @@ export function isCoarse(value: number): boolean {
   return Math.fround(value) !== value && Number.isInteger(value);
 }
 
+/** True for tasks whose label is a number. */
+export function isNumeric(task: Task): task is "regression" | "forecast" {
+  return task === "regression" || task === "forecast";
+}
+
 export function classCount(task: Task, classes: Classes): number {
-  return task === "regression" ? 0 : classes.length;
+  return isNumeric(task) ? 0 : classes.length;
 }
 
 /** Rows as a user holds them, for the library and for tests; the training process reads the frozen file instead. */
@@ -77,7 +82,7 @@ function mix32(value: number): number {
  * regression has none. Sorted by code unit, so the order is the same in every locale.
  */
 export function resolveClasses(schema: DataSchema, seen: Iterable<string>): Classes {
-  if (schema.task === "regression") return [];
+  if (isNumeric(schema.task)) return [];
   if (schema.task === "binary") return [false, true];
   if (schema.label.kind === "category" && schema.label.categories !== undefined) return schema.label.categories;
   return [...new Set(seen)].sort((left, right) => (left < right ? -1 : left > right ? 1 : 0));
@@ -216,7 +221,7 @@ function hashValue(hasher: RowHasher, value: number | string | boolean | null): 
 
 /** The label as the number trainers see. @throws ROW_INVALID */
 export function targetOf(task: Task, classes: Classes, label: LabelValue): number {
-  if (task === "regression" && typeof label === "number") return label;
+  if (isNumeric(task) && typeof label === "number") return label;
   if (task === "binary" && typeof label === "boolean") return label ? 1 : 0;
   const index = task === "multiclass" ? classes.indexOf(label) : -1;
   if (index >= 0) return index;

@@ -1,4 +1,6 @@
 /** Schema, frames, validation, splits, preparation, profiles: everything between raw rows and a trainer's matrix. */
+export * from "./calendar.ts";
+export * from "./instant.ts";
 export * from "./convert-text.ts";
 export * from "./dataset.ts";
 export * from "./effective-label.ts";

@@ -3,6 +3,7 @@
  * The builder `f` that users write, and the row types inferred from it, are in `config/`.
  */
 import type { LabelValue, Task } from "../core/index.ts";
+import type { Frequency } from "./calendar.ts";
 
 export interface NumberFeature {
   readonly kind: "number";
@@ -41,6 +42,15 @@ export type LabelSpec = SilentLabel &
     | { readonly kind: "number"; readonly min?: number; readonly max?: number }
   );
 
+/** A forecast: many series on a grid of periods, several steps ahead. */
+export interface ForecastSchema {
+  /** Column of the series; it is the first feature, a category. */
+  readonly series: string;
+  /** Periods ahead. */
+  readonly horizon: number;
+  readonly frequency: Frequency;
+}
+
 export interface DataSchema {
   readonly task: Task;
   /** Column of the example id; absent: the id is the SHA-256 of the row, or the request's own id. */
@@ -56,6 +66,8 @@ export interface DataSchema {
   readonly label: LabelSpec;
   /** Columns that rows may carry and nobody reads: free texts, internal notes. */
   readonly ignore?: readonly string[];
+  /** Task forecast only. An example is then (series, period), and features are covariates known ahead. */
+  readonly forecast?: ForecastSchema;
 }
 
 /** Class values in score order. Binary is always [false, true]; multiclass sorted by the training data; regression none. */

@@ -189,5 +189,15 @@ export function pickRows(from: MetricInput, rows: Uint32Array): MetricInput {
     labels[i] = from.labels[row] as number;
     for (let j = 0; j < width; j++) scores[i * width + j] = from.scores[row * width + j] as number;
   });
-  return { ...from, labels, scores };
+  const take = (values: ArrayLike<number> | undefined) =>
+    values === undefined ? undefined : Float64Array.from(rows, (row) => values[row] as number);
+  const [scales, lows, highs] = [take(from.scales), take(from.lows), take(from.highs)];
+  return {
+    ...from,
+    labels,
+    scores,
+    ...(scales === undefined ? {} : { scales }),
+    ...(lows === undefined ? {} : { lows }),
+    ...(highs === undefined ? {} : { highs }),
+  };
 }

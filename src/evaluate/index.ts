@@ -1,5 +1,5 @@
 /** Judging a candidate: the report on the holdout, and the gates over it. */
-export { type EvaluationRequest, evaluateCandidate } from "./report.ts";
+export { type EvaluationRequest, type ForecastBand, evaluateCandidate } from "./report.ts";
 export { compareMetric } from "./comparison.ts";
 export type { SliceRequest } from "./evidence.ts";
 export { askCustomGates, countLooks, judgeGates } from "./judge.ts";

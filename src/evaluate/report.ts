@@ -44,17 +44,26 @@ export interface EvaluationRequest {
   /** Event times of the rows, when there are any: neighbors in time are resampled together. */
   readonly at?: Float64Array;
   readonly seed: number;
+  /** Forecasts: what goes with the scores of each, row by row. */
+  readonly scales?: Float64Array;
+  readonly bands?: Readonly<Record<"candidate" | "champion" | "baseline", ForecastBand | undefined>>;
+}
+export interface ForecastBand {
+  readonly lows: Float64Array;
+  readonly highs: Float64Array;
 }
 
 /** Cost O(R · n) per gated metric at most, R = 2,000 bootstrap replicates. Throws STATISTIC_UNDEFINED for NaN scores. */
 export function evaluateCandidate(request: EvaluationRequest): EvaluationReport {
   const metrics = metricsFor(request.task);
   const rules: ComparisonRules = { timeOrdered: request.at !== undefined, seed: request.seed };
-  const own = input(request, request.candidate, request.threshold);
+  const own = input(request, request.candidate, request.threshold, request.bands?.candidate);
   const gated = metrics.filter((metric) => request.gatedMetrics.includes(metric));
   const champion =
-    request.champion === undefined ? undefined : input(request, request.champion, request.championThreshold);
-  const baseline = input(request, request.baseline.scores, undefined);
+    request.champion === undefined
+      ? undefined
+      : input(request, request.champion, request.championThreshold, request.bands?.champion);
+  const baseline = input(request, request.baseline.scores, undefined, request.bands?.baseline);
   const models = { candidate: own, ...(champion === undefined ? {} : { champion }) };
   return {
     rows: request.labels.length,
@@ -95,12 +104,19 @@ function judgedEvidence(
   };
 }
 
-function input(request: EvaluationRequest, scores: Float64Array, threshold: number | undefined): MetricInput {
+function input(
+  request: EvaluationRequest,
+  scores: Float64Array,
+  threshold: number | undefined,
+  band?: ForecastBand,
+): MetricInput {
   return {
     labels: request.labels,
     scores,
     classCount: request.classCount,
     ...(threshold === undefined ? {} : { threshold }),
+    ...(request.scales === undefined ? {} : { scales: request.scales }),
+    ...band,
   };
 }
 

@@ -28,7 +28,15 @@ export function isKnown(position: LogPosition, cursor: LogCursor): boolean {
   );
 }
 
-/** @returns per version the prediction that counts and its effective label; empty while either is missing. */
+/** What counts once: a version's answer about an example, or a forecast's answer from one origin. */
+function judgedAs(prediction: PredictionEvent): string {
+  return prediction.originAt === undefined ? prediction.version : `${prediction.version}@${prediction.originAt}`;
+}
+
+/**
+ * @returns the predictions that count with their effective label, by version, and forecasts by version and origin: one label
+ *   judges what each origin said of it. Empty while either is missing.
+ */
 export function joinExample(facts: ExampleFacts): ReadonlyMap<string, JoinedPrediction> {
   const joined = new Map<string, JoinedPrediction>();
   const label = effectiveLabel(facts.labels);
@@ -38,9 +46,10 @@ export function joinExample(facts: ExampleFacts): ReadonlyMap<string, JoinedPred
   const before = judged.filter((prediction) => prediction.receivedAt <= firstLabelAt);
   const inTime = before.length > 0;
   for (const prediction of inTime ? before : judged) {
-    const kept = joined.get(prediction.version);
+    const key = judgedAs(prediction);
+    const kept = joined.get(key);
     if (kept === undefined || isLater(prediction, kept.prediction) === inTime) {
-      joined.set(prediction.version, { prediction, label: label.value });
+      joined.set(key, { prediction, label: label.value });
     }
   }
   return joined;

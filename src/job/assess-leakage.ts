@@ -5,7 +5,7 @@
  */
 import type { Anomaly, Task } from "../core/index.ts";
 import type { Dataset, FrameColumn } from "../data/index.ts";
-import { cellValue } from "../data/index.ts";
+import { cellValue, isNumeric } from "../data/index.ts";
 import { computeMetric } from "../stats/index.ts";
 
 /** Rows looked at, evenly spaced: a copy shows in any 5,000. */
@@ -30,15 +30,15 @@ export function findTargetCopies(dataset: Dataset, task: Task): Anomaly[] {
       );
       const scores = scoresOf(column, rows, labels);
       if (scores === undefined) continue;
-      strongest = Math.max(strongest, task === "regression" ? correlation(scores, labels) : strengthOf(scores, labels));
+      strongest = Math.max(strongest, isNumeric(task) ? correlation(scores, labels) : strengthOf(scores, labels));
     }
-    const limit = task === "regression" ? LEAK_CORRELATION : LEAK_AUC;
+    const limit = isNumeric(task) ? LEAK_CORRELATION : LEAK_AUC;
     if (strongest < limit) return [];
     return [
       {
         code: "TARGET_COPY",
         column: column.name,
-        message: `"${column.name}" alone predicts the label with ${task === "regression" ? "a correlation" : "a ROC AUC"} of ${strongest.toFixed(4)}. Is it known when the prediction is asked for?`,
+        message: `"${column.name}" alone predicts the label with ${isNumeric(task) ? "a correlation" : "a ROC AUC"} of ${strongest.toFixed(4)}. Is it known when the prediction is asked for?`,
         blocking: false,
         details: { strength: strongest },
       },

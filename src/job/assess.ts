@@ -49,8 +49,11 @@ export const assess: JobHandler = async (raw, control) => {
       : []),
     ...novelty.flatMap((feature) => feature.anomaly ?? []),
   ];
-  const losses = reference === undefined ? null : championLosses(reference, dataset, spec.schema.task, old, fresh);
-  const auc = await domainAuc(dataset, old, fresh, { seed: input.seed, signal: control.signal });
+  // Series, users and items of new rows differ from old ones by nature, and a forecast is judged from its origins, not by rows.
+  const isByRow = spec.schema.forecast === undefined;
+  const losses =
+    reference === undefined || !isByRow ? null : championLosses(reference, dataset, spec.schema.task, old, fresh);
+  const auc = !isByRow ? null : await domainAuc(dataset, old, fresh, { seed: input.seed, signal: control.signal });
   return {
     anomalies: anomalies as unknown as Json,
     newRows: fresh.length,

@@ -1,6 +1,6 @@
 /** What the new version knows of its own mistakes, measured on its holdout and kept with it for the monitors. */
 import { DAY_MS, type EvaluationReport, seedFrom } from "../core/index.ts";
-import type { Dataset } from "../data/index.ts";
+import { type Dataset, isNumeric } from "../data/index.ts";
 import {
   calibrateFalseAlarms,
   DETECTORS,
@@ -62,7 +62,7 @@ function calibrateLosses(held: HeldOut): LossCalibration | undefined {
 function calibrateScores(held: HeldOut): ScoreCalibration | undefined {
   const { input, dataset, rows, scores } = held;
   const { task } = input.spec.schema;
-  if (task === "regression") return undefined;
+  if (isNumeric(task)) return undefined;
   const width = task === "multiclass" ? dataset.classes.length : 1;
   const curves = Array.from({ length: width }, (_, k) =>
     fitScoreCurve(
@@ -82,6 +82,9 @@ export async function calibrateVersion(
 ): Promise<VersionCalibration> {
   const { task } = held.input.spec.schema;
   const losses = calibrateLosses(held);
+  // A forecast is judged by its own curves: its answers depend on histories, which a table of rows does not hold.
+  if (task === "forecast")
+    return { format: 1, curve: [], ...(losses === undefined ? {} : { losses }), featureMetric: "mae", features: [] };
   const scores = calibrateScores(held);
   const errors = task === "regression" ? await fitLossModel(held, signal) : undefined;
   const featureMetric = task === "regression" ? "mae" : "logLoss";

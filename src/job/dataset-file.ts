@@ -5,7 +5,7 @@
 import type { DuckDBConnection, DuckDBDataChunk } from "@duckdb/node-api";
 import { fail, LABEL_PRECEDENCE, type LabelSource } from "../core/index.ts";
 import type { DataSchema, Dataset, FeatureSpec, FrameColumn } from "../data/index.ts";
-import { CATEGORY_MISSING, hashExampleId, isCoarse, resolveClasses, RowHasher } from "../data/index.ts";
+import { CATEGORY_MISSING, hashExampleId, isCoarse, isNumeric, resolveClasses, RowHasher } from "../data/index.ts";
 import { booleanReader, doubleReader, TextCodes, textReader } from "./chunk-readers.ts";
 
 let connection: Promise<DuckDBConnection> | undefined;
@@ -30,7 +30,7 @@ export function quoteText(text: string): string {
 export const SQL_TYPES = { number: "DOUBLE", category: "VARCHAR", boolean: "BOOLEAN" } as const;
 
 function selectList(schema: DataSchema, columns: ReadonlySet<string>): string {
-  const label = schema.task === "regression" ? "DOUBLE" : schema.task === "binary" ? "BOOLEAN" : "VARCHAR";
+  const label = isNumeric(schema.task) ? "DOUBLE" : schema.task === "binary" ? "BOOLEAN" : "VARCHAR";
   const features = schema.features.map(
     ({ name, spec }) => `CAST(${quoteName(`f_${name}`)} AS ${SQL_TYPES[spec.kind]})`,
   );
@@ -143,7 +143,7 @@ class DatasetBuilder {
 
   #labelReader(chunk: DuckDBDataChunk): (i: number, hasher: RowHasher) => number {
     const vector = chunk.getColumnVector(3);
-    if (this.#schema.task === "regression") {
+    if (isNumeric(this.#schema.task)) {
       const read = doubleReader(vector);
       return (i, hasher) => {
         const value = read(i);

@@ -15,6 +15,7 @@ import { calibrateVersion } from "./calibrate.ts";
 import { makeProbes } from "./checks.ts";
 import { compare, readChampion, targetsOf, unseenByChampion } from "./compare.ts";
 import { artifactBytes, loadDataset, readPrepared, readTrained, writeFolderWhole } from "./folder.ts";
+import { evaluateForecast } from "./forecast/evaluate.ts";
 import type { PreparedState } from "./folder.ts";
 import { parseJobInput } from "./input.ts";
 import type { JobInput } from "./input.ts";
@@ -24,6 +25,7 @@ import type { FinalModel } from "./refit.ts";
 
 export const evaluate: JobHandler = async (raw, control) => {
   const input = parseJobInput(raw);
+  if (input.spec.schema.forecast !== undefined) return evaluateForecast(raw, control);
   const dataset = await loadDataset(input.folder, input.spec);
   const { splits, preparation, state } = await readPrepared(input.folder, dataset);
   const { weights, state: trained } = await readTrained(input.folder);

@@ -1,5 +1,5 @@
 /** The rows held out from training with the candidate's answers, as monitors will see rows later. */
-import type { Dataset } from "../data/index.ts";
+import { type Dataset, isNumeric } from "../data/index.ts";
 import type { Predictor } from "../model/index.ts";
 import type { JobInput } from "./input.ts";
 
@@ -23,7 +23,7 @@ export function labelledRow(held: HeldOut, position: number) {
   const width = task === "multiclass" ? classes.length : 1;
   const own = Array.from(scores.subarray(position * width, (position + 1) * width));
   const score = own[0] as number;
-  if (task === "regression") return { task, classes, scores: own, decision: score, label: target };
+  if (isNumeric(task)) return { task, classes, scores: own, decision: score, label: target };
   const label = classes[target] as string | boolean;
   if (task === "binary") {
     return { task, classes, scores: [1 - score, score], decision: score >= (threshold ?? 0.5), label };

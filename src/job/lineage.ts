@@ -1,7 +1,7 @@
 /** What the manifest of a version says about where it comes from. */
 import { createRequire } from "node:module";
 import type { Dataset, ReferenceProfile, Splits } from "../data/index.ts";
-import type { TrainerKind } from "../learn/index.ts";
+import type { TrainerDescription } from "../learn/index.ts";
 import type { ArtifactParts } from "../model/index.ts";
 import { strategyParams } from "../train/index.ts";
 import { readArtifactFolder } from "./folder.ts";
@@ -23,7 +23,7 @@ export async function describeArtifact(
     readonly final: FinalModel;
     readonly threshold: number | undefined;
   },
-  trainer: TrainerKind,
+  trainer: TrainerDescription,
 ): Promise<{ readonly manifest: ArtifactParts["manifest"]; readonly profile: ReferenceProfile }> {
   const { input, dataset, splits, state, final, threshold } = options;
   const { spec } = input;

@@ -8,12 +8,14 @@ import type { TrainerKind } from "../learn/index.ts";
 import type { Artifact } from "../model/index.ts";
 import { selectTrainingRows, strategyParams } from "../train/index.ts";
 import { loadDataset, readArtifactFolder, SPLIT_NOT_REPLAYED, writePrepared } from "./folder.ts";
+import { prepareForecast } from "./forecast/prepare.ts";
 import { parseJobInput } from "./input.ts";
 import type { JobInput } from "./input.ts";
 
 export const prepare: JobHandler = async (raw) => {
   const input = parseJobInput(raw);
   const { spec } = input;
+  if (spec.schema.forecast !== undefined) return prepareForecast(raw);
   const dataset = await loadDataset(input.folder, spec);
   const trainer = findTrainer(spec.trainer.name);
   const splits = splitRows(

@@ -2,10 +2,6 @@
 import type { JobHandler } from "../core/job-child.ts";
 import { asRetrainError, fail, sha256Hex, systemClock } from "../core/index.ts";
 import type { JsonObject } from "../core/index.ts";
-import { findTrainer } from "../learn/index.ts";
-import type { TrainedWeights, TrainingPoint } from "../learn/index.ts";
-import { modelHashOf } from "../model/index.ts";
-import { strategyParams } from "../train/index.ts";
 import {
   checkpointTimer,
   readCheckpoint,
@@ -13,6 +9,11 @@ import {
   requestFingerprint,
   writeCheckpoint,
 } from "./checkpoint.ts";
+import { describeTrainer, findTrainer } from "../learn/index.ts";
+import type { TrainedWeights, TrainingPoint } from "../learn/index.ts";
+import { modelHashOf } from "../model/index.ts";
+import { strategyParams } from "../train/index.ts";
+import { fitForecastDataset } from "./forecast/train.ts";
 import { fitOnDataset } from "./fit.ts";
 import { loadDataset, readArtifactFolder, readPrepared, writeTrained } from "./folder.ts";
 import { parseJobInput } from "./input.ts";
@@ -22,7 +23,7 @@ export const train: JobHandler = async (raw, control) => {
   const { spec } = input;
   const dataset = await loadDataset(input.folder, spec);
   const { splits, preparation, state } = await readPrepared(input.folder, dataset);
-  const trainer = findTrainer(spec.trainer.name);
+  const trainer = describeTrainer(spec.trainer.name);
   const params = strategyParams(trainer, state.strategy, spec.trainer.params);
   const planned = typeof params["epochs"] === "number" ? params["epochs"] : 1;
   const isExternal = trainer.name === "command";
@@ -44,36 +45,36 @@ export const train: JobHandler = async (raw, control) => {
   const isDue = checkpointTimer(input.checkpointEveryMs);
   const points: TrainingPoint[] = [...(checkpoint?.points ?? [])];
   let weights: TrainedWeights;
-  try {
-    weights = await fitOnDataset({
-      task: spec.schema.task,
-      trainer,
-      params,
-      seed: input.seed,
-      dataset,
-      preparation,
-      train: splits.train,
-      validation: splits.validation,
-      holdout: splits.holdout,
-      folder: input.folder,
-      model: spec.name,
-      ...(base === undefined ? {} : { base: base.weights }),
-      ...(checkpoint === undefined ? {} : { resume: checkpoint.state }),
-      signal: control.signal,
-      onPoint: async ({ epoch, metrics, share }) => {
-        const elapsedMs = systemClock.monotonicMs() - started;
-        points.push({ epoch, metrics });
-        control.progress({
-          epoch,
-          metrics,
-          elapsedMs,
-          ...expected(elapsedMs, share ?? (isExternal ? undefined : Math.min(1, epoch / planned))),
-        });
-      },
-      onCheckpoint: async (state) => {
-        if (isDue()) await writeCheckpoint(input.folder, fingerprint, { state: state(), points });
-      },
+  const onPoint = async ({ epoch, metrics, share }: TrainingPoint) => {
+    const elapsedMs = systemClock.monotonicMs() - started;
+    points.push({ epoch, metrics });
+    control.progress({
+      epoch,
+      metrics,
+      elapsedMs,
+      ...expected(elapsedMs, share ?? (isExternal ? undefined : Math.min(1, epoch / planned))),
     });
+  };
+  const job = { params, seed: input.seed, dataset, preparation, signal: control.signal, onPoint };
+  try {
+    weights =
+      spec.schema.forecast !== undefined
+        ? await fitForecastDataset({ ...job, spec, splits })
+        : await fitOnDataset({
+            ...job,
+            task: spec.schema.task,
+            trainer: findTrainer(spec.trainer.name),
+            train: splits.train,
+            validation: splits.validation,
+            holdout: splits.holdout,
+            folder: input.folder,
+            model: spec.name,
+            ...(base === undefined ? {} : { base: base.weights }),
+            ...(checkpoint === undefined ? {} : { resume: checkpoint.state }),
+            onCheckpoint: async (state) => {
+              if (isDue()) await writeCheckpoint(input.folder, fingerprint, { state: state(), points });
+            },
+          });
   } catch (error) {
     throw trainerError(error, spec.trainer.name);
   }

@@ -7,3 +7,4 @@ export { linearContributions } from "./linear/score.ts";
 export { mlp } from "./mlp/mlp.ts";
 export * from "./registry.ts";
 export * from "./trainer.ts";
+export * from "./forecast/index.ts";

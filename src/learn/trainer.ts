@@ -63,17 +63,22 @@ export interface TrainedWeights {
 /** Scores a row of a prepared matrix: `out` gets classCount probabilities, or one value for regression. */
 export type ScoreRow = (x: Float32Array, offset: number, out: Float64Array) => void;
 
-export interface TrainerKind {
+/** What a definition must know of a trainer. */
+export interface TrainerDescription {
   readonly name: string;
   readonly tasks: readonly Task[];
   readonly strategies: readonly ("full" | "warm-start" | "incremental")[];
+  readonly defaults: JsonObject;
+  /** Throws CONFIG_INVALID naming the key, its range and the nearest known key. Returns the complete parameters. */
+  resolveParams(params: Json): JsonObject;
+}
+
+/** A trainer of rows. */
+export interface TrainerKind extends TrainerDescription {
   /** How `data/prepare` shapes its input: dense = imputed, scaled, one-hot; codes = raw numbers and category codes with NaN. */
   readonly input: "dense" | "codes" | "none";
   /** Where the input depends on the parameters. */
   inputFor?(params: JsonObject): "dense" | "codes" | "none";
-  readonly defaults: JsonObject;
-  /** Throws CONFIG_INVALID naming the key, its range and the nearest known key. Returns the complete parameters. */
-  resolveParams(params: Json): JsonObject;
   fit(request: FitRequest): Promise<TrainedWeights>;
   scorer(weights: TrainedWeights, task: Task): ScoreRow;
   /** Several opinions out of one model, whose disagreement says what it does not know; absent where there is only one. */

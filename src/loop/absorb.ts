@@ -18,10 +18,11 @@ import type {
   PredictionEvent,
 } from "../core/index.ts";
 import { HOUR_MS, uuidV7 } from "../core/index.ts";
-import { type ExampleFacts, isKnown, joinExample } from "../feedback/label-join.ts";
+import { type ExampleFacts, isKnown, type JoinedPrediction, joinExample } from "../feedback/label-join.ts";
 import { addInPlace, performanceOf } from "../monitor/performance.ts";
 import { type LabelFoldState, readFoldState, watchConcept } from "./concept-drift.ts";
 import { askModel } from "../model/index.ts";
+import { systemForecasts } from "./forecast.ts";
 import { LABEL_FOLD, type LoopContext, modelSpec } from "./context.ts";
 import { namedNotes, slicedCounters, type VersionNotes } from "./version-notes.ts";
 
@@ -255,11 +256,12 @@ async function countExample(
   const { task } = to.schema;
   const before = joinExample(known.before);
   const after = joinExample(known.after);
-  for (const version of new Set([...before.keys(), ...after.keys()])) {
-    const old = before.get(version);
-    const now = after.get(version);
+  for (const key of new Set([...before.keys(), ...after.keys()])) {
+    const old = before.get(key);
+    const now = after.get(key);
     if (old !== undefined && now !== undefined && old.prediction.seq === now.prediction.seq && old.label === now.label)
       continue;
+    const { version } = ((now ?? old) as JoinedPrediction).prediction;
     const notes = await to.notes(version);
     for (const [joined, sign] of [
       [old, -1n],
@@ -294,6 +296,15 @@ async function scoreUnpredicted(
   const missing = labelled.filter((id) => !inBatch.has(id));
   const older = missing.length === 0 ? [] : await context.store.log.findObservations(model, { exampleIds: missing });
   for (const observation of older) inBatch.set(observation.exampleId, observation);
+  if (champion.model.forecaster !== undefined) {
+    const fresh = labelled.flatMap((exampleId) => {
+      const observation = inBatch.get(exampleId);
+      return observation === undefined || observation.receivedAt < champion.trainedThrough ? [] : [observation];
+    });
+    const forecasts = await systemForecasts(context, modelSpec(context, model), champion, fresh);
+    if (forecasts.length > 0) await context.store.log.append({ model, events: forecasts });
+    return forecasts.length;
+  }
   const events: PredictionEvent[] = [];
   const asked = labelled.flatMap((exampleId) => {
     const observation = inBatch.get(exampleId);

@@ -51,7 +51,8 @@ export async function watchConcept(context: LoopContext, model: string, folded: 
   if (spec.monitors.conceptDrift === null) return { concept: {} };
   const joins: (readonly [string, FirstJoin])[] = [];
   for (const facts of folded.facts) {
-    for (const [version, join] of firstJoins(facts)) {
+    for (const join of firstJoins(facts).values()) {
+      const { version } = join.prediction;
       if (!isKnown(join.position, folded.from) && isKnown(join.position, folded.to)) joins.push([version, join]);
     }
   }

@@ -15,8 +15,10 @@ import type {
 } from "../core/index.ts";
 import { fail, nearestWord } from "../core/index.ts";
 import type { ModelSpec, RetrainSpec } from "../config/spec.ts";
+import { isNumeric } from "../data/dataset.ts";
 import type { LiveModels } from "../deploy/live-models.ts";
 import type { LoopEvent } from "./contract.ts";
+import type { EntityStates } from "./entity-state.ts";
 import type { TickNotes } from "./tick-notes.ts";
 
 /** Name of the fold that joins labels with predictions. */
@@ -41,6 +43,7 @@ export interface LoopContext {
   readonly role: ProcessRole;
   /** Names this process among those on one database; stable over restarts where work is to be taken up at once. */
   readonly instance: string;
+  readonly states: EntityStates;
   /** Job folders and the artifact cache live under it. */
   readonly directory: string;
   readonly emit: (type: string, model: string | null, data: JsonObject) => void;
@@ -60,7 +63,7 @@ export function modelSpec(context: LoopContext, name: string): ModelSpec {
 export function logSchemaOf(spec: ModelSpec): LogSchema {
   return {
     model: spec.name,
-    task: spec.schema.task,
+    task: isNumeric(spec.schema.task) ? "regression" : spec.schema.task,
     columns: spec.schema.features.map((feature) => ({ name: feature.name, type: feature.spec.kind })),
   };
 }

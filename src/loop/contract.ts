@@ -6,6 +6,7 @@ import type {
   Anomaly,
   DecisionRecord,
   EvaluationReport,
+  ForecastDetails,
   Instant,
   JsonObject,
   LabelSource,
@@ -111,6 +112,8 @@ export interface PredictedRow {
   /** Binary: probability of true; regression: the value. */
   readonly score?: number;
   readonly trace?: PredictionTrace;
+  /** Task forecast: which period of which series, with its interval. */
+  readonly forecast?: ForecastDetails;
 }
 export interface PredictAnswer {
   readonly model: string;

@@ -20,6 +20,7 @@ import { advance } from "./advance.ts";
 import { recordApproval } from "./approvals.ts";
 import { createBus, createMutex, type LoopContext, modelSpec, type ProcessRole } from "./context.ts";
 import type { IngestRequest, Loop } from "./contract.ts";
+import { EntityStates } from "./entity-state.ts";
 import { readEvaluation } from "./evaluation.ts";
 import { raiseEvent } from "./events.ts";
 import { ingest } from "./ingest.ts";
@@ -66,6 +67,7 @@ export function createLoop(options: LoopOptions): Loop & { readonly predictor: P
     instance: options.instance ?? "main",
     live: new LiveModels(options.objects, options.modelHost),
     ticks: createTickNotes(),
+    states: new EntityStates(options.store.log),
     emit: (type, model, data) => bus.emit(type, model, data),
   };
   const { store, engine } = context;

@@ -2,6 +2,7 @@
 import type { ModelSpec } from "../config/spec.ts";
 import {
   type ExampleEvent,
+  type Features,
   type Instant,
   LABEL_PRECEDENCE,
   type LabelSource,
@@ -9,6 +10,7 @@ import {
   sha256Hex,
   uuidV7,
 } from "../core/index.ts";
+import { forecastExampleId, periodOf, periodStart } from "../data/calendar.ts";
 import { compileTextConverter } from "../data/convert-text.ts";
 import { parseInstant } from "../data/instant.ts";
 import {
@@ -42,12 +44,14 @@ export function observationInterpreter(spec: ModelSpec, request: IngestRequest):
     }
     const checked = validate(reading.text === true ? convert(row as Record<string, string>) : row);
     if (!checked.ok) return { reasons: checked.reasons };
-    const at = checked.at ?? now;
+    const named = nameExample(spec, checked.features, checked.at ?? now);
+    if ("reason" in named) return { reasons: [named.reason] };
+    const { at } = named;
     if (knownAt === "at+labelDelay") known = at + spec.labelDelayMs;
     if (knownAt !== undefined && (known === undefined || known > now)) return { reasons: [knownAtReason(known)] };
     const event: ExampleEvent = {
       kind: "observation",
-      exampleId: checked.id ?? generatedId(request, reading.rowNumber, now),
+      exampleId: named.id ?? checked.id ?? generatedId(request, reading.rowNumber, now),
       at,
       ...(checked.unit === undefined ? {} : { unit: checked.unit }),
       features: checked.features,
@@ -55,6 +59,21 @@ export function observationInterpreter(spec: ModelSpec, request: IngestRequest):
     };
     return { event, labelled: checked.label !== undefined, ...(known === undefined ? {} : { knownAt: known }) };
   };
+}
+
+/** An example of a forecast is a series and a period: whatever is said about it later is about the same example. */
+function nameExample(
+  { schema }: ModelSpec,
+  features: Features,
+  at: Instant,
+): { readonly at: Instant; readonly id?: string } | { readonly reason: Reasons[number] } {
+  if (schema.forecast === undefined) return { at };
+  const { series, frequency } = schema.forecast;
+  const name = features[series];
+  if (typeof name !== "string" || name === "")
+    return { reason: { code: "COLUMN_MISSING", column: series, message: `The row has no "${series}", its series.` } };
+  const period = periodOf(at, frequency);
+  return { at: periodStart(period, frequency), id: forecastExampleId(name, period, frequency) };
 }
 
 /** A row without an id column: its place in its file or keyed delivery names it, so a retried row is the same example. */
@@ -89,6 +108,7 @@ export function labelInterpreter(spec: ModelSpec, request: IngestRequest): Inter
     "source",
     "comment",
     "knownAt",
+    ...(schema.forecast === undefined ? [] : [schema.forecast.series, schema.time as string]),
   ]);
   return (reading, now) => {
     const row =
@@ -104,7 +124,7 @@ export function labelInterpreter(spec: ModelSpec, request: IngestRequest): Inter
           message: `A label row has no field "${key}". Fields: ${[...allowed].join(", ")}.`,
         });
     }
-    const exampleId = first(row, idColumns);
+    const exampleId = first(row, idColumns) ?? forecastExample(spec, row);
     const predictionId = first(row, ["predictionId", "prediction_id"]);
     if ((exampleId === undefined) === (predictionId === undefined)) {
       reasons.push({ code: "ID_INVALID", message: "A label names its example by exactly one of id and predictionId." });
@@ -152,6 +172,17 @@ export function labelInterpreter(spec: ModelSpec, request: IngestRequest): Inter
       ...(known === undefined ? {} : { knownAt: known }),
     };
   };
+}
+
+/** The example a label of a forecast names by its series and period. */
+function forecastExample({ schema }: ModelSpec, row: Readonly<Record<string, unknown>>): string | undefined {
+  if (schema.forecast === undefined) return undefined;
+  const { series, frequency } = schema.forecast;
+  const at = parseInstant(row[schema.time as string]);
+  const name = row[series];
+  return typeof name !== "string" || at === undefined
+    ? undefined
+    : forecastExampleId(name, periodOf(at, frequency), frequency);
 }
 
 function first(row: Readonly<Record<string, unknown>>, names: readonly string[]): unknown {

@@ -2,6 +2,7 @@
  * Realised performance over time, per version, from the folded counters; and the same recomputed from the log, which answers
  * as-of questions that a fold straddles and is what the tests compare the counters with.
  */
+import { primaryMetricOf } from "../config/index.ts";
 import type { ModelSpec } from "../config/spec.ts";
 import {
   type CounterDelta,
@@ -66,7 +67,7 @@ export async function performanceSeries(context: LoopContext, query: Performance
 /** The metric a model is judged by where nobody names one: that of its first gate. */
 export function primaryMetric(spec: ModelSpec): string {
   const gated = spec.gates.find((gate) => gate.kind === "noWorseThanChampion");
-  return gated?.metric ?? gateMetrics(spec.gates)[0] ?? (spec.schema.task === "regression" ? "mae" : "logLoss");
+  return gated?.metric ?? gateMetrics(spec.gates)[0] ?? primaryMetricOf(spec.schema.task);
 }
 
 async function readCounters(
@@ -234,14 +235,14 @@ export async function recomputeCounters(context: LoopContext, model: string, asO
   };
   for (const [exampleId, own] of predictions) {
     for (const prediction of own) add("predictions", prediction.version, prediction.at, { n: 1n });
-    for (const [version, { prediction, label }] of joinExample({
+    for (const { prediction, label } of joinExample({
       predictions: own,
       labels: labels.get(exampleId) ?? [],
-    })) {
+    }).values()) {
       const classes = schema.task === "binary" ? [false, true] : (prediction.classes ?? []);
       add(
         "performance",
-        version,
+        prediction.version,
         prediction.at,
         performanceOf({ task: schema.task, classes, scores: prediction.scores, decision: prediction.decision, label }),
       );

@@ -16,6 +16,7 @@ import type { LiveVersion } from "../deploy/live-models.ts";
 import type { LoadedModel, Prediction, PredictionTrace } from "../model/index.ts";
 import { type LoopContext, modelSpec } from "./context.ts";
 import type { PredictAnswer, PredictedRow, PredictRequest } from "./contract.ts";
+import { forecastRows } from "./forecast.ts";
 import { requireVersion } from "./promote.ts";
 
 /** Answers whose log write failed, kept for another try; beyond it the oldest is dropped, which the metric shows. */
@@ -48,7 +49,10 @@ export class Predictor {
       request.version === undefined
         ? this.#champion(request.model)
         : await this.#pinned(request.model, request.version);
-    const scored = this.#score(request, live, await this.#askRemote(request, live));
+    const scored =
+      live.model.forecaster === undefined
+        ? this.#score(request, live, await this.#askRemote(request, live))
+        : await forecastRows(this.#context, request, live);
     if (request.log ?? request.version === undefined) {
       const logged = await this.#log(request.model, scored.events);
       this.counts[logged ? "logged" : "unlogged"] += scored.events.length;

@@ -65,7 +65,7 @@ export async function slicePerformance(context: LoopContext, query: SliceQuery):
 /** Ranking metrics are not kept by slice; the main loss of the task stands in. */
 function defaultMetric(metric: string, task: string): string {
   if ((SLICE_METRICS as readonly string[]).includes(metric)) return metric;
-  return task === "regression" ? "mae" : "logLoss";
+  return task === "regression" || task === "forecast" ? "mae" : "logLoss";
 }
 
 async function sliceSums(

@@ -1,6 +1,7 @@
 /** Artifacts: the folder that is a version, and the model it becomes in memory. */
 export * from "./archive.ts";
 export * from "./artifact.ts";
+export * from "./forecast.ts";
 export * from "./manifest.ts";
 export { exportOnnx } from "./onnx/export.ts";
 export { inspectOnnx } from "./onnx/inspect.ts";

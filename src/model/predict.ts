@@ -3,6 +3,7 @@ import type { Features, FeatureValue, LabelValue, Task } from "../core/index.ts"
 import { createPreparedWriter } from "../data/index.ts";
 import { findTrainer, gbdtContributions, linearContributions } from "../learn/index.ts";
 import type { TrainedWeights } from "../learn/index.ts";
+import { createForecastPredictor } from "./forecast.ts";
 import { createLocalOnnxPredictor, isExternal } from "./onnx/predictor.ts";
 import type { Prediction, PredictionTrace, Predictor, PredictorParts } from "./predictor.ts";
 
@@ -12,6 +13,7 @@ const SCORE_BLOCK = 4096;
 /** @throws CONFIG_INVALID when the trainer is not one of ours. */
 export function createPredictor(parts: PredictorParts): Predictor {
   const { task, classes, preparation, weights } = parts;
+  if (task === "forecast") return createForecastPredictor(weights, preparation);
   if (isExternal(weights)) return createLocalOnnxPredictor(parts);
   const writer = createPreparedWriter(preparation);
   const score = findTrainer(weights.trainer).scorer(weights, task);

@@ -1,7 +1,7 @@
 /** What a model in memory offers, whatever stands behind it. */
 import type { Features, FeatureValue, LabelValue, Task } from "../core/index.ts";
 import type { Frame, Preparation } from "../data/index.ts";
-import type { TrainedWeights } from "../learn/index.ts";
+import type { Forecaster, TrainedWeights } from "../learn/index.ts";
 
 export interface Prediction {
   /** Probability per class in class order (binary: [p(false), p(true)]), or [value] for regression. */
@@ -30,6 +30,13 @@ export interface PredictionTrace {
   readonly decision: LabelValue;
 }
 
+/** A forecaster with the preparation of its covariates. */
+export interface ForecastModel extends Forecaster {
+  readonly width: number;
+  /** Writes the covariates of one period. */
+  writeCovariates(features: Features, out: Float32Array, offset: number): void;
+}
+
 export interface Predictor {
   readonly task: Task;
   readonly classes: readonly LabelValue[];
@@ -44,6 +51,8 @@ export interface Predictor {
   trace(features: Features): PredictionTrace;
   /** Scores of frame rows, n × k row by row (binary: k = 1, p(true); regression: k = 1). */
   scoreFrame(frame: Frame, rows: Uint32Array): Float64Array;
+  /** Task forecast only. */
+  readonly forecaster?: ForecastModel;
 }
 
 export interface PredictorParts {

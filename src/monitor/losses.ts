@@ -1,12 +1,13 @@
 /** The loss of one labelled prediction, scaled into [0, 1], as concept-drift detectors take it. Larger is always worse. */
 import type { Task } from "../core/index.ts";
 import { binaryLogLossOf, LOG_LOSS_CLIP, logDeterministic } from "../stats/index.ts";
+import { isNumeric } from "../data/dataset.ts";
 import type { LabelledPrediction } from "./performance.ts";
 import type { LossMetric } from "./spec.ts";
 
 /** Which losses a task has. */
 export function lossMetricsFor(task: Task): readonly LossMetric[] {
-  return task === "regression" ? ["mae", "rmse"] : ["accuracy", "logLoss", "brier"];
+  return isNumeric(task) ? ["mae", "rmse"] : ["accuracy", "logLoss", "brier"];
 }
 
 /** Unscaled: the error bit, log loss in nats, Brier score, absolute or squared error. */

@@ -32,6 +32,7 @@ export interface LabelledPrediction {
 /** What one labelled prediction adds. A label outside the version's classes counts as wrong with the clipped loss. */
 export function performanceOf(one: LabelledPrediction): CounterValues {
   if (one.task === "binary") return binaryCounters(one);
+  if (one.task === "forecast") return forecastCounters(one);
   return one.task === "multiclass" ? multiclassCounters(one) : regressionCounters(one);
 }
 
@@ -95,6 +96,21 @@ function regressionCounters(one: LabelledPrediction): CounterValues {
   };
 }
 
+/** Scores of a forecast: value, low, high, scale. */
+function forecastCounters(one: LabelledPrediction): CounterValues {
+  const y = one.label as number;
+  const [value, low, high, scale] = one.scores as readonly [number, number, number, number];
+  const scaled = toFixedPoint(Math.abs(value - y) / scale);
+  const scaledFloat = fromFixedPoint(scaled);
+  return {
+    ...regressionCounters(one),
+    size: toFixedPoint(Math.abs(y)),
+    scaledError: scaled,
+    scaledErrorSquared: toFixedPoint(scaledFloat * scaledFloat),
+    ...(y >= low && y <= high ? { covered: 1n } : {}),
+  };
+}
+
 /** Adds `delta` times `sign` to a sum kept in a Map; zeros are dropped. */
 export function addInPlace(sum: Map<string, bigint>, delta: CounterValues, sign: 1n | -1n = 1n): void {
   for (const [key, value] of Object.entries(delta)) {
@@ -130,6 +146,12 @@ function metricValue(metric: string, values: CounterValues, count: number): numb
       return mean(values, metric, count);
     case "mae":
       return mean(values, "absoluteError", count);
+    case "wape":
+      return whole(values, "size") === 0 ? null : whole(values, "absoluteError") / whole(values, "size");
+    case "mase":
+      return mean(values, "scaledError", count);
+    case "intervalCoverage":
+      return whole(values, "covered") / count;
     case "rmse":
       return Math.sqrt(mean(values, "squaredError", count));
     case "r2":

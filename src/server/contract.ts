@@ -24,6 +24,7 @@ import type {
   RunState,
   RunStepName,
   RunStepRecord,
+  Task,
   TracePoint,
   TrainingStrategy,
   VersionRecord,
@@ -94,7 +95,7 @@ export interface ModelDetail {
 /** What the console shows of a model's definition; plain JSON of the resolved spec. */
 export interface ModelDescription {
   readonly name: string;
-  readonly task: "binary" | "multiclass" | "regression";
+  readonly task: Task;
   readonly id: string | null;
   readonly time: string | null;
   readonly labelColumn: string;
@@ -145,7 +146,10 @@ export interface PredictQuery {
   /** `0`: do not log. */
   readonly log?: "0" | "1";
 }
-/** The answer to one row is the row's prediction with its model and version; to many rows it is PredictAnswer. */
+/**
+ * The answer to one row is the row's prediction with its model and version; to many rows it is PredictAnswer. A forecast is
+ * asked by {<series>, steps?, until?, future?} and always answers PredictAnswer, one prediction a period.
+ */
 export type PredictOneAnswer = PredictedRow & { readonly model: string; readonly version: string };
 export type PredictManyAnswer = PredictAnswer;
 

@@ -5,7 +5,7 @@
  */
 import { createRandom, fail, seedFrom, shuffleInPlace } from "../core/index.ts";
 import type { Instant, JsonObject, TrainingStrategy } from "../core/index.ts";
-import type { TrainerKind } from "../learn/index.ts";
+import type { TrainerDescription } from "../learn/index.ts";
 
 /** Warm start: this many old rows for each new one; a fine-tune mostly remembers. */
 const WARM_REPLAY = 4;
@@ -75,7 +75,11 @@ function sampleRows(rows: Uint32Array, count: number, seed: number): Uint32Array
  * The trainer's parameters under a strategy.
  * @throws CONFIG_INVALID when the trainer does not offer the strategy.
  */
-export function strategyParams(trainer: TrainerKind, strategy: TrainingStrategy, params: JsonObject): JsonObject {
+export function strategyParams(
+  trainer: TrainerDescription,
+  strategy: TrainingStrategy,
+  params: JsonObject,
+): JsonObject {
   if (!trainer.strategies.includes(strategy)) {
     throw fail("CONFIG_INVALID", {
       message: `The trainer "${trainer.name}" cannot do "${strategy}"; it offers ${trainer.strategies.join(", ")}.`,

@@ -15,6 +15,7 @@ const METRICS = {
   binary: ["accuracy", "logLoss", "brier"],
   multiclass: ["accuracy", "logLoss", "brier"],
   regression: ["mae"],
+  forecast: ["mae"],
 } as const satisfies Record<Task, readonly string[]>;
 
 const price = (description: string) => numberField(description, { min: 0, max: 1e15 });

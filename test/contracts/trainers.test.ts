@@ -29,7 +29,7 @@ const ROUGH: Readonly<Record<string, number>> = { mlp: 0.05 };
 /** Trainers that offer no checkpoint: they start anew, which gives the same bits and takes longer. */
 const UNCHECKED = new Set(["gbdt"]);
 
-const CLASSES: Readonly<Record<Task, number>> = { binary: 2, multiclass: 3, regression: 0 };
+const CLASSES: Readonly<Record<Task, number>> = { binary: 2, multiclass: 3, regression: 0, forecast: 0 };
 
 /** Seeded rows of 6 standard-normal-like columns; the target follows the first three. */
 function makePart(task: Task, rows: number, seed: number): Part {

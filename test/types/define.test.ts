@@ -73,8 +73,9 @@ describe("lists that the types repeat", () => {
       binary: ["logLoss", "rocAuc", "averagePrecision", "accuracy", "f1", "macroF1", "brier", "ece"],
       multiclass: ["logLoss", "accuracy", "macroF1", "brier"],
       regression: ["mae", "rmse", "r2"],
+      forecast: ["wape", "mase", "intervalCoverage", "mae", "rmse"],
     };
-    for (const task of ["binary", "multiclass", "regression"] as const) {
+    for (const task of ["binary", "multiclass", "regression", "forecast"] as const) {
       expect([...names[task]].sort()).toEqual([...metricsFor(task)].sort());
     }
   });

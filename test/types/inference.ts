@@ -85,5 +85,5 @@ export const config = defineConfig({
 same<(typeof config)["models"][number]["name"], "purchases" | "species" | "prices">(true);
 
 // Every metric of the registry fits some task, and the lists name no other.
-same<MetricsByTask["binary" | "multiclass" | "regression"], MetricName>(true);
+same<MetricsByTask["binary" | "multiclass" | "regression" | "forecast"], MetricName>(true);
 same<MetricOf<"regression">, "mae" | "rmse" | "r2">(true);

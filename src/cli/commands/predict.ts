@@ -24,10 +24,14 @@ export async function predict(model: string, text: string, options: PredictOptio
     const answer = await client.predictMany(model, rows as readonly Row[], asked);
     printData(options, answer, () => manyText(answer));
   } else {
-    const answer = await client.predict(model, rows as Row, asked);
-    printData(options, answer, () => oneText(answer));
+    const answer: PredictOneAnswer | PredictManyAnswer = await client.predict(model, rows as Row, asked);
+    printData(options, answer, () => (isMany(answer) ? manyText(answer) : oneText(answer)));
   }
 }
+
+/** A forecast answers one question with several predictions. */
+const isMany = (answer: PredictOneAnswer | PredictManyAnswer): answer is PredictManyAnswer =>
+  Array.isArray((answer as Partial<PredictManyAnswer>).predictions);
 
 function parseRows(text: string): unknown {
   let value: unknown;
@@ -64,7 +68,22 @@ function oneText(answer: PredictOneAnswer): string {
   return lines.join("\n");
 }
 
+/** Periods of one or several series. */
+function forecastText(answer: PredictManyAnswer): string {
+  const rows = answer.predictions.flatMap(({ forecast, score, predictionId }) => {
+    if (forecast === undefined) return [];
+    const { series, at, step, low, high } = forecast;
+    const day = new Date(at).toISOString().slice(0, 10);
+    return [[series, day, String(step), ...[score, low, high].map((one) => formatNumber(one)), predictionId ?? "–"]];
+  });
+  const level = answer.predictions[0]?.forecast?.level ?? 0;
+  const range = `${Math.round(level * 100)} %`;
+  return table(["series", "period", "step", "value", `low (${range})`, `high (${range})`, "prediction"], rows);
+}
+
 function manyText(answer: PredictManyAnswer): string {
+  if (answer.predictions[0]?.forecast !== undefined)
+    return `${answer.model} ${answer.version}\n\n${forecastText(answer)}`;
   const rows = answer.predictions.map((row) => [
     row.exampleId,
     String(row.decision),

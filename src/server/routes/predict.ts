@@ -23,7 +23,7 @@ export function addPredictRoute(app: FastifyInstance, context: ServerContext): v
     schema: {
       summary: "Predict one row, or many as {rows}",
       tags: ["predictions"],
-      response: { "2xx": { description: "PredictOneAnswer, or PredictManyAnswer for {rows}" } },
+      response: { "2xx": { description: "PredictOneAnswer, or PredictManyAnswer for {rows} and for forecasts" } },
     },
     onRequest: (request, _reply, done) => {
       // Before the body is read: a stranger must not make the server parse megabytes.
@@ -132,6 +132,7 @@ function badQuery(what: string) {
 
 function shape(body: unknown, predicted: PredictAnswer): unknown {
   const [first] = predicted.predictions;
-  if (first === undefined || isMany(body as object)) return predicted;
+  // A forecast answers one question with several periods.
+  if (first === undefined || first.forecast !== undefined || isMany(body as object)) return predicted;
   return { model: predicted.model, version: predicted.version, ...first };
 }

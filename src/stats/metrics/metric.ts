@@ -21,6 +21,10 @@ export interface MetricInput {
   readonly classCount?: number;
   /** Binary decisions: class 1 iff score ≥ threshold; default 0.5. */
   readonly threshold?: number;
+  /** Forecasts, n values each: what an absolute error is divided by (> 0), and the ends of the interval. */
+  readonly scales?: Numbers;
+  readonly lows?: Numbers;
+  readonly highs?: Numbers;
 }
 
 /** The metric under the given row weights (n values ≥ 0; null means 1 for every row). Null means it is not defined there. */

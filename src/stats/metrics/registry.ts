@@ -11,7 +11,8 @@ import {
   weightedMean,
 } from "./metric.ts";
 import { averagePrecisionEvaluator, rocAucEvaluator } from "./ranking.ts";
-import { r2Evaluator, rmseEvaluator } from "./regression.ts";
+import { coveredRows, scaledErrorRows } from "./forecast.ts";
+import { r2Evaluator, rmseEvaluator, wapeEvaluator } from "./regression.ts";
 import { absoluteErrorRows, brierRows, correctRows, logLossRows } from "./row-losses.ts";
 
 export interface MetricDefinition {
@@ -110,8 +111,36 @@ export const METRICS = {
     description: "Expected calibration error over 10 equal-width bins; biased upward on small samples.",
     prepare: (input) => eceEvaluator(input),
   }),
+  wape: define({
+    tasks: ["forecast"],
+    higherIsBetter: false,
+    perRow: false,
+    range: [0, Infinity],
+    usesThreshold: false,
+    description: "Sum of absolute errors as a share of the sum of absolute values.",
+    prepare: wapeEvaluator,
+  }),
+  mase: define({
+    tasks: ["forecast"],
+    higherIsBetter: false,
+    perRow: true,
+    range: [0, Infinity],
+    usesThreshold: false,
+    description: "Mean absolute error in units of the series' own mean seasonal change; 1 is as good as last season.",
+    prepare: perRow(scaledErrorRows),
+  }),
+  intervalCoverage: define({
+    tasks: ["forecast"],
+    higherIsBetter: true,
+    perRow: true,
+    range: [0, 1],
+    usesThreshold: false,
+    description:
+      "Share of targets within their interval; as much as its level is right, more means intervals too wide.",
+    prepare: perRow(coveredRows),
+  }),
   mae: define({
-    tasks: ["regression"],
+    tasks: ["regression", "forecast"],
     higherIsBetter: false,
     perRow: true,
     range: [0, Infinity],
@@ -120,7 +149,7 @@ export const METRICS = {
     prepare: perRow(absoluteErrorRows),
   }),
   rmse: define({
-    tasks: ["regression"],
+    tasks: ["regression", "forecast"],
     higherIsBetter: false,
     perRow: false,
     range: [0, Infinity],
@@ -157,6 +186,8 @@ const ROW_LOSSES: Partial<Record<MetricName, (input: MetricInput) => Float64Arra
   accuracy: correctRows,
   brier: brierRows,
   mae: absoluteErrorRows,
+  mase: scaledErrorRows,
+  intervalCoverage: coveredRows,
 };
 
 /** Prepares a metric for its rows; evaluate it under as many weights as needed. */

@@ -134,7 +134,7 @@ function datasetSql(relations: readonly Relation[], request: DatasetRequest): st
   return `${effectiveLabels(relations, request)}
 before_label as (
   select p.seq, p.example_id from effective e join prediction p on p.example_id = e.example_id
-  where p.origin in ('live', 'system')
+  where p.origin in ('live', 'system')${request.featuresFrom === "observation" ? " and e.example_id not in (select example_id from observation)" : ""}
     and (p.received_at < e.label_received_at or (p.received_at = e.label_received_at and p.seq < e.label_seq))
   qualify row_number() over (partition by p.example_id order by p.received_at desc, p.seq desc) = 1
 ),

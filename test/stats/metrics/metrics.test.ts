@@ -165,7 +165,8 @@ describe("every metric of the registry", () => {
   test.each(METRIC_NAMES)("%s leaves its inputs alone", (name) => {
     const labels = [1, 0, 1, 0];
     const scores = [0.9, 0.1, 0.4, 0.6];
-    prepareMetric(name, { labels, scores })([1, 2, 1, 1]);
+    const scales = [1, 2, 1, 1];
+    prepareMetric(name, { labels, scores, scales, lows: scores, highs: scores })([1, 2, 1, 1]);
     expect([labels, scores]).toEqual([
       [1, 0, 1, 0],
       [0.9, 0.1, 0.4, 0.6],

@@ -1,0 +1,5 @@
+/** Forecasting many series: the trainer, its baseline, and what a trained forecaster answers. */
+export * from "./forecast.ts";
+export * from "./forecaster.ts";
+export * from "./panel.ts";
+export { FORECAST_PARAMETERS } from "./params.ts";
