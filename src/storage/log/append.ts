@@ -37,7 +37,7 @@ export const APPEND_LIMITS: AppendLimits = {
   maxQueuedBytes: 128 * 1024 * 1024,
   maxBatchRows: 10_000,
   maxBatchBytes: 8 * 1024 * 1024,
-  lingerMs: 3,
+  lingerMs: 4,
 };
 /** A batch of this many rows gains nothing from waiting: the cost of its commit is already shared. */
 const LINGER_BELOW_ROWS = 64;
