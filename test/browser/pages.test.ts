@@ -1,5 +1,8 @@
-// Every page in both color schemes and on a narrow screen: no policy violation, no error, nothing from outside, no sideways scroll.
-import type { Browser } from "playwright-core";
+// Every page in both color schemes and on a narrow screen: no policy violation, no error, nothing from outside, no sideways
+// scroll, and none of the faults against WCAG 2.1 A and AA that a machine can find.
+import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { launchBrowser, type LivedServer, MODEL, openPage, settle, startServer, until } from "./setup.ts";
 
@@ -41,6 +44,16 @@ afterAll(async () => {
 /** A refusal that a page is about is logged by the browser itself. */
 const isExpected = (path: string, problem: string) => path.includes("01234567") && problem.includes("404");
 
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const CHECK = `axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"], resultTypes: ["violations"] })
+  .then(({ violations }) => violations.map(({ id, nodes }) => id + ": " + nodes.slice(0, 3).map(({ html, failureSummary }) => html.slice(0, 160) + " | " + failureSummary.split(String.fromCharCode(10))[1]).join(" ;; ")))`;
+
+/** Rules broken on the page as it is shown, with the first elements that break each. */
+async function accessibilityFaults(page: Page): Promise<readonly string[]> {
+  await page.evaluate(AXE);
+  return page.evaluate<readonly string[]>(CHECK);
+}
+
 async function look(scheme: "light" | "dark", width: number): Promise<readonly string[]> {
   const found: string[] = [];
   const { page, context, problems } = await openPage(browser, server.url, { scheme, width });
@@ -57,6 +70,7 @@ async function look(scheme: "light" | "dark", width: number): Promise<readonly s
     const shown = await page.evaluate<string>("document.documentElement.getAttribute('data-mantine-color-scheme')");
     if (shown !== scheme) found.push(`${path}: is ${shown}`);
     const scrollWidth = await page.evaluate<number>("document.documentElement.scrollWidth");
+    if (width > 1000) for (const fault of await accessibilityFaults(page)) found.push(`${path}: ${fault}`);
     if (scrollWidth > width) found.push(`${path}: scrolls sideways, ${scrollWidth} > ${width}`);
     for (const problem of await problems()) if (!isExpected(path, problem)) found.push(`${path}: ${problem}`);
   }

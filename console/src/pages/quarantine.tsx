@@ -94,7 +94,9 @@ function QuarantineRow(props: {
         ))}
       </td>
       <td className="text">
-        <pre className="json">{row.raw}</pre>
+        <pre className="json" tabIndex={0}>
+          {row.raw}
+        </pre>
       </td>
     </tr>
   );

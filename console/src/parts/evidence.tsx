@@ -22,7 +22,9 @@ export function Evidence({ value, label }: { readonly value: JsonObject; readonl
   return (
     <details>
       <summary className="nowrap">{label}</summary>
-      <pre className="json">{JSON.stringify(value, null, 2)}</pre>
+      <pre className="json" tabIndex={0}>
+        {JSON.stringify(value, null, 2)}
+      </pre>
     </details>
   );
 }
