@@ -73,6 +73,11 @@ const modelDecisions = createRoute({
   validateSearch: decisionsSearch,
   component: lazyRouteComponent(() => import("./pages/decisions.tsx"), "ModelDecisionsPage"),
 });
+const diagnosis = createRoute({
+  getParentRoute: () => model,
+  path: "/diagnosis",
+  component: lazyRouteComponent(() => import("./pages/diagnosis.tsx"), "DiagnosisPage"),
+});
 const modelAlerts = createRoute({
   getParentRoute: () => model,
   path: "/alerts",
@@ -92,7 +97,7 @@ const routeTree = root.addChildren([
   run,
   decisions,
   alerts,
-  model.addChildren([performance, predict, modelRuns, versions, version, modelDecisions, modelAlerts, data]),
+  model.addChildren([performance, diagnosis, predict, modelRuns, versions, version, modelDecisions, modelAlerts, data]),
 ]);
 
 export const router = createRouter({

@@ -74,6 +74,13 @@ function addLists(program: Command): void {
     "retrain performance customers --metric accuracy --slices",
   ).action(async (model, options) => (await import("./commands/performance.ts")).performance(model, options));
 
+  withExamples(
+    withServer(program.command("diagnose <model>")).description(
+      "what moved, what it costs, which slice lost most, since when",
+    ),
+    "retrain diagnose customers",
+  ).action(async (model, options) => (await import("./commands/diagnose.ts")).diagnose(model, options));
+
   const triggers = program.command("triggers").description("when a model is retrained");
   withExamples(
     withServer(triggers.command("explain <model>")).description(

@@ -121,6 +121,8 @@ function readers(get: Get) {
       get<"GET /models/:model/performance">(`/models/${part(model)}/performance`, query),
     slices: (model: string, query: SlicesQuery = {}) =>
       get<"GET /models/:model/slices">(`/models/${part(model)}/slices`, query),
+    /** What moved, what it costs, where it hurts, since when. */
+    diagnosis: (model: string) => get<"GET /models/:model/diagnosis">(`/models/${part(model)}/diagnosis`),
     /** Why it does (not) retrain. */
     triggers: (model: string) => get<"GET /models/:model/triggers">(`/models/${part(model)}/triggers`),
     quarantine: (model: string, query: QuarantineQuery = {}) =>

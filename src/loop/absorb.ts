@@ -20,10 +20,11 @@ import type {
 import { HOUR_MS, uuidV7 } from "../core/index.ts";
 import { type ExampleFacts, isKnown, type JoinedPrediction, joinExample } from "../feedback/label-join.ts";
 import { addInPlace, performanceOf } from "../monitor/performance.ts";
-import { type LabelFoldState, readFoldState, watchConcept } from "./concept-drift.ts";
+import { watchConcept } from "./concept-drift.ts";
 import { askModel } from "../model/index.ts";
 import { systemForecasts } from "./forecast.ts";
 import { LABEL_FOLD, type LoopContext, modelSpec } from "./context.ts";
+import { type LabelFoldState, readFoldState } from "./fold-state.ts";
 import { namedNotes, slicedCounters, type VersionNotes } from "./version-notes.ts";
 
 /** Events a fold takes at once: bounds its memory and the length of its transaction. */

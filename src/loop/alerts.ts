@@ -18,3 +18,6 @@ export async function resolveAlert(context: LoopContext, key: string, message: s
   if (resolved !== undefined)
     context.emit("alert.resolved", resolved.model, { id: resolved.id, type: resolved.type, title: resolved.title });
 }
+
+/** One open alert a model: a promotion closes it. */
+export const conceptAlertKey = (model: string) => `monitor.concept-drift:${model}`;

@@ -14,7 +14,6 @@ import {
 import { type ExampleFacts, type FirstJoin, firstJoins, inReadingOrder, isKnown } from "../feedback/label-join.ts";
 import {
   type ArrivedLoss,
-  type ConceptState,
   DETECTORS,
   type DetectorWatch,
   lastAlarm,
@@ -24,18 +23,10 @@ import {
   watchSettings,
 } from "../monitor/index.ts";
 import { MIN_LOSSES_SEEN } from "../trigger/index.ts";
-import { raiseAlert } from "./alerts.ts";
+import { conceptAlertKey, raiseAlert } from "./alerts.ts";
 import { LABEL_FOLD, type LoopContext, modelSpec } from "./context.ts";
-
-/** What the label fold keeps beside its counters. */
-export interface LabelFoldState {
-  readonly concept: ConceptState;
-}
-
-export function readFoldState(stored: Json): LabelFoldState {
-  if (typeof stored !== "object" || stored === null || Array.isArray(stored)) return { concept: {} };
-  return { concept: ((stored as JsonObject)["concept"] ?? {}) as unknown as ConceptState };
-}
+import { diagnose } from "./diagnose.ts";
+import { type LabelFoldState, readFoldState } from "./fold-state.ts";
 
 interface FoldedFacts {
   readonly before: LabelFoldState;
@@ -174,6 +165,7 @@ export async function reportConceptDrift(
     ]);
   }
   if (isNewAlarm) {
+    const { sentences } = await diagnose(context, model);
     await raiseAlert(context, {
       model,
       key: conceptAlertKey(model),
@@ -181,10 +173,8 @@ export async function reportConceptDrift(
       severity: "warning",
       title: `Concept drift in ${model}`,
       message: judged.reason,
-      evidence: { rule: judged.rule, ...judged.inputs },
+      evidence: { diagnosis: sentences, rule: judged.rule, ...judged.inputs },
     });
   }
   await store.settings.set(reportedKey(model), { ...mark, outcome: judged.outcome });
 }
-
-export const conceptAlertKey = (model: string) => `monitor.concept-drift:${model}`;

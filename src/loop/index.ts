@@ -18,6 +18,7 @@ import type { RetrainSpec } from "../config/spec.ts";
 import { LiveModels } from "../deploy/live-models.ts";
 import { advance } from "./advance.ts";
 import { recordApproval } from "./approvals.ts";
+import { diagnose } from "./diagnose.ts";
 import { createBus, createMutex, type LoopContext, modelSpec, type ProcessRole } from "./context.ts";
 import type { IngestRequest, Loop } from "./contract.ts";
 import { EntityStates } from "./entity-state.ts";
@@ -100,6 +101,7 @@ export function createLoop(options: LoopOptions): Loop & { readonly predictor: P
     model: (name) => modelSpec(context, name),
     summaries: () => modelSummaries(context),
     status: (model) => statusTable(context, model),
+    diagnose: (model) => diagnose(context, model),
     slices: (query) => slicePerformance(context, query),
     explainTriggers: (model) => explainTriggers(context, model),
     performance: (query) => performanceSeries(context, query),

@@ -1,5 +1,6 @@
 /** What the loop says of triggers and monitors. */
-import type { Instant, RunState } from "../core/index.ts";
+import type { Features, Instant, LabelValue, RunState } from "../core/index.ts";
+import type { FeatureMove } from "../monitor/diagnosis.ts";
 import type { GuardStanding, TriggerJudgement } from "../trigger/index.ts";
 
 export interface TriggerExplanation {
@@ -57,7 +58,56 @@ export interface SlicePerformance {
   readonly rows: readonly SliceRow[];
 }
 
+export interface DiagnosisSlice {
+  readonly slice: string;
+  readonly predictions: number;
+  readonly labelled: number;
+  readonly value: number;
+  readonly holdout: number;
+  readonly excess: number;
+  /** The excess at the lower end of the interval. */
+  readonly sure: number;
+}
+export interface DiagnosisRow {
+  readonly exampleId: string;
+  readonly at: Instant;
+  readonly features: Features;
+  readonly decision: LabelValue;
+  readonly label: LabelValue;
+  readonly loss: number;
+}
+/** What moved, what it costs, where it hurts, since when. */
+export interface Diagnosis {
+  readonly model: string;
+  readonly at: Instant;
+  readonly version: string | null;
+  /** The loss everything is told in. */
+  readonly metric: string;
+  /** In words, most important first. */
+  readonly sentences: readonly string[];
+  readonly since: { readonly at: Instant; readonly by: string } | null;
+  /** Mean losses since then, at most 30 days: realised − holdout = explained (by where the rows are) + unexplained. */
+  readonly loss: {
+    readonly holdout: number | null;
+    readonly realised: number | null;
+    readonly labelled: number;
+    readonly estimated: number | null;
+    readonly explained: number;
+    readonly unexplained: number | null;
+  };
+  /** Every feature, those that moved and cost most first. */
+  readonly features: readonly FeatureMove[];
+  /** Slices that lost most, surest first. */
+  readonly slices: readonly DiagnosisSlice[];
+  /** Labelled predictions with the largest losses among the newest. */
+  readonly rows: readonly DiagnosisRow[];
+  /** Newest predictions the features were compared on. */
+  readonly sampledRows: number;
+}
+
 export interface MonitorSurface {
+  /** @throws MODEL_UNKNOWN */
+  diagnose(model: string): Promise<Diagnosis>;
   /** Realised performance by slice. @throws MODEL_UNKNOWN, VERSION_UNKNOWN, BODY_INVALID for a metric not kept by slice */
   slices(query: SliceQuery): Promise<SlicePerformance>;
   /** @throws MODEL_UNKNOWN */

@@ -1,7 +1,6 @@
 /** Changing the champion: by a run, by hand, or back. The new version is warm before the transaction names it. */
 import { fail, type Routing, stopPoint, type VersionRecord } from "../core/index.ts";
-import { resolveAlert } from "./alerts.ts";
-import { conceptAlertKey } from "./concept-drift.ts";
+import { conceptAlertKey, resolveAlert } from "./alerts.ts";
 import type { LoopContext } from "./context.ts";
 
 export interface ChampionChange {

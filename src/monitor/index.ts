@@ -2,6 +2,7 @@
 export * from "./calibration.ts";
 export * from "./concept-drift.ts";
 export * from "./detectors/index.ts";
+export * from "./diagnosis.ts";
 export * from "./estimate.ts";
 export * from "./drift/index.ts";
 export * from "./false-alarms.ts";

@@ -41,9 +41,9 @@ import type {
 } from "../loop/contract.ts";
 import type { ApprovalAnswer, ApprovalList } from "./contract/gates.ts";
 import type { ExportKeyAnswer, ImportAnswer } from "./contract/transfer.ts";
-import type { SlicePerformance, TriggerExplanation } from "./contract/monitors.ts";
 import type { LabelingApi } from "./contract/labeling.ts";
 import type { Page, PageQuery } from "./contract/page.ts";
+import type { Diagnosis, SlicePerformance, TriggerExplanation } from "./contract/monitors.ts";
 
 export type * from "./contract/labeling.ts";
 export type * from "./contract/monitors.ts";
@@ -355,6 +355,7 @@ export interface Api extends LabelingApi {
   readonly "GET /models/:model/performance": PerformanceSeries;
   readonly "GET /models/:model/triggers": TriggerExplanation;
   readonly "GET /models/:model/slices": SlicePerformance;
+  readonly "GET /models/:model/diagnosis": Diagnosis;
   readonly "POST /models/:model/examples": IngestAnswer;
   readonly "POST /models/:model/predict": PredictOneAnswer | PredictManyAnswer;
   readonly "POST /models/:model/labels": IngestAnswer;

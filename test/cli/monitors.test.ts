@@ -106,3 +106,23 @@ describe("performance", () => {
     expect((await get("purchases/slices?version=v9")).body).toMatchObject({ code: "VERSION_UNKNOWN" });
   });
 });
+
+describe("a diagnosis", () => {
+  it("names the feature that moved, what it costs and where, before a label arrives", async () => {
+    const { loop, clock } = open.test;
+    const old = labelledRows(600, clock.now(), 5).map(({ label: _, ...row }) => ({ ...row, age: 46 + (row.age % 9) }));
+    await loop.predict({ model: "purchases", rows: old });
+    await loop.advance(clock.now() + DAY_MS);
+    const { body } = await get("purchases/diagnosis");
+    expect(body).toMatchObject({ version: "v1", metric: "logLoss" });
+    expect(body.features[0]).toMatchObject({ feature: "age", moved: true });
+    // Around 50 the label is a coin's toss: the version did worst there on its holdout.
+    expect(body.features[0].effect).toBeGreaterThan(0.02);
+    expect(body.features.find((one: { feature: string }) => one.feature === "job").moved).toBe(false);
+    expect(body.sentences.join(" ")).toMatch(/age moved \(distance 0\.\d+, \d+ % of the model rests on it\)/);
+    const { code, stdout } = await ask("diagnose", "purchases");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/age +moved/);
+    expect((await get("nobody/diagnosis")).body).toMatchObject({ code: "MODEL_UNKNOWN" });
+  });
+});

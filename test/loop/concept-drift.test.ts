@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { defineConfig, defineModel, f, linear, when } from "../../src/config/index.ts";
 import { createRandom, DAY_MS, HOUR_MS } from "../../src/core/index.ts";
-import { readFoldState } from "../../src/loop/concept-drift.ts";
+import { readFoldState } from "../../src/loop/fold-state.ts";
 import { LABEL_FOLD } from "../../src/loop/context.ts";
 import { openTestDatabase } from "../../src/testing/database.ts";
 import { openTestLoop, type TestLoop } from "../../src/testing/loop.ts";
@@ -129,6 +129,21 @@ describe("the detector of concept drift", () => {
     const drift = alerts.filter((one) => one.type === "monitor.concept-drift");
     expect(drift).toHaveLength(1);
     expect(drift[0]?.message).toMatch(/^Concept drift P\(y\|x\): the accuracy loss of v1 rose to/);
+    expect(drift[0]?.evidence["diagnosis"]).toEqual(
+      expect.arrayContaining([expect.stringMatching(/concept drift P\(y\|x\)\.$/)]),
+    );
+    const diagnosis = await test.loop.diagnose("m");
+    expect(diagnosis).toMatchObject({
+      version: "v1",
+      metric: "logLoss",
+      since: { by: "concept drift P(y|x), adwin on accuracy" },
+    });
+    expect(diagnosis.loss.unexplained).toBeGreaterThan(0.3);
+    expect(Math.abs(diagnosis.loss.explained)).toBeLessThan(0.15);
+    expect(diagnosis.features[0]).toMatchObject({ feature: "x", importance: 1, moved: false });
+    expect(diagnosis.rows).toHaveLength(5);
+    expect(diagnosis.rows.every((row) => row.decision !== row.label)).toBe(true);
+    expect(diagnosis.slices[0]?.sure).toBeGreaterThan(0);
     const signals = await test.store.settings.signals({ model: "m", limit: 10 });
     expect(signals.find((one) => one.monitor === "concept-drift" && one.verdict === "yes")).toBeDefined();
   }, 60_000);

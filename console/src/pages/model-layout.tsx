@@ -11,6 +11,7 @@ const TABS = [
   { to: "/models/$model/runs", name: "Runs", exact: false },
   { to: "/models/$model/versions", name: "Versions", exact: false },
   { to: "/models/$model/decisions", name: "Decisions", exact: false },
+  { to: "/models/$model/diagnosis", name: "Diagnosis", exact: false },
   { to: "/models/$model/alerts", name: "Alerts", exact: false },
   { to: "/models/$model/data", name: "Data", exact: false },
   { to: "/models/$model/predict", name: "Try a prediction", exact: false },

@@ -1,7 +1,15 @@
 /** The HTTP contract of monitors and triggers. */
 import type { Instant } from "../../core/index.ts";
 
-export type { SlicePerformance, SliceRow, TriggerExplanation } from "../../loop/monitor-contract.ts";
+export type {
+  Diagnosis,
+  DiagnosisRow,
+  DiagnosisSlice,
+  SlicePerformance,
+  SliceRow,
+  TriggerExplanation,
+} from "../../loop/monitor-contract.ts";
+export type { FeatureMove } from "../../monitor/diagnosis.ts";
 export type { GuardStanding, TriggerJudgement } from "../../trigger/index.ts";
 
 /** GET /models/{model}/slices */

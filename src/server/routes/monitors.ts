@@ -34,4 +34,14 @@ export function addMonitorRoutes(app: FastifyInstance, context: ServerContext): 
       });
     },
   });
+  addRoute(app, context, {
+    method: "GET",
+    url: "/api/v1/models/:model/diagnosis",
+    summary: "What moved, what it costs, where it hurts most, since when",
+    tag: "models",
+    access: { role: "viewer" },
+    params: object({ model: modelName }, ["model"]),
+    answer: "Diagnosis",
+    handler: async (request) => context.loop.diagnose((request.params as { model: string }).model),
+  });
 }
