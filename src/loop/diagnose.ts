@@ -7,8 +7,10 @@ import {
   type LoggedEvent,
   latestDriftSignal,
   type PredictionEvent,
+  type Task,
   type VersionRecord,
 } from "../core/index.ts";
+import { isNumeric } from "../data/index.ts";
 import { joinExample } from "../feedback/label-join.ts";
 import {
   BLIND_SPOTS,
@@ -40,7 +42,7 @@ export async function diagnose(context: LoopContext, model: string): Promise<Dia
   const champion = await context.store.registry.champion(model);
   const notes = champion === undefined ? undefined : await versionNotes(context, champion);
   const { featureMetric, features: remembered } = notes?.calibration ?? {};
-  const metric = featureMetric ?? (spec.schema.task === "regression" ? "mae" : "logLoss");
+  const metric = featureMetric ?? (isNumeric(spec.schema.task) ? "mae" : "logLoss");
   const base = { model, at: now, version: champion?.name ?? null, metric };
   if (champion === undefined || remembered === undefined) {
     const why =
@@ -192,7 +194,7 @@ async function sampleRows(
   context: LoopContext,
   query: {
     readonly model: string;
-    readonly task: "binary" | "multiclass" | "regression";
+    readonly task: Task;
     readonly metric: "accuracy" | "logLoss" | "brier" | "mae" | "rmse";
     readonly predictions: readonly LoggedEvent<PredictionEvent>[];
   },
