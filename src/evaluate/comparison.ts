@@ -5,7 +5,7 @@
  * |----------|---------------|--------|
  * | rocAuc   | any order     | DeLong, Sun and Xu's fast form |
  * | accuracy | any order     | score interval that inverts McNemar's test (Tango 1998) |
- * | mae      | in time order | Diebold-Mariano with Harvey's correction, autocovariances up to the cube root of n |
+ * | mae, mase | in time order | Diebold-Mariano with Harvey's correction, autocovariances up to the cube root of n |
  * | all      | in time order | paired bootstrap of blocks of neighbors |
  * | all else | any order     | paired bootstrap of rows |
  *
@@ -80,7 +80,7 @@ function byMethod(
   if (metric === "rocAuc" && !rules.timeOrdered) return byDeLong(models) ?? byBootstrap(metric, models, rules);
   const isAccuracy = metric === "accuracy";
   if (isAccuracy && !rules.timeOrdered) return byMcNemar(models);
-  if (metric === "mae" && rules.timeOrdered)
+  if ((metric === "mae" || metric === "mase") && rules.timeOrdered)
     return byDieboldMariano(metric, models, rules) ?? byBootstrap(metric, models, rules);
   return byBootstrap(metric, models, rules);
 }

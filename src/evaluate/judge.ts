@@ -71,7 +71,8 @@ export async function askCustomGates(
 ): Promise<ReadonlyMap<string, CustomAnswer>> {
   const answers = new Map<string, CustomAnswer>();
   for (const gate of gates) {
-    if (gate.kind === "custom") answers.set(customKey(gate), await askCustom(gate, report, (ms) => clock.sleep(ms)));
+    if (gate.kind === "custom")
+      answers.set(customKey(gate), await askCustom(gate, report, (ms, signal) => clock.sleep(ms, signal)));
   }
   return answers;
 }

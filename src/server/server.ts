@@ -23,6 +23,7 @@ import { addExampleRoutes } from "./routes/examples.ts";
 import { addGateRoutes } from "./routes/gates.ts";
 import { addHealthRoutes, addReplayRoutes } from "./routes/health.ts";
 import { addLabelingRoutes } from "./routes/labeling.ts";
+import { addInferenceRoutes } from "./routes/inference.ts";
 import { addModelRoutes } from "./routes/models.ts";
 import { addMonitorRoutes } from "./routes/monitors.ts";
 import { addPredictRoute } from "./routes/predict.ts";
@@ -214,6 +215,7 @@ async function addEverything(
   addAdminRoutes(app, context);
   addReplayRoutes(app, context);
   addStreamRoute(app, context, stream);
+  await addInferenceRoutes(app, context);
   await addFallback(app, consoleFolder);
 }
 

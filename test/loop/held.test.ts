@@ -113,8 +113,9 @@ describe("a held candidate", () => {
   );
 
   it("is refused for good when the rows speak against it", async () => {
-    await hold("worse");
-    await send("worse", rows(2_500, test.clock.now() - 2 * DAY_MS, 7, 0.4));
+    const first = await hold("worse");
+    const wanted = Math.max(2_500, first?.gate?.checks[0]?.rowsNeeded ?? 0);
+    await send("worse", rows(wanted, test.clock.now() - 6 * DAY_MS, 7, 0.4));
     const { runs } = await advance(2 * HOUR_MS);
     expect(await test.store.runs.get(runs[0] as string)).toMatchObject({ state: "rejected", version: "v1" });
     expect(await test.store.registry.get("worse", "v1")).toMatchObject({ state: "rejected", role: null });

@@ -6,7 +6,17 @@ import { openTestServer, type TestServer } from "./support.ts";
 
 const ADMIN = "an-admin-secret-of-more-than-32-characters";
 /** Answered to anybody: probes, the description, and the pages of the console, which hold no data. */
-const OPEN = new Set(["/livez", "/readyz", "/openapi.json", "/", "/*"]);
+const OPEN = new Set([
+  "/livez",
+  "/readyz",
+  "/openapi.json",
+  "/",
+  "/*",
+  "/v2",
+  "/v2/",
+  "/v2/health/live",
+  "/v2/health/ready",
+]);
 
 let open: TestServer;
 beforeAll(async () => {

@@ -43,7 +43,7 @@ export const customKey = ({ name, source }: Custom) => `${name}\u001f${source}`;
 export async function askCustom(
   spec: Custom,
   report: EvaluationReport,
-  sleep: (ms: number) => Promise<void>,
+  sleep: (ms: number, signal: AbortSignal) => Promise<void>,
 ): Promise<CustomAnswer> {
   const check = functions.get(spec.source);
   if (check === undefined) {
@@ -52,17 +52,20 @@ export async function askCustom(
       reason: `The function "${spec.name}" is not in this process: it is made where the configuration is read.`,
     };
   }
+  const answered = new AbortController();
   try {
-    const late = sleep(CUSTOM_TIMEOUT_MS).then(() => {
-      throw new Error(`no answer within ${CUSTOM_TIMEOUT_MS / 1000} s`);
-    });
+    const late = sleep(CUSTOM_TIMEOUT_MS, answered.signal).then(
+      () => undefined,
+      () => undefined,
+    );
     const answer: unknown = await Promise.race([Promise.resolve(check(report)), late]);
+    if (answer === undefined) throw new Error(`it gave no answer within ${CUSTOM_TIMEOUT_MS / 1000} s`);
     return parseAnswer(answer);
   } catch (error) {
-    return {
-      outcome: "cannot-tell",
-      reason: `The function "${spec.name}" failed: ${(error as Error)?.message ?? String(error)}.`,
-    };
+    const reason = `The function "${spec.name}" failed: ${(error as Error)?.message ?? String(error)}.`;
+    return { outcome: "cannot-tell", reason };
+  } finally {
+    answered.abort();
   }
 }
 

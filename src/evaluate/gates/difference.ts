@@ -39,6 +39,9 @@ export function derivedMargin(difference: PairedDifference): number {
   return difference.championStandardError;
 }
 
+/** 80 % normal quantile: the chance with which the advised rows settle it for two equal models. */
+const Z_POWER = 0.8416212335729143;
+
 interface Question {
   readonly gate: string;
   readonly metric: string;
@@ -70,12 +73,11 @@ function judgeDifference(question: Question, { report }: GateContext): GateCheck
   const isNo = mustBeBetter ? harmLow >= allowed : harmLow > 0;
   const outcome: Outcome = isYes ? "yes" : isNo ? "no" : "cannot-tell";
   const standardError = (difference.interval[1] - difference.interval[0]) / (2 * Z_ONE_SIDED);
-  const rowsNeeded = neededRows({
-    rows: difference.rows,
-    standardError,
-    distance: allowed - harm,
-    z: lookZ(report),
-  });
+  const z = lookZ(report);
+  const common = { rows: difference.rows, standardError };
+  // Planned for two equal models, so that four of five such holdouts would settle it; the estimate of a small one is mostly noise.
+  const planned = mustBeBetter ? undefined : neededRows({ ...common, distance: margin, z: z + Z_POWER });
+  const rowsNeeded = planned ?? neededRows({ ...common, distance: allowed - harm, z });
   const values = `${metric} ${show(difference.candidate)} against ${show(difference.champion)} of ${against} on ${difference.rows} rows`;
   const bounds = `difference ${show(difference.difference)}, 90 % interval ${show(low)} to ${show(high)}, margin ${show(margin)} (${question.how})`;
   const verdict = {

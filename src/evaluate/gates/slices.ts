@@ -36,7 +36,7 @@ const fields = (task: Task) => ({
   ),
   metric: withDefault(
     choiceField("The metric to judge by.", metricsFor(task)),
-    task === "regression" ? "mae" : "logLoss",
+    task === "regression" || task === "forecast" ? "mae" : "logLoss",
   ),
   margin: withDefault(numberField("How much worse a slice may be, in the metric's unit.", { min: 0 }), 0),
   minRows: withDefault(
