@@ -159,6 +159,16 @@ function checkPolicy(spec: ModelSpec, place: FieldPlace): void {
       "Remove `labeling.review`.",
     );
   }
+  const rowsOnly = spec.gates.findIndex(
+    ({ kind }) => kind === "probes" || kind === "calibration" || kind === "latency",
+  );
+  if (spec.schema.forecast !== undefined && (rowsOnly >= 0 || spec.labeling !== undefined)) {
+    throw wrong(
+      rowsOnly >= 0 ? `${place.path}.gates[${rowsOnly}]` : `${place.path}.labeling`,
+      "is about single rows; a forecast answers histories, and its values arrive by themselves.",
+      "Remove it.",
+    );
+  }
   if (holdout.minRows > holdout.maxRows) {
     throw wrong(
       `${place.path}.data.holdout`,

@@ -118,7 +118,7 @@ export async function compare(options: Comparison): Promise<EvaluationReport> {
 }
 
 /** Of each earlier look the share of these rows that it could have held out: those known at its instant. */
-function seenShares(earlier: readonly number[], dataset: Dataset, holdout: Uint32Array): number[] {
+export function seenShares(earlier: readonly number[], dataset: Dataset, holdout: Uint32Array): number[] {
   return earlier.map((asOf) => {
     let seen = 0;
     for (const row of holdout) if ((dataset.knownAt[row] as number) <= asOf) seen++;

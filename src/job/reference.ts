@@ -1,6 +1,6 @@
 /** What a version remembers of its time: its reference rows over the model's grid, its scores, its labels, what it looks at. */
 import type { FeatureGrid, Frame, FrameColumn, Dataset, ReferenceColumn, ReferenceProfile } from "../data/index.ts";
-import { buildReferenceProfile, extendGrid, referenceColumn, scoreGrid } from "../data/index.ts";
+import { buildReferenceProfile, extendGrid, isNumeric, referenceColumn, scoreGrid } from "../data/index.ts";
 import type { Predictor } from "../model/index.ts";
 import { createRandom, shuffleInPlace, type Task } from "../core/index.ts";
 
@@ -27,11 +27,14 @@ export function describeReference(parts: ReferenceParts): ReferenceProfile {
   const { frame } = dataset;
   const grid = parts.grid === undefined ? undefined : usableGrid(parts.grid, frame, rows);
   const profile = buildReferenceProfile(frame, rows, grid);
+  const labels = labelsOf(task, dataset, rows);
+  // The answers of a forecast hang on histories; a row alone has none.
+  if (task === "forecast") return { ...profile, labels };
   const importance = importanceOf(parts);
   return {
     ...profile,
     scores: scoresOf(task, predictor, frame, holdout),
-    labels: labelsOf(task, dataset, rows),
+    labels,
     ...(importance === undefined ? {} : { importance }),
   };
 }
@@ -73,7 +76,7 @@ function scoresOf(task: Task, predictor: Predictor, frame: Frame, rows: Uint32Ar
 function labelsOf(task: Task, dataset: Dataset, rows: Uint32Array): ReferenceColumn {
   const values = Float64Array.from(rows, (row) => dataset.target[row] as number);
   const name = "label";
-  if (task === "regression") return referenceColumn({ kind: "number", name, values: Float32Array.from(values) });
+  if (isNumeric(task)) return referenceColumn({ kind: "number", name, values: Float32Array.from(values) });
   if (task === "binary") return referenceColumn({ kind: "boolean", name, values: Uint8Array.from(values) });
   const dictionary = dataset.classes.map(String);
   return referenceColumn(

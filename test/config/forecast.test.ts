@@ -1,6 +1,6 @@
 /** What a forecast's definition may say, and what is refused. */
 import { describe, expect, it } from "vitest";
-import { defineModel, f, forecast, resolveConfig } from "../../src/config/index.ts";
+import { defineModel, f, forecast, gate, resolveConfig } from "../../src/config/index.ts";
 
 const base = {
   name: "sales",
@@ -37,6 +37,7 @@ describe("a forecast's definition", () => {
     [{ trainer: { name: "gbdt" } }, /trainer.name` is "gbdt"/],
     [{ data: { refit: true } }, /starts from the newest values/],
     [{ retrain: { how: "warm-start" } }, /can only do full/],
+    [{ gates: [gate.latency("5ms")] }, /is about single rows/],
     [{ threshold: 0.5 }, /no decision threshold/],
     [{ label: f.boolean() }, /number/],
   ])("refuses %j", (change, message) => {

@@ -7,7 +7,7 @@ import type { EvaluationReport, ForecastEvaluation, Json, JsonObject } from "../
 import { asRetrainError, systemClock } from "../../core/index.ts";
 import type { JobControl } from "../../core/job-child.ts";
 import { type Dataset, periodStart, type Splits } from "../../data/index.ts";
-import { evaluateCandidate, type ForecastBand } from "../../evaluate/index.ts";
+import { countLooks, evaluateCandidate, type ForecastBand } from "../../evaluate/index.ts";
 import {
   createForecaster,
   type Forecaster,
@@ -27,7 +27,8 @@ import {
 } from "../folder.ts";
 import { type JobInput, parseJobInput } from "../input.ts";
 import { describeArtifact } from "../lineage.ts";
-import { sliceRows } from "../slices.ts";
+import { seenShares } from "../compare.ts";
+import { sliceRows, slicesToJudge } from "../slices.ts";
 import { type DatasetPanel, leadOf, panelOf } from "./panel.ts";
 import { fitForecastPanel, forecastTrainer } from "./train.ts";
 
@@ -76,10 +77,12 @@ export async function evaluateForecast(raw: JsonObject, control: JobControl): Pr
       bands: { candidate: own, champion: theirs, baseline: naive },
       gatedMetrics: input.gatedMetrics,
       slices: sliceRows(dataset.frame, splits.holdout, spec.slices),
+      slicesToJudge: slicesToJudge(spec.gates, dataset.frame, splits.holdout),
       at: Float64Array.from(splits.holdout, (row) => dataset.at[row] as number),
       seed: input.seed,
     }),
-    predictMicroseconds: measureForecast(candidate, panel),
+    ...measureForecast(candidate, panel),
+    looks: countLooks(seenShares(input.earlierLooks, dataset, splits.holdout)),
     forecast: describeForecast({ held, own, naive, candidate, weights }),
   };
   const predictor = createPredictor({ task: "forecast", classes: [], preparation, weights });
@@ -194,15 +197,28 @@ async function readChampion(
   }
 }
 
-function measureForecast(forecaster: Forecaster, { panel }: DatasetPanel): number {
+/** Forecasts timed one by one: enough to be past the first, uncompiled calls. */
+const TIMED_FORECASTS = 200;
+
+/** How long a forecast of the whole horizon takes. */
+function measureForecast(
+  forecaster: Forecaster,
+  { panel }: DatasetPanel,
+): Pick<EvaluationReport, "predictMicroseconds"> {
   const views = panel.series.slice(0, 20).flatMap((series) => {
     const last = series.start + series.values.length - 1;
     return viewAt(series, last, panel.frequency, panel.covariates.length) ?? [];
   });
-  for (const view of views) forecaster.forecast(view, panel.horizon);
-  const started = systemClock.monotonicMs();
-  for (const view of views) forecaster.forecast(view, panel.horizon);
-  return ((systemClock.monotonicMs() - started) * 1000) / Math.max(1, views.length);
+  if (views.length === 0) return {};
+  const times: number[] = [];
+  for (let i = 0; i < TIMED_FORECASTS + views.length; i++) {
+    const started = systemClock.monotonicMs();
+    forecaster.forecast(views[i % views.length] as (typeof views)[number], panel.horizon);
+    if (i >= views.length) times.push((systemClock.monotonicMs() - started) * 1000);
+  }
+  times.sort((left, right) => left - right);
+  const p50Us = times[Math.floor(times.length / 2)] as number;
+  return { predictMicroseconds: p50Us };
 }
 
 function describeForecast(parts: {
