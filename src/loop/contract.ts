@@ -25,7 +25,7 @@ import type {
 } from "../core/index.ts";
 import type { ModelSpec, RetrainSpec } from "../config/spec.ts";
 import type { GateSurface } from "./gate-surface.ts";
-import type { TransferSurface } from "./transfer-surface.ts";
+import type { Reproduction, TransferSurface } from "./transfer-surface.ts";
 import type { MonitorSurface } from "./monitor-contract.ts";
 import type { LabelingSurface } from "./labeling/surface.ts";
 
@@ -250,10 +250,7 @@ export interface Loop extends TransferSurface, GateSurface, MonitorSurface {
   evaluation(runId: string): Promise<EvaluationReport | undefined>;
   promote(model: string, version: string, actor: string, reason: string): Promise<Routing>;
   rollback(model: string, actor: string, reason: string): Promise<Routing>;
-  reproduce(
-    model: string,
-    version: string,
-  ): Promise<{ readonly equal: boolean; readonly expected: string; readonly actual: string }>;
+  reproduce(model: string, version: string): Promise<Reproduction>;
   raiseEvent(
     name: string,
     model: string | undefined,

@@ -1,19 +1,25 @@
-/** Retrains a version from its manifest and frozen dataset, and compares the model hashes. */
+/**
+ * Retrains a version from its manifest and frozen dataset, and compares the model hashes. A warm start is reproduced from its
+ * base's artifact, and the base itself before it, down to the full training at the root: the whole chain has to come out alike.
+ */
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fail, type JsonObject, uuidV7 } from "../core/index.ts";
 import { type LoopContext, modelSpec } from "./context.ts";
 import { requireVersion } from "./promote.ts";
+import type { Reproduction } from "./transfer-surface.ts";
 import { textOf } from "./run-record.ts";
 import { materializeArtifact } from "./steps/job.ts";
 
-export async function reproduce(
-  context: LoopContext,
-  model: string,
-  version: string,
-): Promise<{ readonly equal: boolean; readonly expected: string; readonly actual: string }> {
+export async function reproduce(context: LoopContext, model: string, version: string): Promise<Reproduction> {
   modelSpec(context, model);
   const record = await requireVersion(context, model, version);
+  if (record.imported !== undefined) {
+    throw fail("CONFLICT", {
+      message: `${model} ${version} was imported; it was trained elsewhere, and its dataset is not here.`,
+      remedy: "Reproduce it on the server it comes from.",
+    });
+  }
   const { registry, runs } = context.store;
   const [revision, run] = await Promise.all([
     registry.definition(model, record.definitionRevision),
@@ -35,6 +41,9 @@ export async function reproduce(
       record.strategy === "full" || run.champion === undefined
         ? undefined
         : await requireVersion(context, model, run.champion);
+    const below = base === undefined ? undefined : await reproduce(context, model, base.name);
+    const bases =
+      base === undefined ? [] : [{ version: base.name, equal: below?.equal === true }, ...(below?.bases ?? [])];
     const spec = revision.definition as unknown as JsonObject;
     const limits = (revision.definition as unknown as { limits: { trainTimeoutMs: number; trainMemoryBytes: number } })
       .limits;
@@ -49,7 +58,12 @@ export async function reproduce(
     };
     const options = { limits: { timeoutMs: limits.trainTimeoutMs, memoryBytes: limits.trainMemoryBytes } };
     const result = await context.jobs.run({ type: "reproduce", affinity: id, input }, options);
-    return { equal: result.equal === true, expected: textOf(result, "expected"), actual: textOf(result, "modelHash") };
+    return {
+      equal: result.equal === true && bases.every((one) => one.equal),
+      expected: textOf(result, "expectedModelHash"),
+      actual: textOf(result, "modelHash"),
+      bases,
+    };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

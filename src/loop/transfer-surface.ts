@@ -1,6 +1,15 @@
 /** What the loop offers about versions that move between servers. Built by `transfer.ts`. */
 import type { VersionRecord } from "../core/index.ts";
 
+export interface Reproduction {
+  /** Whether this version and every base below it came out bit for bit. */
+  readonly equal: boolean;
+  readonly expected: string;
+  readonly actual: string;
+  /** The bases it was continued from, nearest first. */
+  readonly bases: readonly { readonly version: string; readonly equal: boolean }[];
+}
+
 export interface TransferSurface {
   /** A version with its evidence as one signed file. @throws VERSION_UNKNOWN */
   exportVersion(model: string, version: string): Promise<Uint8Array>;

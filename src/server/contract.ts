@@ -219,6 +219,8 @@ export interface ReproduceAnswer {
   readonly equal: boolean;
   readonly expected: string;
   readonly actual: string;
+  /** The versions it was continued from by warm starts, nearest first; `equal` is about all of them. */
+  readonly bases: readonly { readonly version: string; readonly equal: boolean }[];
 }
 
 /** GET /decisions */

@@ -52,7 +52,7 @@ async function preparedFolder(trainer: string): Promise<Body> {
   return body;
 }
 
-describe.each(["linear", "mlp"])("a training by %s killed after a checkpoint", (trainer) => {
+describe.each(["linear", "mlp", "gbdt"])("a training by %s killed after a checkpoint", (trainer) => {
   it("goes on where it was and gives the identical model and trace", async () => {
     const body = await preparedFolder(trainer);
     const other = `${body.folder}-whole`;

@@ -16,7 +16,7 @@ const orders = defineModel({
   labelDelay: "1d",
   trainer: gbdt({ epochs: 60, maxLeaves: 8, monotone: { amount: 1 } }),
   data: { minRows: 400 },
-  retrain: { when: when.newLabels(400), cooldown: "1h", maxPerDay: 10 },
+  retrain: { when: when.newLabels(400), how: "warm-start", cooldown: "1h", maxPerDay: 10 },
   gates: [gate.betterThanBaseline("logLoss"), gate.noWorseThanChampion("logLoss")],
 });
 
@@ -89,6 +89,19 @@ describe("a model of boosted trees in the loop", () => {
   });
 
   it("reproduces the version from its manifest, bit for bit", async () => {
-    expect(await test.loop.reproduce("orders", "v1")).toMatchObject({ equal: true });
+    const again = await test.loop.reproduce("orders", "v1");
+    expect(again).toMatchObject({ equal: true, bases: [] });
+    expect(again.actual).toMatch(/^[0-9a-f]{64}$/);
+    expect(again.expected).toBe(again.actual);
+  }, 60_000);
+
+  it("reproduces a chain of warm starts down to the full training at its root", async () => {
+    await ingest(test, rows(300, test.clock.now() - 12 * DAY_MS, 2, 15 * 60_000));
+    const { run } = await test.loop.requestRun("orders", { reason: "more", actor: "test" });
+    await test.engine.wait(run.id);
+    const ended = await test.store.runs.get(run.id);
+    expect(await test.store.registry.get("orders", ended?.version as string)).toMatchObject({ strategy: "warm-start" });
+    const again = await test.loop.reproduce("orders", ended?.version as string);
+    expect(again).toMatchObject({ equal: true, bases: [{ version: "v1", equal: true }] });
   }, 60_000);
 });

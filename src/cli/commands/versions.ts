@@ -42,10 +42,14 @@ export async function rollback(model: string, options: ReasonOptions): Promise<v
 export async function reproduce(model: string, version: string, options: RemoteOptions): Promise<void> {
   const answer = await connect(options).reproduce(model, version);
   if (!answer.equal) {
+    const broken = answer.bases.find((base) => !base.equal)?.version;
+    const where = broken === undefined ? "" : ` Its base ${broken} did not come out alike either.`;
     throw fail("REPRODUCTION_DIFFERS", {
-      message: `Retraining ${model} ${version} gave ${answer.actual} instead of ${answer.expected}.`,
+      message: `Retraining ${model} ${version} gave ${answer.actual} instead of ${answer.expected}.${where}`,
       remedy: "Compare the versions of Node and of retrain in the manifest with those here.",
     });
   }
-  printData(options, answer, () => `${model} ${version} is reproduced bit for bit: ${answer.actual}`);
+  const chain =
+    answer.bases.length === 0 ? "" : `, with its bases ${answer.bases.map((base) => base.version).join(", ")}`;
+  printData(options, answer, () => `${model} ${version} is reproduced bit for bit${chain}: ${answer.actual}`);
 }

@@ -12,6 +12,8 @@ import type { ColumnInfo, FitRequest, TrainedWeights, TrainerKind } from "../tra
 import { takeTurn } from "../turn.ts";
 import { binMatrix } from "./binning.ts";
 import type { BinnedColumn } from "./binning.ts";
+import { checkpointOf, NO_PROGRESS, readProgress, takeTrees } from "./checkpoint.ts";
+import type { Progress } from "./checkpoint.ts";
 import { addToOthers, growTree } from "./grow.ts";
 import type { KernelChoice } from "./kernels.ts";
 import { chooseObjective, fixedPointScale, writeGradients, writeTargets } from "./loss.ts";
@@ -48,7 +50,11 @@ interface Training {
   readonly memory: Memory;
   readonly columns: readonly BinnedColumn[];
   readonly directions: Int8Array;
+  /** The base's trees, and those of the checkpoint that is continued. */
   readonly base: PackedTrees;
+  /** Rounds of the base alone. */
+  readonly baseRounds: number;
+  readonly progress: Progress;
   /** Scores of the validation rows, output by output. */
   readonly validationScores: Float32Array;
 }
@@ -60,21 +66,26 @@ export async function fitGbdt(request: FitRequest, kernels: KernelChoice = "auto
   const params = readParams(gbdt.resolveParams(request.params));
   const training = await prepareTraining(request, params, kernels);
   const rounds: (readonly GrowingNode[])[][] = [];
-  let best = { epoch: 0, loss: Infinity };
-  for (let epoch = 1; epoch <= params.epochs; epoch++) {
+  let { best } = training.progress;
+  let last = training.progress.epoch;
+  const isOver = (epoch: number) => canStop(training) && epoch - best.epoch >= params.patience;
+  for (let epoch = last + 1; epoch <= params.epochs && !isOver(epoch - 1); epoch++) {
     const trees = await boostOnce(training, epoch);
     rounds.push(trees);
     addToValidation(training, trees);
     const point = measureRound(training);
     if (!Number.isFinite(point.loss)) throw diverged(epoch);
     if (point.loss < best.loss) best = { epoch, loss: point.loss };
+    last = epoch;
     await request.onPoint({ epoch, metrics: point.metrics });
+    await request.onCheckpoint?.(() => {
+      const { start } = training.objective;
+      return checkpointOf(packTrees(training.base, rounds.flat()), start, shapeOf(training), { epoch, best });
+    });
     await takeTurn(request.signal);
-    if (canStop(training) && epoch - best.epoch >= params.patience) break;
   }
   // Without a validation part nothing says which round is best: the last one was asked for.
-  const bestEpoch = canStop(training) ? best.epoch : rounds.length;
-  return assemble(training, rounds.slice(0, bestEpoch).flat(), bestEpoch);
+  return assemble(training, rounds.flat(), canStop(training) ? best.epoch : last);
 }
 
 function canStop({ params, request }: Training): boolean {
@@ -87,6 +98,7 @@ async function prepareTraining(request: FitRequest, params: GbdtParams, kernels:
   const objective = chooseObjective(task, train.y, params, base);
   const directions = readDirections(params, infos);
   const baseTrees = base === undefined ? NO_TREES : checkBase(base, objective, train.x.columns);
+  const { resume } = request;
   const memory = openMemory({
     rows: train.x.rows,
     columns: train.x.columns,
@@ -112,7 +124,9 @@ async function prepareTraining(request: FitRequest, params: GbdtParams, kernels:
     memory,
     columns,
     directions: Int8Array.from(columns, ({ source }) => directions[source] as number),
-    base: baseTrees,
+    base: resume === undefined ? baseTrees : checkBase(resume, objective, train.x.columns),
+    baseRounds: baseTrees.roots.length / objective.outputs,
+    progress: resume === undefined ? NO_PROGRESS : readProgress(resume),
     validationScores,
   };
   const { layout, floats } = memory;
@@ -179,10 +193,10 @@ async function startScores(training: Training, x: FitRequest["train"]["x"], scor
 
 /** One round: gradients of all outputs, then a tree for each. */
 async function boostOnce(training: Training, epoch: number): Promise<(readonly GrowingNode[])[]> {
-  const { request, params, objective, memory, columns, directions, base } = training;
+  const { request, params, objective, memory, columns, directions, baseRounds } = training;
   const { layout, kernels, ints } = memory;
   // Rounds are counted from the first tree of the base, so a resumed training draws what an uninterrupted one would.
-  const round = base.roots.length / objective.outputs + epoch;
+  const round = baseRounds + epoch;
   const sums = writeGradients(memory, objective);
   const sample = sampleRows(layout.rows, params.rowShare, seedFrom(request.seed, "rows", round));
   const trees: (readonly GrowingNode[])[] = [];
@@ -288,10 +302,9 @@ function diverged(epoch: number) {
   });
 }
 
-function assemble(training: Training, trees: (readonly GrowingNode[])[], bestEpoch: number): TrainedWeights {
-  const { request, objective, base } = training;
-  const { loss, outputs, mean, deviation, start } = objective;
-  const shape: JsonObject = {
+function shapeOf({ request, objective }: Training): JsonObject {
+  const { loss, outputs, mean, deviation } = objective;
+  return {
     task: request.task,
     loss,
     columns: request.train.x.columns,
@@ -299,5 +312,10 @@ function assemble(training: Training, trees: (readonly GrowingNode[])[], bestEpo
     targetMean: mean,
     targetDeviation: deviation,
   };
-  return { trainer: "gbdt", shape, arrays: { start, ...packTrees(base, trees) }, bestEpoch };
+}
+
+function assemble(training: Training, trees: (readonly GrowingNode[])[], bestEpoch: number): TrainedWeights {
+  const { objective, base, baseRounds } = training;
+  const kept = takeTrees(packTrees(base, trees), (baseRounds + bestEpoch) * objective.outputs);
+  return { trainer: "gbdt", shape: shapeOf(training), arrays: { start: objective.start, ...kept }, bestEpoch };
 }
