@@ -213,7 +213,9 @@ type ValueOf<F> = F extends { readonly kind: "number" }
     ? boolean
     : F extends { readonly kind: "category"; readonly categories: readonly (infer C)[] }
       ? C
-      : string;
+      : F extends { readonly kind: "vector" }
+        ? readonly number[]
+        : string;
 type Features<M> = M extends { readonly features: infer F } ? F : never;
 type Column<M, K extends "id" | "time" | "labelColumn"> = M extends { readonly [P in K]?: infer C }
   ? Extract<C, string>

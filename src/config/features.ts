@@ -30,7 +30,36 @@ export interface BooleanFeatureConfig {
   readonly missing?: readonly string[];
   readonly ifMissingAfter?: IfMissingAfter<boolean>;
 }
-export type FeatureConfig = NumberFeatureConfig | CategoryFeatureConfig | BooleanFeatureConfig;
+export interface TextFeatureConfig {
+  readonly kind: "text";
+  /** Numbers the text is hashed into; default 2048. */
+  readonly buckets?: number;
+  /** Longest run of words that is a term; default 2, 0: no words. */
+  readonly words?: number;
+  /** Longest run of characters within a word that is a term, from 3 on; default 4, 0: none. */
+  readonly characters?: number;
+  readonly missing?: readonly string[];
+}
+export interface VectorFeatureConfig {
+  readonly kind: "vector";
+  /** How many numbers. */
+  readonly size: number;
+}
+export interface ImageFeatureConfig {
+  readonly kind: "image";
+  /** Images of another size are averaged down or repeated up to this one. */
+  readonly width: number;
+  readonly height: number;
+  /** 1 is gray (the default), 3 are red, green, blue. */
+  readonly channels?: 1 | 3;
+}
+export type FeatureConfig =
+  | NumberFeatureConfig
+  | CategoryFeatureConfig
+  | BooleanFeatureConfig
+  | TextFeatureConfig
+  | VectorFeatureConfig
+  | ImageFeatureConfig;
 
 export type NumberLabel = NumberFeatureConfig;
 export type CategoryLabel<C extends string = string> = CategoryFeatureConfig<C>;
@@ -55,6 +84,12 @@ export interface FeatureBuilder {
   }): { readonly kind: "category"; readonly categories: readonly C[]; readonly missing?: readonly string[] };
   /** True or false; `texts` names the two forms in CSV files. */
   boolean(options?: Options<BooleanFeatureConfig>): BooleanFeatureConfig;
+  /** A text of any length up to 64 KiB, hashed by words and runs of characters. */
+  text(options?: Options<TextFeatureConfig>): TextFeatureConfig;
+  /** A list of `size` numbers, such as an embedding. */
+  vector(size: number): VectorFeatureConfig;
+  /** A PNG or JPEG file as base64. */
+  image(options: Options<ImageFeatureConfig>): ImageFeatureConfig;
 }
 
 function category(...given: readonly unknown[]): CategoryFeatureConfig {
@@ -67,4 +102,7 @@ export const f: FeatureBuilder = {
   number: (options = {}) => ({ ...options, kind: "number" }),
   category: category as FeatureBuilder["category"],
   boolean: (options = {}) => ({ ...options, kind: "boolean" }),
+  text: (options = {}) => ({ ...options, kind: "text" }),
+  vector: (size) => ({ kind: "vector", size }),
+  image: (options) => ({ ...options, kind: "image" }),
 };

@@ -68,7 +68,28 @@ const anyFeature = variantField("What a column holds.", "kind", {
   number: { ...bounds, missing },
   category: { categories, missing },
   boolean: { texts, missing },
+  text: {
+    buckets: withDefault(
+      numberField("Numbers the text is hashed into.", { min: 16, max: 65_536, integer: true }),
+      2048,
+    ),
+    words: withDefault(numberField("Longest run of words that is a term.", { min: 0, max: 4, integer: true }), 2),
+    characters: withDefault(
+      numberField("Longest run of characters that is a term, from 3 on; 0: none.", { min: 0, max: 6, integer: true }),
+      4,
+    ),
+    missing,
+  },
+  vector: { size: numberField("How many numbers.", { min: 1, max: 65_536, integer: true }) },
+  image: {
+    width: numberField("Width images are brought to.", { min: 1, max: 512, integer: true, unit: "pixels" }),
+    height: numberField("Height images are brought to.", { min: 1, max: 512, integer: true, unit: "pixels" }),
+    channels: withDefault(numberField("1 is gray, 3 are red, green, blue.", { min: 1, max: 3, integer: true }), 1),
+  },
 });
+
+/** Values of an image at most: 256 × 256 in gray. Every one is an input of the first layer. */
+const IMAGE_VALUES = 65_536;
 
 const LABELS = {
   binary: variantField("The true answer of a binary model, f.boolean().", "kind", {
@@ -93,6 +114,16 @@ function checkSpec<S extends FeatureSpec | LabelSpec>(spec: S, place: FieldPlace
     fail("CONFIG_INVALID", { message: `\`${place.path}\` ${message}`, remedy, details: { path: place.path } });
   if (spec.kind === "number" && spec.min !== undefined && spec.max !== undefined && spec.min > spec.max)
     throw wrong(`has min ${spec.min} above max ${spec.max}: no number fits.`, "Exchange the two.");
+  if (
+    spec.kind === "image" &&
+    (spec.width * spec.height * spec.channels > IMAGE_VALUES || ![1, 3].includes(spec.channels))
+  )
+    throw wrong(
+      `is ${spec.width} × ${spec.height} × ${spec.channels}; channels are 1 or 3, and all together at most ${IMAGE_VALUES} values.`,
+      "Choose a smaller size; images are averaged down to it.",
+    );
+  if (spec.kind === "text" && spec.words === 0 && spec.characters < 3)
+    throw wrong("has neither words nor runs of characters, so no term.", "Set `words` to 1 or more.");
   if (spec.kind === "category" && spec.categories !== undefined) {
     const repeated = spec.categories.find((one, i, all) => all.indexOf(one) !== i);
     if (repeated !== undefined) throw wrong(`lists "${repeated}" twice.`, "Remove one of the two.");

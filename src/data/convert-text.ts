@@ -30,6 +30,16 @@ function toNumber(text: string): unknown {
   return NUMBER.test(trimmed) ? Number(trimmed) : text;
 }
 
+/** A list in JSON form; any other text is left for validation. */
+function toVector(text: string): unknown {
+  if (!text.startsWith("[")) return text;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
+}
+
 function booleanConverter(texts: readonly [string, string] | undefined): Convert {
   if (texts === undefined) return (text) => TRUTHS.get(text.trim().toLowerCase()) ?? text;
   return (text) => {
@@ -41,6 +51,7 @@ function booleanConverter(texts: readonly [string, string] | undefined): Convert
 function converterOf(spec: { readonly kind: string; readonly texts?: readonly [string, string] }): Convert {
   if (spec.kind === "number") return toNumber;
   if (spec.kind === "boolean") return booleanConverter(spec.texts);
+  if (spec.kind === "vector") return toVector;
   return (text) => text;
 }
 

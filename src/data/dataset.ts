@@ -7,6 +7,7 @@ import { fail } from "../core/index.ts";
 import type { LabelValue, Task } from "../core/index.ts";
 import type { Frame } from "./frame.ts";
 import type { Classes, DataSchema } from "./schema.ts";
+import { isWide, wideBuilder } from "./wide/columns.ts";
 
 export interface Dataset {
   readonly rows: number;
@@ -236,7 +237,17 @@ export function frameFromFeatures(
   schema: Pick<DataSchema, "features">,
   rows: readonly Readonly<Record<string, number | string | boolean | null | undefined>>[],
 ): Frame {
-  const columns = schema.features.map(({ name, spec }) => {
+  const wide = schema.features.flatMap(({ name, spec }) => {
+    if (!isWide(spec)) return [];
+    const builder = wideBuilder(name, spec, rows.length);
+    rows.forEach((row, i) => {
+      const value = row[name];
+      builder.set(i, typeof value === "string" ? value : null);
+    });
+    return [builder.finish()];
+  });
+  const scalars = schema.features.filter(({ spec }) => !isWide(spec));
+  const columns = scalars.map(({ name, spec }) => {
     if (spec.kind === "number") {
       const values = new Float32Array(rows.length);
       rows.forEach((row, i) => {
@@ -261,7 +272,7 @@ export function frameFromFeatures(
     });
     return { kind: "category", name, codes, dictionary: [...known.keys()] } as const;
   });
-  return { rows: rows.length, columns };
+  return { rows: rows.length, columns, ...(wide.length === 0 ? {} : { wide }) };
 }
 
 function codeOf(known: Map<string, number>, value: string): number {

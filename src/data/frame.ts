@@ -2,6 +2,8 @@
  * A frame: the features of `n rows × d columns` as typed arrays, raw (not filled, not scaled). Numbers are float32 from here on,
  * so that training, our predictor and an exported model take identical branches. Nothing in a frame is ever changed.
  */
+import { wideCell } from "./wide/columns.ts";
+import type { WideColumn } from "./wide/columns.ts";
 
 /** Missing is NaN. */
 export interface NumberColumn {
@@ -30,6 +32,8 @@ export const CATEGORY_MISSING = -1;
 export interface Frame {
   readonly rows: number;
   readonly columns: readonly FrameColumn[];
+  /** Texts, vectors and images; absent where there are none. */
+  readonly wide?: readonly WideColumn[];
 }
 
 /** The raw value of one cell as a row would carry it; `null` is missing. */
@@ -54,6 +58,7 @@ export function cellValue(column: FrameColumn, row: number): number | string | b
 export function rowFeatures(frame: Frame, row: number): Record<string, number | string | boolean | null> {
   const features: Record<string, number | string | boolean | null> = {};
   for (const column of frame.columns) features[column.name] = cellValue(column, row);
+  for (const column of frame.wide ?? []) features[column.name] = wideCell(column, row);
   return features;
 }
 

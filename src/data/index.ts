@@ -11,3 +11,4 @@ export * from "./profile/index.ts";
 export * from "./schema.ts";
 export * from "./split.ts";
 export * from "./validate.ts";
+export * from "./wide/index.ts";

@@ -24,7 +24,29 @@ export interface BooleanFeature {
   readonly texts?: readonly [string, string];
   readonly missing?: readonly string[];
 }
-export type FeatureSpec = NumberFeature | CategoryFeature | BooleanFeature;
+/** A text, hashed into `buckets` numbers: runs of up to `words` words and of 3 to `characters` characters within words. */
+export interface TextFeature {
+  readonly kind: "text";
+  readonly buckets: number;
+  readonly words: number;
+  readonly characters: number;
+  readonly missing?: readonly string[];
+}
+/** A list of `size` numbers, such as an embedding. */
+export interface VectorFeature {
+  readonly kind: "vector";
+  readonly size: number;
+  readonly missing?: readonly string[];
+}
+/** A PNG or JPEG file as base64, brought to width × height; 1 channel is gray, 3 are red, green, blue. */
+export interface ImageFeature {
+  readonly kind: "image";
+  readonly width: number;
+  readonly height: number;
+  readonly channels: 1 | 3;
+  readonly missing?: readonly string[];
+}
+export type FeatureSpec = NumberFeature | CategoryFeature | BooleanFeature | TextFeature | VectorFeature | ImageFeature;
 
 /** What an example is labelled with when nobody did in time. Without it silence means unknown. */
 export interface SilenceRule {

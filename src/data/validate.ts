@@ -8,6 +8,8 @@ import { fail, nearestWord } from "../core/index.ts";
 import type { Features, FeatureValue, Instant, LabelValue } from "../core/index.ts";
 import { parseInstant } from "./instant.ts";
 import type { DataSchema, FeatureSpec, LabelSpec } from "./schema.ts";
+import { compileWideReader } from "./wide/validate.ts";
+import type { WideReading } from "./wide/validate.ts";
 
 /** Why a row goes to quarantine. `docs/row-reasons.md` lists the same; a test compares both ways. */
 export const ROW_REASONS = {
@@ -20,7 +22,9 @@ export const ROW_REASONS = {
   OUT_OF_RANGE: "The number is outside the declared range.",
   CATEGORY_UNKNOWN: "The text is not one of the declared categories.",
   TEXT_INVALID: "The text holds a NUL or half of a surrogate pair.",
-  TEXT_TOO_LONG: "The text is longer than 4 KiB.",
+  TEXT_TOO_LONG: "The text is longer than 4 KiB, or than 64 KiB for a feature that is a text.",
+  VECTOR_INVALID: "The vector has another length, or a number that is not finite.",
+  IMAGE_INVALID: "The image cannot be read: another format, broken, or too large.",
   ID_INVALID: "The example id or unit is not a usable id.",
   TIME_INVALID: "The time cannot be read.",
   LABEL_INVALID: "The label does not fit the model's task.",
@@ -53,6 +57,8 @@ export type RowValidator = (row: unknown, options?: { readonly forPrediction?: b
 
 /** Longest text of a category, in bytes of UTF-8. Longer ones are documents, which no built-in trainer can use. */
 export const TEXT_LIMIT_BYTES = 4096;
+/** Longest text of a feature that is a text. */
+export const DOCUMENT_LIMIT_BYTES = 65_536;
 /** Longest example id or unit, in UTF-16 units: it is a key of indexes. */
 export const ID_LIMIT = 512;
 /** The smallest double that rounds to Infinity in float32: (2 − 2⁻²⁴) · 2¹²⁷. */
@@ -117,12 +123,12 @@ function numberCheck(column: string, bounds: { readonly min?: number; readonly m
 // NUL cannot be stored by PostgreSQL, and half a surrogate pair has no UTF-8 form: it would come back as another text.
 const BROKEN_TEXT = /\u0000|\p{Surrogate}/u;
 
-function textProblem(column: string, value: string): RowReason | undefined {
-  if (value.length > TEXT_LIMIT_BYTES / 4 && Buffer.byteLength(value) > TEXT_LIMIT_BYTES) {
+function textProblem(column: string, value: string, limit = TEXT_LIMIT_BYTES): RowReason | undefined {
+  if (value.length > limit / 4 && Buffer.byteLength(value) > limit) {
     return {
       code: "TEXT_TOO_LONG",
       column,
-      message: `"${column}" is a text of ${Buffer.byteLength(value)} bytes; the limit is ${TEXT_LIMIT_BYTES}.`,
+      message: `"${column}" is a text of ${Buffer.byteLength(value)} bytes; the limit is ${limit}.`,
     };
   }
   if (BROKEN_TEXT.test(value)) {
@@ -168,6 +174,15 @@ function featureCheck(column: string, spec: FeatureSpec): Check {
       return categoryCheck(column, spec.categories);
     case "boolean":
       return (value) => (typeof value === "boolean" ? undefined : wrongType(column, value, "true or false"));
+    case "text":
+      return (value) =>
+        typeof value === "string"
+          ? textProblem(column, value, DOCUMENT_LIMIT_BYTES)
+          : wrongType(column, value, "a text");
+    case "vector":
+    case "image":
+      // Read by `readers`, which also bring them into their stored form.
+      return () => undefined;
   }
 }
 
@@ -231,6 +246,7 @@ export function compileRowValidator(schema: DataSchema): RowValidator {
   const names = columns.map((column) => column.name);
   const checks = columns.map((column) => column.check);
   const slots = columns.map((column) => column.slot);
+  const readers = columns.map((column) => column.read);
   const known = new Set(names);
 
   return (row, options) => {
@@ -261,6 +277,13 @@ export function compileRowValidator(schema: DataSchema): RowValidator {
           features[name] = null;
           continue;
         }
+        const read = readers[i];
+        if (read !== undefined) {
+          const reading = read(value);
+          if ("value" in reading) features[name] = reading.value;
+          else (reasons ??= []).push({ code: reading.problem, column: name, message: reading.message });
+          continue;
+        }
         const reason = (checks[i] as Check)(value);
         if (reason === undefined) features[name] = value as FeatureValue;
         else (reasons ??= []).push(reason);
@@ -282,6 +305,8 @@ interface Column {
   readonly name: string;
   readonly slot: Slot;
   readonly check: Check;
+  /** Of vectors and images. */
+  readonly read?: (value: unknown) => WideReading;
 }
 
 /** Columns in schema order. A column that is both a feature and the id, time or unit is read as both. */
@@ -291,6 +316,7 @@ function compileColumns(schema: DataSchema): Column[] {
     name,
     slot: "feature",
     check: featureCheck(name, spec),
+    ...(spec.kind === "vector" || spec.kind === "image" ? { read: compileWideReader(name, spec) } : {}),
   }));
   columns.push({ name: schema.labelColumn, slot: "label", check: labelCheck(schema.labelColumn, schema.label) });
   if (schema.id !== undefined) columns.push({ name: schema.id, slot: "id", check: none });

@@ -49,7 +49,9 @@ export async function domainAuc(
   fresh: Uint32Array,
   options: { readonly seed: number; readonly signal: AbortSignal },
 ): Promise<number | null> {
-  if (old.length < MIN_ROWS || fresh.length < MIN_ROWS) return null;
+  // Texts, vectors and images are not compared: telling their sides apart takes more rows than an assessment has.
+  const frame = { rows: dataset.frame.rows, columns: dataset.frame.columns };
+  if (old.length < MIN_ROWS || fresh.length < MIN_ROWS || frame.columns.length === 0) return null;
   const sides = [capped(old), capped(fresh)];
   const part = (odd: boolean) => {
     const rows: number[] = [];
@@ -66,14 +68,14 @@ export async function domainAuc(
   const train = part(false);
   const test = part(true);
   const preparation = fitPreparation({
-    frame: dataset.frame,
+    frame,
     rows: train.rows,
     input: "dense",
     classes: [false, true],
   });
   const writer = createPreparedWriter(preparation);
   const matrix = (one: typeof train) => ({
-    x: { rows: one.rows.length, columns: writer.width, values: writer.writeFrame(dataset.frame, one.rows) },
+    x: { rows: one.rows.length, columns: writer.width, values: writer.writeFrame(frame, one.rows) },
     y: { values: one.labels, classCount: 2 },
   });
   const held = matrix(test);

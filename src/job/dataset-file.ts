@@ -4,8 +4,17 @@
  */
 import type { DuckDBConnection, DuckDBDataChunk } from "@duckdb/node-api";
 import { fail, LABEL_PRECEDENCE, type LabelSource } from "../core/index.ts";
-import type { DataSchema, Dataset, FeatureSpec, FrameColumn } from "../data/index.ts";
-import { CATEGORY_MISSING, hashExampleId, isCoarse, isNumeric, resolveClasses, RowHasher } from "../data/index.ts";
+import type { DataSchema, Dataset, FeatureSpec, Frame, FrameColumn, WideColumn, WideSpec } from "../data/index.ts";
+import {
+  CATEGORY_MISSING,
+  hashExampleId,
+  isCoarse,
+  isNumeric,
+  isWide,
+  resolveClasses,
+  RowHasher,
+  wideBuilder,
+} from "../data/index.ts";
 import { booleanReader, doubleReader, TextCodes, textReader } from "./chunk-readers.ts";
 
 let connection: Promise<DuckDBConnection> | undefined;
@@ -27,7 +36,14 @@ export function quoteText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
-export const SQL_TYPES = { number: "DOUBLE", category: "VARCHAR", boolean: "BOOLEAN" } as const;
+export const SQL_TYPES = {
+  number: "DOUBLE",
+  category: "VARCHAR",
+  boolean: "BOOLEAN",
+  text: "VARCHAR",
+  vector: "VARCHAR",
+  image: "VARCHAR",
+} as const;
 
 function selectList(schema: DataSchema, columns: ReadonlySet<string>): string {
   const label = isNumeric(schema.task) ? "DOUBLE" : schema.task === "binary" ? "BOOLEAN" : "VARCHAR";
@@ -182,7 +198,7 @@ class DatasetBuilder {
     }
     return {
       rows: this.#rows,
-      frame: { rows: this.#rows, columns: this.#columns.map((column) => column.finish()) },
+      frame: finishFrame(this.#columns, this.#rows),
       at: this.#at,
       knownAt: this.#knownAt,
       idHash: this.#idHash,
@@ -202,16 +218,47 @@ class DatasetBuilder {
 }
 
 export interface FeatureColumn {
+  readonly isWide?: true;
   begin(chunk: DuckDBDataChunk, index: number): void;
   read(i: number, row: number, hasher: RowHasher): void;
-  finish(): FrameColumn;
+  finish(): FrameColumn | WideColumn;
   /** Numbers only: see `Dataset.coarse`. */
   coarseCount?(): number;
 }
 
+/** Scalar and wide columns as a frame. */
+export function finishFrame(columns: readonly FeatureColumn[], rows: number): Frame {
+  const scalars = columns.filter((column) => column.isWide !== true);
+  const wide = columns.filter((column) => column.isWide === true);
+  return {
+    rows,
+    columns: scalars.map((column) => column.finish() as FrameColumn),
+    ...(wide.length === 0 ? {} : { wide: wide.map((column) => column.finish() as WideColumn) }),
+  };
+}
+
 export function createColumn(name: string, spec: FeatureSpec, rows: number): FeatureColumn {
+  if (isWide(spec)) return wideColumn(name, spec, rows);
   if (spec.kind === "number") return numberColumn(name, rows);
   return spec.kind === "boolean" ? booleanColumn(name, rows) : categoryColumn(name, rows);
+}
+
+function wideColumn(name: string, spec: WideSpec, rows: number): FeatureColumn {
+  const builder = wideBuilder(name, spec, rows);
+  let read: (i: number) => string | null = () => null;
+  return {
+    isWide: true,
+    begin(chunk, index) {
+      read = textReader(chunk.getColumnVector(index));
+    },
+    read(i, row, hasher) {
+      const text = read(i);
+      builder.set(row, text);
+      if (text === null) hasher.missing();
+      else hasher.text(text);
+    },
+    finish: () => builder.finish(),
+  };
 }
 
 function numberColumn(name: string, rows: number): FeatureColumn {

@@ -1,5 +1,6 @@
 /** Rows that repeat another row's features and label. */
 import type { Dataset } from "../data/index.ts";
+import { hashExampleId } from "../data/index.ts";
 
 const MIX = 0x9e3779b1;
 const bits = new Float64Array(1);
@@ -22,6 +23,12 @@ export function countDuplicates(dataset: Dataset): number {
   for (const column of frame.columns) {
     const values = column.kind === "category" ? column.codes : column.values;
     for (let row = 0; row < rows; row++) mix(row, values[row] as number);
+  }
+  for (const column of frame.wide ?? []) {
+    for (let row = 0; row < rows; row++) {
+      if (column.kind === "text") for (const half of hashExampleId(column.values[row] ?? "")) mix(row, half);
+      else for (let i = 0; i < column.size; i++) mix(row, column.values[row * column.size + i] as number);
+    }
   }
   for (let row = 0; row < rows; row++) mix(row, target[row] as number);
   const keys = new Float64Array(rows);

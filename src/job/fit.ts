@@ -23,7 +23,12 @@ export function preparedPart(
 }
 
 function columnInfos(preparation: Preparation): ColumnInfo[] {
-  return preparation.features.map(({ name, kind }) => ({ name, kind: kind === "category" ? kind : "number" }));
+  const scalars = preparation.features.map(({ name, kind }) => ({
+    name,
+    kind: kind === "category" ? ("category" as const) : ("number" as const),
+  }));
+  const wide = preparation.columns.slice(scalars.length).map((name) => ({ name, kind: "number" as const }));
+  return [...scalars, ...wide];
 }
 
 export async function fitOnDataset(job: FitJob): Promise<TrainedWeights> {

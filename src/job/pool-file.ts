@@ -3,7 +3,7 @@ import { fail } from "../core/index.ts";
 import type { DataSchema, Frame } from "../data/index.ts";
 import { RowHasher } from "../data/index.ts";
 import { textReader } from "./chunk-readers.ts";
-import { createColumn, openDuckDb, quoteName, quoteText, SQL_TYPES } from "./dataset-file.ts";
+import { createColumn, finishFrame, openDuckDb, quoteName, quoteText, SQL_TYPES } from "./dataset-file.ts";
 
 export interface Pool {
   readonly frame: Frame;
@@ -45,7 +45,7 @@ export async function readPoolFile(path: string, schema: DataSchema): Promise<Po
         predictionIds.push(prediction(i));
       }
     }
-    return { frame: { rows, columns: columns.map((column) => column.finish()) }, exampleIds, predictionIds };
+    return { frame: finishFrame(columns, rows), exampleIds, predictionIds };
   } catch (error) {
     throw fail("FILE_INVALID", {
       message: `The pool of examples cannot be read: ${error instanceof Error ? error.message : String(error)}`,

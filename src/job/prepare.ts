@@ -48,6 +48,7 @@ export const prepare: JobHandler = async (raw) => {
       rows: splits.train,
       input: inputOf(trainer, spec.trainer.params),
       classes: dataset.classes,
+      wide: spec.schema.features,
     });
   const assignment = Uint8Array.from(splits.assignment);
   for (const row of splits.train) assignment[row] = SPLIT_NOT_REPLAYED;

@@ -53,6 +53,7 @@ export async function refitOnAll(options: {
     rows,
     input: inputOf(trainer, input.spec.trainer.params),
     classes: dataset.classes,
+    wide: input.spec.schema.features,
   });
   const params = strategyParams(trainer, "full", input.spec.trainer.params);
   const weights = await fitOnDataset({

@@ -16,6 +16,7 @@ import type {
 import { fail, nearestWord } from "../core/index.ts";
 import type { ModelSpec, RetrainSpec } from "../config/spec.ts";
 import { isNumeric } from "../data/dataset.ts";
+import { isWide } from "../data/index.ts";
 import type { LiveModels } from "../deploy/live-models.ts";
 import type { LoopEvent } from "./contract.ts";
 import type { EntityStates } from "./entity-state.ts";
@@ -64,7 +65,10 @@ export function logSchemaOf(spec: ModelSpec): LogSchema {
   return {
     model: spec.name,
     task: isNumeric(spec.schema.task) ? "regression" : spec.schema.task,
-    columns: spec.schema.features.map((feature) => ({ name: feature.name, type: feature.spec.kind })),
+    columns: spec.schema.features.map((feature) => ({
+      name: feature.name,
+      type: isWide(feature.spec) ? "category" : feature.spec.kind,
+    })),
   };
 }
 

@@ -76,6 +76,7 @@ type Prepared = readonly {
   readonly raw: FeatureValue;
   readonly filled: number | string | boolean;
   readonly scaled: number;
+  readonly columns?: number;
 }[];
 
 /** Trainers whose scores are sums over columns. */
@@ -107,7 +108,10 @@ function explainScores(
   return {
     prepared: lines.map((line) => {
       const column = position.get(line.column);
-      return { ...line, contribution: column === undefined ? 0 : (contributions[column] as number) };
+      if (column === undefined) return { ...line, contribution: 0 };
+      let contribution = 0;
+      for (let i = column; i < column + (line.columns ?? 1); i++) contribution += contributions[i] as number;
+      return { ...line, contribution };
     }),
     intercept,
     link: linkOf(task, weights),

@@ -17,6 +17,8 @@ export interface PredictionTrace {
     readonly raw: FeatureValue;
     readonly filled: number | string | boolean;
     readonly scaled: number;
+    /** Where one line stands for several columns (a vector, an image): how many; `scaled` is then their length. */
+    readonly columns?: number;
     /** What the column adds to the score before the link: weight × value (linear), exact Shapley value (trees). */
     readonly contribution?: number;
   }[];

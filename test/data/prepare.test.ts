@@ -120,7 +120,11 @@ const valueOf = (kind: "number" | "category" | "boolean") =>
 describe("training and serving", () => {
   it.each(domains)("see the same bits for %s, whatever the rows", (_name, features) => {
     const using: DataSchema = { ...schema, features };
-    const row = fc.record(Object.fromEntries(features.map(({ name, spec }) => [name, valueOf(spec.kind)])));
+    const row = fc.record(
+      Object.fromEntries(
+        features.map(({ name, spec }) => [name, valueOf(spec.kind as "number" | "category" | "boolean")]),
+      ),
+    );
     fc.assert(
       fc.property(fc.array(row, { minLength: 2, maxLength: 30 }), fc.constantFrom("dense", "codes"), (rows, input) => {
         const frame = frameFromFeatures(using, rows as Record<string, Value>[]);

@@ -111,7 +111,7 @@ linear({ epoch: 5 });
 
 // A feature of a kind that does not exist
 // @ts-expect-error
-f.text();
+f.texts();
 
 // A source of a model that is not in the configuration
 // @ts-expect-error

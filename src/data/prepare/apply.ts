@@ -6,6 +6,9 @@ import { fail } from "../../core/index.ts";
 import type { FeatureValue } from "../../core/index.ts";
 import { BOOLEAN_MISSING, CATEGORY_MISSING } from "../frame.ts";
 import type { Frame, FrameColumn } from "../frame.ts";
+import type { WideColumn } from "../wide/columns.ts";
+import { explainWide } from "../wide/explain.ts";
+import { wideWriter } from "../wide/prepare.ts";
 import { CODE_OTHER, SCALED_LIMIT } from "./preparation.ts";
 import type { FeaturePreparation, Preparation } from "./preparation.ts";
 
@@ -21,6 +24,8 @@ export interface PreparedColumn {
   /** The value after imputation; for a category the text it counts as. */
   readonly filled: number | string | boolean;
   readonly scaled: number;
+  /** Where one line stands for several columns (a vector, an image): how many, from `column` on. */
+  readonly columns?: number;
 }
 
 export interface PreparedWriter {
@@ -44,13 +49,20 @@ export function createPreparedWriter(preparation: Preparation): PreparedWriter {
   );
   const raw = new Float32Array(count);
   const finish = input === "dense" ? compileDense(features, width) : copyRaw;
+  const wide = (preparation.wide ?? []).map((feature) => ({
+    name: feature.name,
+    kind: feature.kind,
+    writer: wideWriter(feature, input === "codes" ? "codes" : "dense", SCALED_LIMIT),
+  }));
 
   return {
     width,
     write(row, out, offset) {
       if (input === "none") return;
       for (let i = 0; i < count; i++) raw[i] = rawCode(row[names[i] as string], codes[i]);
+      if (wide.length > 0) out.fill(0, offset, offset + width);
       finish(raw, out, offset);
+      for (const { name, writer } of wide) writer.fromValue(row[name], out, offset);
     },
     writeFrame(frame, rows) {
       const out = new Float32Array(rows.length * width);
@@ -60,6 +72,11 @@ export function createPreparedWriter(preparation: Preparation): PreparedWriter {
         const row = rows[i] as number;
         for (let j = 0; j < count; j++) raw[j] = (readers[j] as (row: number) => number)(row);
         finish(raw, out, i * width);
+      }
+      for (const { name, kind, writer } of wide) {
+        const column = frame.wide?.find((candidate) => candidate.name === name);
+        if (column === undefined || column.kind !== kind) throw columnMismatch({ name, kind }, column);
+        for (let i = 0; i < rows.length; i++) writer.fromColumn(column, rows[i] as number, out, i * width);
       }
       return out;
     },
@@ -101,7 +118,10 @@ function columnReader(frame: Frame, feature: FeaturePreparation): (row: number) 
   };
 }
 
-function columnMismatch(feature: FeaturePreparation, column: FrameColumn | undefined) {
+function columnMismatch(
+  feature: { readonly kind: string; readonly name: string },
+  column: FrameColumn | WideColumn | undefined,
+) {
   return fail("COLUMN_MISSING", {
     message: `The model was prepared for the ${feature.kind} feature "${feature.name}", but the data ${column === undefined ? "have no such column" : `hold a ${column.kind} there`}.`,
     remedy: "Train a full version under the current definition; a warm start needs the columns of its base.",
@@ -173,6 +193,7 @@ function explainRow(preparation: Preparation, row: RawFeatures, out: Float32Arra
     else add(feature.column, typeof raw === "boolean" ? raw : feature.fill === 1);
     if (raw === null && feature.missingColumn !== undefined) add(feature.missingColumn, true);
   }
+  for (const feature of preparation.wide ?? []) lines.push(...explainWide(feature, row[feature.name] ?? null, out));
   return lines;
 }
 

@@ -1,7 +1,11 @@
 /** Fits a preparation on the training rows of a frame. Sums run in row order in float64, so the result has one value only. */
+import { fail } from "../../core/index.ts";
 import type { LabelValue } from "../../core/index.ts";
 import { BOOLEAN_MISSING, CATEGORY_MISSING } from "../frame.ts";
 import type { BooleanColumn, CategoryColumn, Frame, NumberColumn } from "../frame.ts";
+import type { DataSchema } from "../schema.ts";
+import { isWide } from "../wide/columns.ts";
+import { fitWide } from "../wide/prepare.ts";
 import { MAX_CATEGORIES } from "./preparation.ts";
 import type { FeaturePreparation, Preparation } from "./preparation.ts";
 
@@ -32,6 +36,8 @@ export function fitPreparation(options: {
   readonly rows: Uint32Array;
   readonly input: Preparation["input"];
   readonly classes: readonly LabelValue[];
+  /** The schema's features; needed where the frame has wide columns. */
+  readonly wide?: DataSchema["features"];
 }): Preparation {
   const { frame, rows, input, classes } = options;
   const builder: Builder = { names: [] };
@@ -46,7 +52,20 @@ export function fitPreparation(options: {
     }
   });
   const columns = input === "dense" ? builder.names : input === "codes" ? features.map((feature) => feature.name) : [];
-  return { format: 1, input, features, columns, classes };
+  if (input === "none" || frame.wide === undefined) return { format: 1, input, features, columns, classes };
+  const addColumns = (names: readonly string[]) => {
+    for (const name of names) columns.push(name);
+    return columns.length - names.length;
+  };
+  const wide = frame.wide.map((column) => {
+    const spec = options.wide?.find((feature) => feature.name === column.name)?.spec;
+    if (spec !== undefined && isWide(spec)) return fitWide({ column, spec, rows, form: input, addColumns });
+    throw fail("COLUMN_MISSING", {
+      message: `The frame has the ${column.kind} column "${column.name}", which the schema does not describe.`,
+      remedy: "Pass the schema's features as `wide`.",
+    });
+  });
+  return { format: 1, input, features, wide, columns, classes };
 }
 
 /** Mean and 1/deviation by two passes. A deviation that is lost in the rounding of the mean counts as constant. */

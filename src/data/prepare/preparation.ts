@@ -7,6 +7,7 @@
  * missing filled, numbers scaled, categories one-hot; linear models and networks take that.
  */
 import type { LabelValue } from "../../core/index.ts";
+import type { WidePreparation } from "../wide/prepare.ts";
 
 /** Codes 1..254 are categories; this one is every other text, rare in training or never seen. */
 export const CODE_OTHER = 255;
@@ -55,6 +56,8 @@ export interface Preparation {
   readonly format: 1;
   readonly input: "dense" | "codes" | "none";
   readonly features: readonly FeaturePreparation[];
+  /** Texts, vectors and images, whose columns follow those of the others; absent where there are none. */
+  readonly wide?: readonly WidePreparation[];
   /** Names of the output columns, in order: `age`, `age is missing`, `job=admin.`. */
   readonly columns: readonly string[];
   /** Regression: mean and deviation of the training target are kept by the trainer, not here. */

@@ -20,7 +20,14 @@ import {
 import { BODY_LIMIT_BYTES, PREDICT_RULE } from "./predict.ts";
 
 const HEADER_LENGTH = "inference-header-content-length";
-const DATATYPES = { number: "FP64", category: "BYTES", boolean: "BOOL" } as const;
+const DATATYPES = {
+  number: "FP64",
+  category: "BYTES",
+  boolean: "BOOL",
+  text: "BYTES",
+  vector: "BYTES",
+  image: "BYTES",
+} as const;
 
 interface Params {
   readonly model: string;

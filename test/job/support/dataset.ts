@@ -7,7 +7,14 @@ import { createRandom } from "../../../src/core/index.ts";
 import { sigmoid } from "../../../src/stats/index.ts";
 import { openDuckDb } from "../../../src/job/dataset-file.ts";
 
-const SQL = { number: "DOUBLE", category: "VARCHAR", boolean: "BOOLEAN" } as const;
+const SQL = {
+  number: "DOUBLE",
+  category: "VARCHAR",
+  boolean: "BOOLEAN",
+  text: "VARCHAR",
+  vector: "VARCHAR",
+  image: "VARCHAR",
+} as const;
 
 function literal(value: unknown): string {
   if (value === null || value === undefined) return "NULL";

@@ -1,0 +1,2 @@
+export * from "./columns.ts";
+export { encodeImage, encodeVector } from "./codec.ts";
