@@ -26,7 +26,7 @@ import { quietHoursField, triggerField } from "../trigger/index.ts";
 import { monitorsField } from "./monitors.ts";
 import { labelingField } from "./labeling.ts";
 import { silenceField } from "./silence-field.ts";
-import { stageField } from "./stages.ts";
+import { rolloutField } from "./stages.ts";
 import { trainerField } from "./trainers.ts";
 
 export const TASKS = ["binary", "multiclass", "regression", "forecast"] as const satisfies readonly Task[];
@@ -294,7 +294,7 @@ export function modelTable(task: Task) {
       `${metric} is the primary metric of the task ${task}`,
     ),
     slices: withDefault(listField("Features by whose values performance is reported.", text), []),
-    rollout: withDefault(listField("Stages in which a version goes live.", stageField, { min: 1 }), [{ kind: "full" }]),
+    rollout: withDefault(rolloutField(task), [{ kind: "full" }]),
     labeling: labelingField,
     limits: withDefault(limits, {}),
     seed: withDefault(numberField("Seed of every random choice.", { min: 0, max: 4294967295, integer: true }), 1),

@@ -79,6 +79,12 @@ export const ERROR_CODES = {
     exit: 7,
     meaning: "The champion changed meanwhile, or a newer attempt took over.",
   },
+  ROLLOUT_UNKNOWN: { status: 404, exit: 5, meaning: "The model has no rollout, or none with that id." },
+  ROLLOUT_CONFLICT: {
+    status: 409,
+    exit: 7,
+    meaning: "The rollout's state does not allow that, or it moved meanwhile.",
+  },
   CONFLICT: { status: 409, exit: 7, meaning: "The state of the thing does not allow that." },
   IDEMPOTENCY_MISMATCH: { status: 422, exit: 7, meaning: "The idempotency key was used with another payload." },
   IDEMPOTENCY_IN_FLIGHT: { status: 409, exit: 7, meaning: "A request with this idempotency key is still under way." },

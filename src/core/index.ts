@@ -17,4 +17,5 @@ export * from "./ports.ts";
 export * from "./profiles.ts";
 export * from "./random.ts";
 export * from "./records.ts";
+export * from "./rollouts.ts";
 export * from "./stop-point.ts";

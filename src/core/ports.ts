@@ -24,7 +24,6 @@ import type {
   ObservationEvent,
   PredictionEvent,
   QuarantinedRow,
-  Routing,
   RunRecord,
   RunState,
   RunStepRecord,
@@ -34,6 +33,7 @@ import type {
   TracePoint,
   VersionRecord,
 } from "./records.ts";
+import type { RolloutStore, Routing } from "./rollouts.ts";
 
 /** Where a fold stands in the log: rows are read in the order (transactionId, seq). */
 export interface LogCursor {
@@ -391,6 +391,7 @@ export interface Store {
   readonly folds: FoldStore;
   readonly runs: RunStore;
   readonly registry: RegistryStore;
+  readonly rollouts: RolloutStore;
   readonly decisions: DecisionStore;
   readonly alerts: AlertStore;
   readonly quarantine: QuarantineStore;

@@ -386,16 +386,6 @@ export interface VersionRecord {
   readonly retiredAt?: Instant;
 }
 
-/** Which versions answer for a model. Numbered; replicas activate it in order. */
-export interface Routing {
-  readonly model: string;
-  readonly number: number;
-  readonly champion: string | null;
-  readonly challenger: string | null;
-  readonly stage: "none" | "full";
-  readonly at: Instant;
-}
-
 export type AlertSeverity = "info" | "warning" | "critical";
 export interface AlertRecord {
   readonly id: string;

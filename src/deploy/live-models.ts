@@ -3,14 +3,24 @@
  * two requests, so no request ever sees half a model. The previous champion stays warm for an instant rollback, and pinned
  * versions are kept in a small cache.
  */
-import type { Instant, ModelHost, ObjectStore, VersionRecord } from "../core/index.ts";
+import type { Instant, ModelHost, ObjectStore, RoutePlan, VersionRecord } from "../core/index.ts";
 import { type LoadedModel, loadArtifact } from "../model/index.ts";
+import type { Breaker } from "./breaker.ts";
 
 export interface LiveVersion {
   readonly version: string;
   readonly model: LoadedModel;
   /** What was received up to here may have trained it. */
   readonly trainedThrough: Instant;
+}
+
+/** Who else answers for a model: the plan of its rollout, the challenger in memory, and how it has done in this replica. */
+export interface LiveRoute {
+  /** Of the routing row this replica serves. */
+  readonly number: number;
+  readonly plan: RoutePlan | null;
+  readonly challenger?: { readonly version: string; readonly model: LoadedModel };
+  readonly breaker?: Breaker;
 }
 
 /** Pinned versions kept beside champion and previous champion: a handful is what comparisons need. */
@@ -20,6 +30,9 @@ export class LiveModels {
   readonly #objects: ObjectStore;
   readonly #champions = new Map<string, LiveVersion>();
   readonly #loaded = new Map<string, LiveVersion>();
+  readonly #routes = new Map<string, LiveRoute>();
+  /** The champion before, kept warm: going back must not wait for a file. */
+  readonly #previous = new Map<string, LiveVersion>();
 
   readonly #host: ModelHost | undefined;
 
@@ -58,15 +71,28 @@ export class LiveModels {
 
   /** From the next request on, this version answers. */
   swap(model: string, live: LiveVersion): void {
+    const before = this.#champions.get(model);
+    if (before !== undefined && before.version !== live.version) this.#previous.set(model, before);
     this.#champions.set(model, live);
+  }
+
+  route(model: string): LiveRoute | undefined {
+    return this.#routes.get(model);
+  }
+
+  setRoute(model: string, route: LiveRoute): void {
+    this.#routes.set(model, route);
   }
 
   remove(model: string): void {
     this.#champions.delete(model);
+    this.#routes.delete(model);
   }
 
   #evict(): void {
-    const serving = new Set(this.#champions.values());
+    const routed = [...this.#routes.values()].map((route) => route.challenger?.model);
+    const serving = new Set([...this.#champions.values(), ...this.#previous.values()]);
+    for (const live of this.#loaded.values()) if (routed.includes(live.model)) serving.add(live);
     for (const [key, live] of this.#loaded) {
       if (this.#loaded.size <= PINNED_CACHE + serving.size) return;
       if (serving.has(live)) continue;

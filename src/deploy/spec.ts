@@ -1,2 +1,2 @@
 /** Resolved rollout stages. */
-export type StageSpec = { readonly kind: "full" };
+export type { StageSpec } from "../core/index.ts";

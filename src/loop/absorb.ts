@@ -14,6 +14,7 @@ import type {
   LogCursor,
   LoggedEvent,
   ObservationEvent,
+  OutcomeEvent,
   PendingLabel,
   PredictionEvent,
 } from "../core/index.ts";
@@ -23,6 +24,8 @@ import { addInPlace, performanceOf } from "../monitor/performance.ts";
 import { watchConcept } from "./concept-drift.ts";
 import { askModel } from "../model/index.ts";
 import { systemForecasts } from "./forecast.ts";
+import { experimentState, withExperiments } from "./rollouts/fold-state.ts";
+import { ExperimentFold } from "./rollouts/fold.ts";
 import { LABEL_FOLD, type LoopContext, modelSpec } from "./context.ts";
 import { type LabelFoldState, readFoldState } from "./fold-state.ts";
 import { namedNotes, slicedCounters, type VersionNotes } from "./version-notes.ts";
@@ -37,11 +40,13 @@ export async function absorb(context: LoopContext, model: string): Promise<numbe
     const before = await context.store.folds.read(model, LABEL_FOLD);
     const batch = await context.store.log.readAfter(model, before.cursor, { limit: FOLD_BATCH });
     if (batch.events.length === 0) return total;
+    const experiments = await ExperimentFold.open(context, model, experimentState(before.state));
     const change = await foldEvents(context, model, {
       events: batch.events,
       from: before.cursor,
       to: batch.cursor,
       state: before.state,
+      experiments,
     });
     const knownThrough = batch.events.reduce(
       (latest, event) => Math.max(latest, event.receivedAt),
@@ -51,7 +56,7 @@ export async function absorb(context: LoopContext, model: string): Promise<numbe
       expectedFoldSeq: before.foldSeq,
       cursor: batch.cursor,
       knownThrough,
-      state: change.state as unknown as Json,
+      state: withExperiments(change.state as unknown as Json, experiments.state()),
       counters: change.counters,
       addPending: change.addPending,
       removePending: change.removePending,
@@ -68,6 +73,7 @@ interface FoldInput {
   readonly to: LogCursor;
   /** What the fold before left: the detectors of concept drift. */
   readonly state: Json;
+  readonly experiments: ExperimentFold;
 }
 interface FoldChange {
   readonly counters: CounterDelta[];
@@ -90,9 +96,17 @@ async function foldEvents(context: LoopContext, model: string, input: FoldInput)
     const own = await notes(prediction.version);
     if (own !== undefined) countExpectations(own, prediction, { schema, sums });
   }
+  input.experiments.exposures(predictions, sums);
+  await input.experiments.outcomes(
+    input.events.filter((event): event is Logged<OutcomeEvent> => event.kind === "outcome"),
+    sums,
+  );
   const touched = await touchedExamples(context, model, input, predictions);
   const facts = await factsOf(context, model, [...touched.exampleIds], input);
-  for (const known of facts.values()) await countExample(known, { schema, sums, notes });
+  for (const known of facts.values()) {
+    await countExample(known, { schema, sums, notes });
+    await input.experiments.example(known, sums);
+  }
   const unpredicted = [...facts].filter(([, known]) => known.all.predictions.length === 0);
   const systemPredictions = await scoreUnpredicted(context, model, unpredicted, input);
   const partnerless = unpredicted.flatMap(([exampleId, known]) =>
@@ -184,8 +198,12 @@ async function touchPending(
   }
   // A system prediction answers a labelled observation, whose label never waited in the pending table.
   for (const prediction of predictions)
-    if (prediction.origin === "system") touched.exampleIds.add(prediction.exampleId);
+    if (prediction.origin === "system" || isReplayed(prediction)) touched.exampleIds.add(prediction.exampleId);
 }
+
+/** A shadow answer to a request of long ago, whose label may be known already. */
+const isReplayed = (prediction: Logged<PredictionEvent>) =>
+  prediction.origin === "shadow" && prediction.receivedAt - prediction.at > HOUR_MS;
 
 interface KnownFacts {
   /** Everything in the log, also beyond this fold. */

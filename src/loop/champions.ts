@@ -7,11 +7,16 @@ import { raiseAlert } from "./alerts.ts";
 import type { LoopContext } from "./context.ts";
 
 export async function loadChampions(context: LoopContext): Promise<void> {
-  for (const model of context.spec.models) await loadChampion(context, model.name);
+  for (const { name } of context.spec.models) {
+    const serving = await context.store.rollouts.serving(name);
+    await loadChampion(context, name, serving?.champion ?? undefined);
+  }
 }
 
-export async function loadChampion(context: LoopContext, model: string): Promise<void> {
-  const champion = await context.store.registry.champion(model);
+/** @param name the version this replica is to serve; default the champion of the tables */
+export async function loadChampion(context: LoopContext, model: string, name?: string): Promise<void> {
+  const { registry } = context.store;
+  const champion = await (name === undefined ? registry.champion(model) : registry.get(model, name));
   if (champion === undefined) {
     context.live.remove(model);
     return;

@@ -8,6 +8,7 @@ import type {
   ModelHost,
   LogSchema,
   ObjectStore,
+  ServingCounts,
   Store,
   SystemClock,
   VirtualWorldClock,
@@ -39,6 +40,11 @@ export interface LoopContext {
   readonly logger: Logger;
   readonly modelHost?: ModelHost;
   readonly live: LiveModels;
+  /** Follows the numbered routing row of each model. */
+  readonly routing: {
+    sync(model: string): Promise<void>;
+    counts(): Readonly<Record<string, ServingCounts>>;
+  };
   readonly ticks: TickNotes;
   /** `api` answers requests and leaves ticks, runs and timers to others on the same database. */
   readonly role: ProcessRole;

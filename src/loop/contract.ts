@@ -28,6 +28,7 @@ import type { GateSurface } from "./gate-surface.ts";
 import type { Reproduction, TransferSurface } from "./transfer-surface.ts";
 import type { MonitorSurface } from "./monitor-contract.ts";
 import type { LabelingSurface } from "./labeling/surface.ts";
+import type { RolloutSurface } from "./rollouts/contract.ts";
 
 /** One row as a reader found it: an object, or the reason why it is none. */
 export type RowReading =
@@ -80,6 +81,8 @@ export interface PredictRequest {
   /** Pins a version; pinned answers are not logged unless `log` says so. */
   readonly version?: string;
   readonly log?: boolean;
+  /** For tests during a rollout: this variant answers, and the request takes part in no experiment. */
+  readonly variant?: "champion" | "challenger";
 }
 
 export interface PredictionTrace {
@@ -114,6 +117,9 @@ export interface PredictedRow {
   readonly trace?: PredictionTrace;
   /** Task forecast: which period of which series, with its interval. */
   readonly forecast?: ForecastDetails;
+  /** During a rollout: the version that answered this row, and what the row counts for. */
+  readonly version?: string;
+  readonly variant?: "champion" | "challenger";
 }
 export interface PredictAnswer {
   readonly model: string;
@@ -211,7 +217,7 @@ export interface LoopEvent {
   readonly data: JsonObject;
 }
 
-export interface Loop extends TransferSurface, GateSurface, MonitorSurface {
+export interface Loop extends TransferSurface, GateSurface, MonitorSurface, RolloutSurface {
   readonly spec: RetrainSpec;
   readonly store: Store;
   readonly worldClock: WorldClock | VirtualWorldClock;

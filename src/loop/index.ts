@@ -31,6 +31,10 @@ import { Predictor } from "./predict.ts";
 import { makeChampion, previousChampion } from "./promote.ts";
 import { replayQuarantine } from "./quarantine.ts";
 import { reproduce } from "./reproduce.ts";
+import { endWatch } from "./rollouts/begin.ts";
+import { rollBackTripped } from "./rollouts/drive.ts";
+import { RoutingKeeper } from "./rollouts/keeper.ts";
+import { createRolloutSurface } from "./rollouts/surface.ts";
 import { createRunWorkflow } from "./run.ts";
 import { closeRun, RUN_WORKFLOW, startRun } from "./start-run.ts";
 import { Schedule } from "./schedule.ts";
@@ -69,11 +73,17 @@ export function createLoop(options: LoopOptions): Loop & { readonly predictor: P
     live: new LiveModels(options.objects, options.modelHost),
     ticks: createTickNotes(),
     states: new EntityStates(options.store.log),
+    routing: { sync: (model) => keeper.sync(model), counts: () => keeper.counts() },
     emit: (type, model, data) => bus.emit(type, model, data),
   };
+  const keeper = new RoutingKeeper(context);
   const { store, engine } = context;
   const exclusive = createMutex();
-  const predictor = new Predictor(context);
+  const predictor = new Predictor(context, (model, rollout, reason) => {
+    void rollBackTripped(context, model, rollout, reason).catch((error: unknown) =>
+      context.logger.error({ model, rollout, error: String(error) }, "a tripped rollout was not rolled back"),
+    );
+  });
   const touch = (model: string) => context.ticks.dirty.add(model);
   const ingestRows = async (request: IngestRequest) => {
     const result = await ingest(context, request);
@@ -81,14 +91,19 @@ export function createLoop(options: LoopOptions): Loop & { readonly predictor: P
     return result;
   };
   const tickModel = (model: string, at: Instant) => exclusive(model, () => tick(context, model, at));
-  const schedule = new Schedule(context, predictor, tickModel, new SourcePoller(context, ingestRows));
+  const schedule = new Schedule(context, predictor, tickModel, {
+    sources: new SourcePoller(context, ingestRows),
+    keeper,
+  });
   engine.register(RUN_WORKFLOW, createRunWorkflow(context));
   registerLabeling(engine, context);
   bus.subscribe((event) => {
     if (event.type === "run.updated" && event.model !== null) touch(event.model);
   });
 
+  const rolloutSurface = createRolloutSurface(context);
   return {
+    ...rolloutSurface,
     get spec() {
       return context.spec;
     },
@@ -131,12 +146,23 @@ export function createLoop(options: LoopOptions): Loop & { readonly predictor: P
     evaluation: (runId) => readEvaluation(context, runId),
     async promote(model, version, actor, reason) {
       modelSpec(context, model);
+      const active = await endWatch(context, model, `${actor} promotes ${version} by hand`);
+      if (active !== undefined) {
+        // The version a person names wins: by the rollout itself, or instead of it.
+        const isChallenger = active.challenger === version;
+        await rolloutSurface.changeRollout(model, isChallenger ? "promote" : "abort", actor, reason);
+        if (isChallenger) return store.registry.routing(model);
+      }
       const { routing } = await makeChampion(context, { model, version, actor, reason, action: "promotion" });
       touch(model);
       return routing;
     },
     async rollback(model, actor, reason) {
       modelSpec(context, model);
+      if ((await store.rollouts.active(model)) !== undefined) {
+        await rolloutSurface.changeRollout(model, "rollback", actor, reason);
+        return store.registry.routing(model);
+      }
       const previous = await previousChampion(context, model);
       const { routing } = await makeChampion(context, {
         model,

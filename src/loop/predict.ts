@@ -10,14 +10,16 @@ import {
   RetrainError,
   type SystemClock,
   uuidV7,
+  type Variant,
 } from "../core/index.ts";
 import { compileRowValidator, type RowValidator } from "../data/validate.ts";
-import type { LiveVersion } from "../deploy/live-models.ts";
+import type { LiveRoute, LiveVersion } from "../deploy/live-models.ts";
 import type { LoadedModel, Prediction, PredictionTrace } from "../model/index.ts";
 import { type LoopContext, modelSpec } from "./context.ts";
 import type { PredictAnswer, PredictedRow, PredictRequest } from "./contract.ts";
 import { forecastRows } from "./forecast.ts";
 import { requireVersion } from "./promote.ts";
+import { RoutedAnswers } from "./rollouts/routed.ts";
 
 /** Answers whose log write failed, kept for another try; beyond it the oldest is dropped, which the metric shows. */
 const RETRY_BUFFER = 10_000;
@@ -34,13 +36,15 @@ export interface PredictionCounts {
 
 export class Predictor {
   readonly counts: PredictionCounts = { logged: 0, unlogged: 0, dropped: 0 };
+  readonly routed: RoutedAnswers;
   readonly #context: LoopContext;
   readonly #validators = new Map<string, { schema: unknown; validate: RowValidator }>();
   #slot: { until: number; promise: Promise<boolean> } | undefined;
   readonly #retry: { model: string; events: PredictionEvent[] }[] = [];
 
-  constructor(context: LoopContext) {
+  constructor(context: LoopContext, onTrip: ConstructorParameters<typeof RoutedAnswers>[1] = () => {}) {
     this.#context = context;
+    this.routed = new RoutedAnswers(context, onTrip);
   }
 
   /** @throws MODEL_UNKNOWN, MODEL_NOT_READY, VERSION_UNKNOWN, ROW_INVALID. Cost without the log: about 5 µs a row and feature set. */
@@ -49,13 +53,16 @@ export class Predictor {
       request.version === undefined
         ? this.#champion(request.model)
         : await this.#pinned(request.model, request.version);
+    const route = request.version === undefined ? this.#context.live.route(request.model) : undefined;
     const scored =
       live.model.forecaster === undefined
-        ? this.#score(request, live, await this.#askRemote(request, live))
+        ? await this.#scored(request, live, route)
         : await forecastRows(this.#context, request, live);
     if (request.log ?? request.version === undefined) {
       const logged = await this.#log(request.model, scored.events);
       this.counts[logged ? "logged" : "unlogged"] += scored.events.length;
+      if (logged && route !== undefined) this.routed.mirror(request.model, route, scored.events);
+      if (this.#context.worldClock.kind === "virtual") await this.routed.settled();
       if (logged) return { model: request.model, version: live.version, predictions: scored.rows };
     }
     const predictions = scored.rows.map(({ predictionId: _, ...row }) => ({ ...row, logged: false }));
@@ -97,59 +104,65 @@ export class Predictor {
     return validate;
   }
 
-  /** Answers of a model in a process of its own; undefined where it answers in place. */
-  async #askRemote(request: PredictRequest, { model }: LiveVersion): Promise<readonly Prediction[] | undefined> {
-    if (model.remote === undefined) return undefined;
-    checkRowCount(request.rows.length);
-    const validate = this.#validator(request.model);
-    const rows = request.rows.map((row, i) => {
-      const checked = validate(row, { forPrediction: true });
-      if (!checked.ok) throw rowInvalid(request.model, i, request.rows.length, checked.reasons);
-      return checked.features;
+  async #scored(request: PredictRequest, live: LiveVersion, route: LiveRoute | undefined): Promise<Scored> {
+    if (route !== undefined && route.plan !== null) return this.#scoreRouted(request, { champion: live, route });
+    const { remote } = live.model;
+    const now = this.#context.worldClock.now();
+    const rows = this.#checked(request, now);
+    // A model in a process of its own answers all rows at once.
+    const answers =
+      remote === undefined ? undefined : await remote.predictRows(rows.map(({ checked }) => checked.features));
+    const scored: Scored = { rows: [], events: [] };
+    rows.forEach(({ checked, predictionId }, i) => {
+      const answer = answers?.[i] ?? live.model.predictRow(checked.features);
+      addRow(scored, { request, live, checked, answer, predictionId, now });
     });
-    return model.remote.predictRows(rows);
+    return scored;
   }
 
-  #score(
+  /** The same while a rollout is open: each row is answered by the version its unit is assigned to. */
+  async #scoreRouted(
     request: PredictRequest,
-    live: LiveVersion,
-    answers: readonly Prediction[] | undefined,
-  ): { rows: PredictedRow[]; events: PredictionEvent[] } {
-    checkRowCount(request.rows.length);
-    const validate = this.#validator(request.model);
-    const { model } = live;
+    at: { readonly champion: LiveVersion; readonly route: LiveRoute },
+  ): Promise<Scored> {
+    const scored: Scored = { rows: [], events: [] };
     const now = this.#context.worldClock.now();
-    const rows: PredictedRow[] = [];
-    const events: PredictionEvent[] = [];
-    for (let i = 0; i < request.rows.length; i++) {
-      const checked = validate(request.rows[i], { forPrediction: true });
-      if (!checked.ok) throw rowInvalid(request.model, i, request.rows.length, checked.reasons);
-      const answer = answers?.[i] ?? model.predictRow(checked.features);
-      const predictionId = uuidV7(now);
-      const exampleId = checked.id ?? predictionId;
-      rows.push({
+    const { challenger } = at.route;
+    for (const { checked, predictionId } of this.#checked(request, now)) {
+      const asked = this.routed.answer(
+        { model: request.model, ...at },
+        {
+          features: checked.features,
+          key: checked.unit ?? predictionId,
+          ...(request.variant === undefined ? {} : { forced: request.variant }),
+        },
+      );
+      // Awaiting a plain value would cost every row a turn.
+      const { answer, version, variant } = asked instanceof Promise ? await asked : asked;
+      const isChallenger = version === challenger?.version;
+      const live = isChallenger ? { version, model: challenger.model } : at.champion;
+      addRow(scored, {
+        request,
+        live,
+        checked,
+        answer,
         predictionId,
-        exampleId,
-        logged: true,
-        decision: answer.decision,
-        ...describeScores(model, answer.scores),
-        ...(request.trace === true ? { trace: traceOf(model, checked.features, answer) } : {}),
-      });
-      events.push({
-        kind: "prediction",
-        predictionId,
-        exampleId,
-        at: checked.at ?? now,
-        ...(checked.unit === undefined ? {} : { unit: checked.unit }),
-        version: live.version,
-        features: checked.features,
-        scores: answer.scores,
-        ...(model.classes.length > 2 ? { classes: model.classes } : {}),
-        decision: answer.decision,
-        origin: "live",
+        now,
+        ...(variant === undefined ? {} : { variant }),
       });
     }
-    return { rows, events };
+    return scored;
+  }
+
+  /** The rows one by one, checked. All are checked before the first is answered. */
+  #checked(request: PredictRequest, now: number): { checked: CheckedRow; predictionId: string }[] {
+    checkRowCount(request.rows.length);
+    const validate = this.#validator(request.model);
+    return request.rows.map((row, i) => {
+      const checked = validate(row, { forPrediction: true });
+      if (!checked.ok) throw rowInvalid(request.model, i, request.rows.length, checked.reasons);
+      return { checked, predictionId: uuidV7(now) };
+    });
   }
 
   /** @returns false when the log did not answer in time; the events go on by themselves or into the retry buffer. */
@@ -193,6 +206,51 @@ function traceOf(model: LoadedModel, features: Features, answer: Prediction): Pr
   return { prepared: model.remote.explain(features), ...answer, ...(threshold === undefined ? {} : { threshold }) };
 }
 
+type CheckedRow = Extract<ReturnType<RowValidator>, { readonly ok: true }>;
+interface Scored {
+  readonly rows: PredictedRow[];
+  readonly events: PredictionEvent[];
+}
+interface AnsweredRow {
+  readonly request: PredictRequest;
+  readonly live: { readonly version: string; readonly model: LoadedModel };
+  readonly checked: CheckedRow;
+  readonly answer: Prediction;
+  readonly predictionId: string;
+  readonly now: number;
+  readonly variant?: Variant;
+}
+
+function addRow(scored: Scored, one: AnsweredRow): void {
+  const { request, live, checked, answer, predictionId, now, variant } = one;
+  const { model } = live;
+  const exampleId = checked.id ?? predictionId;
+  scored.rows.push({
+    predictionId,
+    exampleId,
+    logged: true,
+    decision: answer.decision,
+    ...describeScores(model, answer.scores),
+    ...(request.trace === true ? { trace: traceOf(model, checked.features, answer) } : {}),
+    ...(variant === undefined && request.variant === undefined ? {} : { version: live.version }),
+    ...(variant === undefined ? {} : { variant }),
+  });
+  scored.events.push({
+    kind: "prediction",
+    predictionId,
+    exampleId,
+    at: checked.at ?? now,
+    ...(checked.unit === undefined ? {} : { unit: checked.unit }),
+    version: live.version,
+    features: checked.features,
+    scores: answer.scores,
+    ...(model.classes.length > 2 ? { classes: model.classes } : {}),
+    decision: answer.decision,
+    origin: "live",
+    ...(variant === undefined ? {} : { variant }),
+  });
+}
+
 function checkRowCount(count: number): void {
   if (count >= 1 && count <= MAX_ROWS) return;
   throw fail("BODY_INVALID", {
@@ -218,7 +276,10 @@ function rowInvalid(
   });
 }
 
-function describeScores(model: LoadedModel, scores: readonly number[]): Pick<PredictedRow, "score" | "probabilities"> {
+function describeScores(
+  model: Pick<LoadedModel, "task" | "classes">,
+  scores: readonly number[],
+): Pick<PredictedRow, "score" | "probabilities"> {
   if (model.task === "regression") return { score: scores[0] as number };
   const probabilities: Record<string, number> = {};
   model.classes.forEach((name: LabelValue, index: number) => {

@@ -19,22 +19,25 @@ export async function makeChampion(
 ): Promise<{ routing: Routing; changed: boolean }> {
   const { registry } = context.store;
   const record = await requireVersion(context, change.model, change.version);
-  const live = await context.live.load(record);
+  await context.live.load(record);
   const at = context.worldClock.now();
   stopPoint("promote.loaded");
   const result = await registry.promote({ ...change, at });
   stopPoint("promote.committed");
-  if (result.routing.champion === change.version) context.live.swap(change.model, live);
-  if (result.changed) {
-    // The new champion has its own detector, which has seen nothing yet.
-    await resolveAlert(context, conceptAlertKey(change.model), `${change.version} went live.`);
-    context.emit("version.promoted", change.model, {
-      version: change.version,
-      action: change.action,
-      reason: change.reason,
-    });
-  }
+  await context.routing.sync(change.model);
+  if (result.changed) await afterPromotion(context, change);
   return result;
+}
+
+/** What follows a change of champion, whoever made it. */
+export async function afterPromotion(
+  context: LoopContext,
+  change: Pick<ChampionChange, "model" | "version" | "action" | "reason">,
+): Promise<void> {
+  const { model, version, action, reason } = change;
+  // The new champion has its own detector, which has seen nothing yet.
+  await resolveAlert(context, conceptAlertKey(model), `${version} went live.`);
+  context.emit("version.promoted", model, { version, action, reason });
 }
 
 /** The version that was live before the champion. @throws ROLLBACK_IMPOSSIBLE */

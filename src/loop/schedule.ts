@@ -6,10 +6,11 @@ import { deliverDue } from "../alert/index.ts";
 import type { RetrainSpec } from "../config/spec.ts";
 import { DAY_MS, type Instant, type VirtualWorldClock } from "../core/index.ts";
 import { raiseAlert, resolveAlert } from "./alerts.ts";
-import { loadChampion, loadChampions } from "./champions.ts";
+import { loadChampions } from "./champions.ts";
 import type { LoopContext } from "./context.ts";
 import { Leadership, RENEW_EVERY_MS } from "./leadership.ts";
 import type { Predictor } from "./predict.ts";
+import type { RoutingKeeper } from "./rollouts/keeper.ts";
 import { applyRetention } from "./retention.ts";
 import type { SourcePoller } from "./sources.ts";
 import { resumeQueued } from "./start-run.ts";
@@ -24,13 +25,22 @@ const DELIVER_EVERY_MS = 2_000;
 /** How often the tick timer looks at the clock; ticks themselves fall on `tickEvery`. */
 const LOOK_EVERY_MS = 1_000;
 
+/** Other replicas call one without three beats dead. */
+const BEAT_EVERY_MS = 1_000;
+
 export type TickModel = (model: string, at: Instant) => Promise<TickResult>;
+
+export interface ScheduleParts {
+  readonly sources: SourcePoller;
+  readonly keeper: RoutingKeeper;
+}
 
 export class Schedule {
   readonly #context: LoopContext;
   readonly #predictor: Predictor;
   readonly #tickModel: TickModel;
   readonly #sources: SourcePoller;
+  readonly #keeper: RoutingKeeper;
   readonly #leadership: Leadership;
   #stopping = new AbortController();
   #loops: Promise<void>[] = [];
@@ -38,9 +48,10 @@ export class Schedule {
   #unsubscribe: (() => void)[] = [];
   #lastTickAt: Instant = Number.NEGATIVE_INFINITY;
 
-  constructor(context: LoopContext, predictor: Predictor, tickModel: TickModel, sources: SourcePoller) {
+  constructor(context: LoopContext, predictor: Predictor, tickModel: TickModel, parts: ScheduleParts) {
     this.#context = context;
-    this.#sources = sources;
+    this.#sources = parts.sources;
+    this.#keeper = parts.keeper;
     this.#predictor = predictor;
     this.#tickModel = tickModel;
     this.#leadership = new Leadership(context.store.settings, context.instance, context.role !== "api");
@@ -52,21 +63,23 @@ export class Schedule {
     await loadChampions(this.#context);
     this.#unsubscribe = [
       store.registry.onRouting((routing) => {
-        // Another replica changed the routing; in this process the swap has happened already.
-        if (this.#context.live.champion(routing.model)?.version === routing.champion) return;
-        void loadChampion(this.#context, routing.model).catch((error: unknown) =>
-          this.#context.logger.error(
-            { model: routing.model, error: String(error) },
-            "a routed version could not be loaded",
-          ),
-        );
+        void this.#keeper
+          .sync(routing.model)
+          .catch((error: unknown) =>
+            this.#context.logger.error(
+              { model: routing.model, error: String(error) },
+              "a routed version could not be loaded",
+            ),
+          );
       }),
       store.onHealth((health) => void this.#reportHealth(health.state, health.reason)),
     ];
+    await this.#keeper.syncAll();
     await engine.start();
     await resumeQueued(this.#context);
     await this.#leadership.renew();
     this.#every("leadership", RENEW_EVERY_MS, () => this.#leadership.renew());
+    this.#every("routing", BEAT_EVERY_MS, () => this.#keeper.beat());
     this.#whileLeading("tick", LOOK_EVERY_MS, () => this.#tickAll());
     this.#whileLeading("compaction", COMPACT_EVERY_MS, async () => void (await store.log.compact()));
     this.#every("retry of unlogged answers", RETRY_EVERY_MS, () => this.#predictor.retryUnlogged());
@@ -91,6 +104,7 @@ export class Schedule {
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
     await Promise.all(this.#loops);
     this.#loops = [];
+    await this.#keeper.leave().catch(() => {});
     await this.#leadership.leave();
     await this.#context.engine.stop();
   }
@@ -100,6 +114,7 @@ export class Schedule {
     if (!this.#started) reasons.push("The loop has not started.");
     const health = this.#context.store.health();
     if (health.state !== "up") reasons.push(`The store is ${health.state}: ${health.reason ?? "no reason given"}.`);
+    reasons.push(...this.#keeper.behind());
     return { ready: reasons.length === 0, reasons };
   }
 
@@ -108,6 +123,7 @@ export class Schedule {
     this.#context.spec = spec;
     try {
       await loadChampions(this.#context);
+      await this.#keeper.syncAll();
     } catch (error) {
       this.#context.spec = before;
       throw error;

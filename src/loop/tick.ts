@@ -8,6 +8,7 @@ import { monitorDrift } from "./drift.ts";
 import { judgeHeld } from "./held.ts";
 import { labelSilence } from "./silence.ts";
 import { tickLabeling } from "./labeling/index.ts";
+import { tickRollout } from "./rollouts/drive.ts";
 import { startRun } from "./start-run.ts";
 import { gatherGuardState, gatherTriggerState, isQuiet, rememberTick } from "./tick-state.ts";
 
@@ -28,6 +29,7 @@ export async function tick(context: LoopContext, model: string, at: Instant): Pr
   await absorb(context, model);
   const driftDueAt = await monitorDrift(context, spec, at);
 
+  const rollout = await tickRollout(context, model, at);
   const state = await gatherTriggerState(context, spec, at);
   await reportConceptDrift(context, spec, state.conceptWatch, at);
   const evaluation = evaluateTrigger(spec.retrain.when, state);
@@ -47,6 +49,7 @@ export async function tick(context: LoopContext, model: string, at: Instant): Pr
     guarded.heldUntil ?? Number.POSITIVE_INFINITY,
     held?.nextDueAt ?? Number.POSITIVE_INFINITY,
     driftDueAt,
+    rollout.nextDueAt,
   );
   await rememberTick(context, spec, state, { nextDueAt, isHeld, since: evaluation.since });
   if (!guarded.start && held?.due === undefined) return { skipped: false, decisions };

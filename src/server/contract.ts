@@ -19,7 +19,6 @@ import type {
   LabelValue,
   QuarantinedRow,
   Role,
-  Routing,
   RunRecord,
   RunState,
   RunStepName,
@@ -29,6 +28,7 @@ import type {
   TrainingStrategy,
   VersionRecord,
 } from "../core/records.ts";
+import type { Routing } from "../core/rollouts.ts";
 import type {
   IngestResult,
   LoopEvent,
@@ -335,7 +335,6 @@ export type {
   PredictionTrace,
   QuarantinedRow,
   Role,
-  Routing,
   RunRecord,
   RunState,
   RunStepName,

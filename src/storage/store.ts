@@ -7,6 +7,7 @@ import {
   type Store,
   type SystemClock,
   silentLogger,
+  uuidV7,
   type WorldClock,
 } from "../core/index.ts";
 import { openAnalytics } from "./analytics.ts";
@@ -24,6 +25,7 @@ import { createGateStore } from "./tables/gates.ts";
 import { createProfileStore } from "./tables/profiles.ts";
 import { createQuarantineStore } from "./tables/quarantine.ts";
 import { createRegistryStore } from "./tables/registry.ts";
+import { createRolloutStore } from "./tables/rollouts.ts";
 import { watchRouting } from "./tables/routing.ts";
 import { createRunStore } from "./tables/runs.ts";
 import { createSettingsStore } from "./tables/settings.ts";
@@ -79,6 +81,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     systemClock,
     (error) => logger.debug({ error: String(error) }, "Routing could not be read; it is tried again in a second"),
   );
+  // Not the engine's id: a process that restarts is another replica until the old one's heartbeat has gone stale.
+  const replica = uuidV7(systemClock.now());
   let closed: Promise<void> | undefined;
   return {
     log,
@@ -88,7 +92,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       return events.observation + events.prediction + events.label + events.outcome > 0;
     }),
     runs: createRunStore(guarded),
-    registry: createRegistryStore(guarded, routing),
+    registry: createRegistryStore(guarded, routing, replica),
+    rollouts: createRolloutStore(guarded, routing, { replica, isShared: database.kind !== "embedded" }),
     decisions: createDecisionStore(guarded),
     alerts: createAlertStore(guarded, systemClock),
     quarantine: createQuarantineStore(guarded),

@@ -1,6 +1,5 @@
 /** Versions: listing, promoting, rolling back, reproducing. */
-import type { Routing } from "../../server/contract.ts";
-import { fail } from "../../core/index.ts";
+import { fail, type Routing } from "../../core/index.ts";
 import { formatInstant, formatNumber, printData, table } from "../output.ts";
 import { connect, type RemoteOptions } from "../remote.ts";
 

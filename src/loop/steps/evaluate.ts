@@ -1,5 +1,5 @@
 /** Candidate, champion and baseline answer the same held-out rows; the artifact is made whole and its probes are tried twice. */
-import { type EvaluationReport, fail, type Json, type JsonObject } from "../../core/index.ts";
+import { type EvaluationReport, fail, type Json, type JsonObject, type StageSpec } from "../../core/index.ts";
 import { gateMetrics } from "../../evaluate/index.ts";
 import { readEvaluation } from "../evaluation.ts";
 import { rowsWanted } from "../held.ts";
@@ -21,6 +21,8 @@ export const evaluate: RunStep = {
     const { regate } = input.run;
     if (regate?.evidence !== undefined) return sameEvidence(input, regate.evidence);
     const earlierLooks = await looksBefore(input);
+    // Before the champion's turn: the candidate's artifact that stays is the one judged by the champion.
+    const againstChallenger = regate === undefined ? await againstOpenRollout(input) : undefined;
     const evaluated =
       regate === undefined
         ? await runJob(input, "evaluate", jobInput(input, { ...extra, gatedMetrics, earlierLooks }), jobOptions(input))
@@ -39,7 +41,7 @@ export const evaluate: RunStep = {
     return {
       input: `${report.rows.toLocaleString("en-US")} held-out rows, ${champion === undefined ? `baseline ${name}` : `champion ${name}`}`,
       output: `${metric} ${text(value)}, ${name} ${text(against)}`,
-      data: evaluated,
+      data: { ...evaluated, ...(againstChallenger === undefined ? {} : { againstChallenger }) },
     };
   },
 };
@@ -64,6 +66,19 @@ async function sameEvidence({ context }: StepInput, runId: string): Promise<Step
     output: `${report.rows.toLocaleString("en-US")} held-out rows, not looked at again`,
     data: { report: report as unknown as Json, immatureRows: 0, reused: true },
   };
+}
+
+/** While a rollout is open, the candidate also has to beat its challenger, on the same held-out rows. */
+async function againstOpenRollout(input: StepInput): Promise<Json | undefined> {
+  const { context, run } = input;
+  const open = await context.store.rollouts.active(run.model);
+  if (open === undefined || open.state === "watching") return undefined;
+  const record = await requireVersion(context, run.model, open.challenger);
+  const folder = await materializeArtifact(context, record.artifact);
+  const metric = (open.stages[0] as StageSpec).metric;
+  const extra = { championFolder: folder, championVersion: record.name, gatedMetrics: [metric] };
+  const { report } = await runJob(input, "evaluate", jobInput(input, extra), jobOptions(input));
+  return report ?? undefined;
 }
 
 /** The held version's own artifact, and how many rows its last judgement asked for. */

@@ -3,6 +3,7 @@ import type { Migration } from "kysely/migration";
 import * as log from "./0001-log.ts";
 import * as records from "./0002-records.ts";
 import * as profiles from "./0003-profiles.ts";
+import * as rollouts from "./0005-rollouts.ts";
 import * as labeling from "./0006-labeling.ts";
 import * as gates from "./0009-gates.ts";
 import * as lease from "./0011-lease.ts";
@@ -11,6 +12,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0001-log": log,
   "0002-records": records,
   "0003-profiles": profiles,
+  "0005-rollouts": rollouts,
   "0006-labeling": labeling,
   "0009-gates": gates,
   "0011-lease": lease,

@@ -19,9 +19,9 @@ import {
 } from "../sql.ts";
 import { recordDecision } from "./decisions.ts";
 import { fenceAttempt } from "./runs.ts";
+import { lockRouting, toRouting, writeRouting } from "./routing-row.ts";
 import { writeAudit } from "./settings.ts";
 
-export const ROUTING_CHANNEL = "retrain_routing";
 type NewVersion = Parameters<RegistryStore["register"]>[0];
 type Promotion = Parameters<RegistryStore["promote"]>[0];
 
@@ -40,32 +40,10 @@ function toVersion(row: SqlRow): VersionRecord {
   };
 }
 
-export function toRouting(model: string, row: SqlRow | undefined): Routing {
-  if (!row) return { model, number: 0, champion: null, challenger: null, stage: "none", at: 0 };
-  const champion = row["champion"] as string | null;
-  return {
-    model,
-    number: toNumber(row["number"]),
-    champion,
-    challenger: row["challenger"] as string | null,
-    stage: champion === null ? "none" : "full",
-    at: toNumber(row["at"]),
-  };
-}
-
 /** The number in `v12`, or -1 for any other text, which no version has. */
 function versionNumber(name: string): number {
   const match = /^v([1-9]\d{0,8})$/.exec(name);
   return match ? Number(match[1]) : -1;
-}
-
-/** The row of a model's routing is the lock under which versions are numbered and promoted. */
-async function lockRouting(transaction: Queryable, model: string): Promise<Routing> {
-  await transaction.query("insert into routing (model, number, at) values ($1, 0, 0) on conflict (model) do nothing", [
-    model,
-  ]);
-  const { rows } = await transaction.query("select * from routing where model = $1 for update", [model]);
-  return toRouting(model, rows[0]);
 }
 
 async function register(database: SqlDatabase, version: NewVersion, attempt: number): Promise<VersionRecord> {
@@ -86,7 +64,7 @@ async function register(database: SqlDatabase, version: NewVersion, attempt: num
   });
 }
 
-async function mustExist(transaction: Queryable, model: string, name: string): Promise<VersionRecord> {
+export async function mustExist(transaction: Queryable, model: string, name: string): Promise<VersionRecord> {
   const { rows } = await transaction.query("select * from version where model = $1 and number = $2", [
     model,
     versionNumber(name),
@@ -106,7 +84,12 @@ function promotionConflict(change: Promotion, champion: string | null, cause?: u
   });
 }
 
-async function swapChampion(transaction: Queryable, change: Promotion, version: VersionRecord, before: Routing) {
+/** Makes the version champion in the tables; the caller holds the routing lock. */
+export async function swapChampion(
+  transaction: Queryable,
+  change: Pick<Promotion, "model" | "at">,
+  version: Pick<VersionRecord, "number">,
+): Promise<void> {
   await transaction.query(
     "update version set role = null, state = 'retired', retired_at = $2 where model = $1 and role = 'champion'",
     [change.model, change.at],
@@ -116,12 +99,25 @@ async function swapChampion(transaction: Queryable, change: Promotion, version: 
      where model = $1 and number = $2`,
     [change.model, version.number, change.at],
   );
-  const challenger = before.challenger === version.name ? null : before.challenger;
-  const { rows } = await transaction.query(
-    "update routing set number = number + 1, champion = $2, challenger = $3, at = $4 where model = $1 returning *",
-    [change.model, version.name, challenger, change.at],
-  );
-  return toRouting(change.model, rows[0]);
+}
+
+async function routeChampion(
+  transaction: Queryable,
+  change: Promotion,
+  before: Routing,
+  replica: string,
+): Promise<Routing> {
+  const challenger = before.challenger === change.version ? null : before.challenger;
+  return writeRouting(transaction, {
+    model: change.model,
+    champion: change.version,
+    challenger,
+    plan: challenger === null ? null : before.plan,
+    at: change.at,
+    // Going back is to a version every replica had; waiting for a slow one would keep the harm.
+    urgent: change.action === "rollback",
+    replica,
+  });
 }
 
 async function recordPromotion(transaction: Queryable, change: Promotion, before: Routing, after: Routing) {
@@ -145,12 +141,12 @@ async function recordPromotion(transaction: Queryable, change: Promotion, before
     at: change.at,
     ...(change.runId === undefined ? {} : { runId: change.runId }),
   });
-  await transaction.query("select pg_notify($1, $2)", [ROUTING_CHANNEL, bodyOf(after)]);
 }
 
 async function promote(
   database: SqlDatabase,
   change: Promotion,
+  replica: string,
 ): Promise<{ readonly routing: Routing; readonly changed: boolean }> {
   try {
     return await database.transaction(async (transaction) => {
@@ -163,7 +159,8 @@ async function promote(
       if (change.expectedChampion !== undefined && change.expectedChampion !== before.champion) {
         throw promotionConflict(change, before.champion);
       }
-      const after = await swapChampion(transaction, change, version, before);
+      await swapChampion(transaction, change, version);
+      const after = await routeChampion(transaction, change, before, replica);
       await recordPromotion(transaction, change, before, after);
       return { routing: after, changed: true };
     });
@@ -203,6 +200,7 @@ async function saveDefinition(database: SqlDatabase, revision: DefinitionRevisio
 export function createRegistryStore(
   database: SqlDatabase,
   watch: Pick<RegistryStore, "onRouting"> & { committed(routing: Routing): void },
+  replica: string,
 ): RegistryStore {
   const one = async (text: string, values: readonly (string | number)[]) => {
     const { rows } = await database.query(prepared(`select * from version where ${text}`), values);
@@ -217,7 +215,7 @@ export function createRegistryStore(
     },
     champion: (model) => one("model = $1 and role = 'champion'", [model]),
     async promote(change) {
-      const result = await promote(database, change);
+      const result = await promote(database, change, replica);
       if (result.changed) watch.committed(result.routing);
       return result;
     },

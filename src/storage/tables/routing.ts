@@ -4,10 +4,13 @@
  */
 import type { Routing, SystemClock } from "../../core/index.ts";
 import type { Queryable } from "../sql.ts";
-import { ROUTING_CHANNEL, toRouting } from "./registry.ts";
+import { ROUTING_CHANNEL, toRouting } from "./routing-row.ts";
 
 /** A replica may answer with the old version for this long after a lost notification. */
 const POLL_MS = 1000;
+
+/** A routing is told when it is committed, and once more when it becomes the serving one. */
+const rank = (routing: Routing) => 2 * routing.number + (routing.active ? 1 : 0);
 
 export interface RoutingWatch {
   onRouting(listener: (routing: Routing) => void): () => void;
@@ -29,8 +32,8 @@ export async function watchRouting(
   const stopped = new AbortController();
 
   const tell = (routing: Routing) => {
-    if (routing.number <= (lastNumber.get(routing.model) ?? 0)) return;
-    lastNumber.set(routing.model, routing.number);
+    if (rank(routing) <= (lastNumber.get(routing.model) ?? 0)) return;
+    lastNumber.set(routing.model, rank(routing));
     for (const listener of listeners) {
       try {
         listener(routing);
@@ -55,7 +58,7 @@ export async function watchRouting(
   };
 
   // What is routed already is not a change.
-  for (const routing of await read()) lastNumber.set(routing.model, routing.number);
+  for (const routing of await read()) lastNumber.set(routing.model, rank(routing));
   const unlisten = await database.listen(ROUTING_CHANNEL, (payload) => tell(JSON.parse(payload) as Routing));
   const polling = poll();
   return {

@@ -1,0 +1,60 @@
+/**
+ * One answer of a challenger, made harmless: an exception, a wrong shape, a number that is none, or an answer that does not come
+ * in time is reported instead of thrown, and the champion answers. In-process models answer at once; one that runs elsewhere
+ * answers later and is not waited for beyond the deadline.
+ */
+import type { Features, SystemClock } from "../core/index.ts";
+import type { LoadedModel, Prediction } from "../model/index.ts";
+import type { BadAnswer } from "./breaker.ts";
+
+/** What routing needs of a model. */
+export type Scorer = Pick<LoadedModel, "task" | "classes" | "predictRow" | "remote">;
+export type CheckedAnswer =
+  | { readonly row: Prediction; readonly bad?: undefined; readonly micros: number }
+  | { readonly row?: undefined; readonly bad: BadAnswer; readonly micros: number };
+
+/** A user waits no longer than this for a challenger, ms: the champion then answers well within a tenth of a second. */
+export const CHALLENGER_DEADLINE_MS = 50;
+
+/** Probabilities sum to 1 within rounding of float32 sums. */
+const SUM_TOLERANCE = 1e-3;
+
+export function isUsable(scorer: Scorer, row: Prediction): boolean {
+  const expected = scorer.task === "regression" ? 1 : scorer.classes.length;
+  const { scores } = row;
+  if (!Array.isArray(scores) || scores.length !== expected || row.decision === undefined) return false;
+  let sum = 0;
+  for (const score of scores as readonly number[]) {
+    if (!Number.isFinite(score)) return false;
+    if (scorer.task !== "regression" && (score < -SUM_TOLERANCE || score > 1 + SUM_TOLERANCE)) return false;
+    sum += score;
+  }
+  return scorer.task === "regression" || Math.abs(sum - 1) <= SUM_TOLERANCE;
+}
+
+/** Never rejects. Synchronous for models that answer at once, so that the ordinary path costs no promise. */
+export function askChallenger(
+  scorer: Scorer,
+  features: Features,
+  clock: SystemClock,
+): CheckedAnswer | Promise<CheckedAnswer> {
+  const startedMs = clock.monotonicMs();
+  const micros = () => (clock.monotonicMs() - startedMs) * 1000;
+  const judged = (row: Prediction): CheckedAnswer => {
+    const took = micros();
+    if (!isUsable(scorer, row)) return { bad: "invalid", micros: took };
+    return took > CHALLENGER_DEADLINE_MS * 1000 ? { bad: "timeout", micros: took } : { row, micros: took };
+  };
+  const failed = (): CheckedAnswer => ({ bad: "error", micros: micros() });
+  try {
+    if (scorer.remote === undefined) return judged(scorer.predictRow(features));
+    const answer = scorer.remote.predictRows([features]).then(([row]) => row as Prediction);
+    const stop = new AbortController();
+    const late = clock
+      .sleep(CHALLENGER_DEADLINE_MS, stop.signal)
+      .then((): CheckedAnswer => ({ bad: "timeout", micros: micros() }), failed);
+    return Promise.race([answer.then(judged, failed), late]).finally(() => stop.abort());
+  } catch {
+    return failed();
+  }
+}

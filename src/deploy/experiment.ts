@@ -1,0 +1,243 @@
+/**
+ * The comparison of a phase, from sums alone, valid however often it is made.
+ *
+ * Unpaired (canary, ramp, A/B): difference of two ratio means with delta-method variances, adjusted by the champion's own score
+ * as covariate (A. Deng et al., "Improving the sensitivity of online controlled experiments by utilizing pre-experiment data",
+ * 2013): the score is computed from the features, which the assignment cannot change. Paired (shadow, watch): mean of per-example
+ * differences. Intervals: asymptotic confidence sequence by default; for metrics in [0, 1] an exact empirical-Bernstein
+ * sequence; Lan-DeMets boundaries at planned looks on request. Left out: ratio metrics that are no mean over rows (AUC, F1).
+ */
+import type { Comparison, ExperimentMetric } from "../core/index.ts";
+import {
+  alwaysValidHalfWidth,
+  alwaysValidMarginOneSided,
+  DEFAULT_TUNING_ROWS,
+  gammaExponentialMixture,
+  groupSequentialBoundaries,
+  msprtLogRatio,
+  normalIsf,
+  sequentialP,
+  type Spending,
+} from "../stats/index.ts";
+import { type ArmMoments, armMoments, type BucketSums } from "./bucket-sums.ts";
+
+/** Error rate of automatic rollbacks on harm: each is one-sided and looked at for ever. */
+export const HARM_ALPHA = 0.01;
+/** Sum of squared deviations the bounded interval is tightest at: about 2,000 rows of a metric with deviation 0.3. */
+const BOUNDED_TUNING = 200;
+
+/** Running moments of a bounded metric in the order labels arrived; what the exact interval needs. */
+export interface BoundedState {
+  readonly n: number;
+  readonly sum: number;
+  /** Σ (y_i − mean of the earlier)². */
+  readonly squares: number;
+}
+export const BOUNDED_START: BoundedState = { n: 0, sum: 0, squares: 0 };
+
+/** @param value in [0, 1] */
+export function updateBounded(state: BoundedState, value: number): BoundedState {
+  const gap = value - (state.n === 0 ? 0.5 : state.sum / state.n);
+  return { n: state.n + 1, sum: state.sum + value, squares: state.squares + gap * gap };
+}
+
+/** Empirical-Bernstein confidence sequence of the mean (S. Howard et al. 2021, gamma-exponential mixture): exact, two-sided. */
+export function boundedInterval(state: BoundedState, alpha: number): readonly [number, number] {
+  if (state.n === 0) return [0, 1];
+  const margin = gammaExponentialMixture(BOUNDED_TUNING, alpha / 2).bound(state.squares, alpha / 2) / state.n;
+  const mean = state.sum / state.n;
+  return [Math.max(0, mean - margin), Math.min(1, mean + margin)];
+}
+
+export interface ExperimentPlan {
+  readonly metric: ExperimentMetric;
+  readonly margin: number;
+  readonly alpha: number;
+  readonly minSamples: number;
+  readonly rule: "superiority" | "non-inferiority";
+  readonly method: "always-valid" | "bounded" | "group-sequential";
+  readonly spending: Spending;
+  readonly looks: number;
+  /** Rows of both arms at the last planned look. */
+  readonly plannedRows: number | null;
+  /** A unit was given: buckets are clusters. */
+  readonly clustered: boolean;
+}
+
+export interface Arms {
+  readonly champion: BucketSums;
+  readonly challenger: BucketSums;
+}
+export interface Estimate {
+  /** Positive: the challenger is better. */
+  readonly difference: number;
+  readonly standardError: number;
+  readonly championMean: number;
+  readonly challengerMean: number;
+  readonly rows: number;
+  readonly varianceReduction: number;
+}
+
+const isHigherBetter = (metric: ExperimentMetric) => metric === "accuracy";
+
+/** @returns null while an arm holds fewer than two independent pieces */
+export function estimateUnpaired(arms: Arms, metric: ExperimentMetric, clustered: boolean): Estimate | null {
+  const champion = armMoments(arms.champion, clustered);
+  const challenger = armMoments(arms.challenger, clustered);
+  if (champion === null || challenger === null) return null;
+  const spread = champion.varX + challenger.varX;
+  const theta = spread > 0 ? (champion.cov + challenger.cov) / spread : 0;
+  const raw = champion.varY + challenger.varY;
+  const adjusted = residual(champion, theta) + residual(challenger, theta);
+  const pooled =
+    (champion.n * champion.meanX + challenger.n * challenger.meanX) / Math.max(1, champion.n + challenger.n);
+  const championMean = champion.meanY - theta * (champion.meanX - pooled);
+  const challengerMean = challenger.meanY - theta * (challenger.meanX - pooled);
+  const sign = isHigherBetter(metric) ? 1 : -1;
+  return {
+    difference: sign * (challengerMean - championMean),
+    standardError: Math.sqrt(adjusted),
+    championMean,
+    challengerMean,
+    rows: champion.n + challenger.n,
+    varianceReduction: raw > 0 ? Math.max(0, 1 - adjusted / raw) : 0,
+  };
+}
+
+const residual = (arm: ArmMoments, theta: number) =>
+  Math.max(0, arm.varY - 2 * theta * arm.cov + theta * theta * arm.varX);
+
+/** Pairs: y of `pairs` is (better-oriented) challenger minus champion; `champion` and `challenger` hold the single losses. */
+export function estimatePaired(pairs: BucketSums, arms: Arms, clustered: boolean): Estimate | null {
+  const moments = armMoments(pairs, clustered);
+  if (moments === null) return null;
+  const mean = (sums: BucketSums) => (sums.totals.n > 0 ? sums.totals.y / sums.totals.n : Number.NaN);
+  return {
+    difference: moments.meanY,
+    standardError: Math.sqrt(moments.varY),
+    championMean: mean(arms.champion),
+    challengerMean: mean(arms.challenger),
+    rows: moments.n,
+    varianceReduction: 0,
+  };
+}
+
+/** Interval of the difference that holds at every look. */
+export function sequenceInterval(estimate: Estimate, alpha: number): readonly [number, number] {
+  const half = alwaysValidHalfWidth({ standardError: estimate.standardError, rows: estimate.rows, alpha });
+  return [estimate.difference - half, estimate.difference + half];
+}
+
+/** Upper end of the one-sided sequence of the difference: below −margin, harm is shown. */
+export function harmBound(estimate: Estimate, alpha = HARM_ALPHA): number {
+  const margin = alwaysValidMarginOneSided({ standardError: estimate.standardError, rows: estimate.rows, alpha });
+  return estimate.difference + margin;
+}
+
+/**
+ * p-value of the mixture sequential probability ratio test, valid at every look. The mixture is as wide as the standard error
+ * at the rows the intervals are tuned for, so that p and interval tell the same story.
+ */
+export function mixtureP(estimate: Estimate, previous = 1): number {
+  const variance = estimate.standardError * estimate.standardError;
+  if (!(variance > 0)) return estimate.difference === 0 ? previous : Math.min(previous, 0);
+  const mixture = (variance * estimate.rows) / (DEFAULT_TUNING_ROWS / 5);
+  return sequentialP(previous, msprtLogRatio(estimate.difference, variance, mixture));
+}
+
+export interface LookInput {
+  readonly plan: ExperimentPlan;
+  readonly estimate: Estimate;
+  /** Bounded states per arm, or of (d + 1)/2 for pairs. */
+  readonly bounded?: { readonly champion: BoundedState; readonly challenger: BoundedState } | BoundedState;
+  /** Information fractions of the planned looks taken so far. */
+  readonly looks: readonly number[];
+  /** The maximum duration is over: the last planned look is now. */
+  readonly isLast: boolean;
+}
+export interface Look {
+  readonly interval: readonly [number, number];
+  readonly method: string;
+  /** Set when this is one of the planned looks: its information fraction. */
+  readonly fraction?: number;
+  /** False: a planned test that may not be read yet. */
+  readonly readable: boolean;
+}
+
+/** The interval of one look by the plan's method. */
+export function lookAt(input: LookInput): Look {
+  const { plan, estimate } = input;
+  if (plan.method === "bounded" && input.bounded !== undefined) {
+    return { interval: boundedDifference(input.bounded, plan), method: "empirical Bernstein", readable: true };
+  }
+  if (plan.method !== "group-sequential" || plan.plannedRows === null) {
+    return {
+      interval: sequenceInterval(estimate, plan.alpha),
+      method: "asymptotic confidence sequence",
+      readable: true,
+    };
+  }
+  const { looks } = input;
+  const reached = input.isLast ? 1 : Math.min(1, estimate.rows / plan.plannedRows);
+  const last = looks.at(-1) ?? 0;
+  const due = (looks.length + 1) / plan.looks;
+  const isLook = reached > last && (input.isLast || (looks.length < plan.looks && reached >= due));
+  const fractions = isLook ? [...looks, reached] : looks;
+  const z =
+    fractions.length === 0
+      ? normalIsf(1e-9)
+      : (groupSequentialBoundaries(plan.spending, fractions, plan.alpha).at(-1) as number);
+  const half = z * estimate.standardError;
+  return {
+    interval: [estimate.difference - half, estimate.difference + half],
+    method: `group sequential (${plan.spending}), look ${fractions.length} of ${plan.looks}`,
+    ...(isLook ? { fraction: reached } : {}),
+    readable: isLook,
+  };
+}
+
+function boundedDifference(state: NonNullable<LookInput["bounded"]>, plan: ExperimentPlan): readonly [number, number] {
+  const sign = isHigherBetter(plan.metric) ? 1 : -1;
+  if ("n" in state) {
+    const [low, high] = boundedInterval(state, plan.alpha);
+    return [2 * low - 1, 2 * high - 1];
+  }
+  const champion = boundedInterval(state.champion, plan.alpha / 2);
+  const challenger = boundedInterval(state.challenger, plan.alpha / 2);
+  const ends = [challenger[0] - champion[1], challenger[1] - champion[0]] as const;
+  return sign > 0 ? ends : [-ends[1], -ends[0]];
+}
+
+/** What the interval says under the plan's rule. */
+export function verdictOf(
+  interval: readonly [number, number] | null,
+  plan: Pick<ExperimentPlan, "rule" | "margin">,
+): Comparison["verdict"] {
+  if (interval === null) return "cannot-tell";
+  const [low, high] = interval;
+  if (low > 0) return "better";
+  if (high < (plan.rule === "superiority" ? 0 : -plan.margin)) return "worse";
+  return low > -plan.margin && plan.margin > 0 ? "not-worse" : "cannot-tell";
+}
+
+export interface PowerInput {
+  /** Standard deviation of one row's metric. */
+  readonly rowDeviation: number;
+  /** Effect to find, in the metric's unit. */
+  readonly effect: number;
+  /** Challenger's share of rows. */
+  readonly share: number;
+  readonly alpha: number;
+  readonly power?: number;
+}
+
+/**
+ * Rows of both arms an A/B needs. A fixed-sample plan, doubled: an always-valid test of that length finds the effect as often,
+ * and stops after about half of it (simulated in test/deploy/experiment-simulation.test.ts). Infinity for effect 0.
+ */
+export function rowsForAb(input: PowerInput): number {
+  const { rowDeviation, effect, share, alpha, power = 0.8 } = input;
+  if (!(effect > 0)) return Number.POSITIVE_INFINITY;
+  const ratio = ((normalIsf(alpha / 2) + normalIsf(1 - power)) * rowDeviation) / effect;
+  return Math.ceil((2 * ratio * ratio) / (share * (1 - share)));
+}

@@ -1,0 +1,87 @@
+/** Where a rollout stands, in one sentence a person can act on. */
+import {
+  DAY_MS,
+  type ExperimentMetric,
+  HOUR_MS,
+  type Instant,
+  type PhaseEvidence,
+  type RolloutPhase,
+  type RolloutRecord,
+} from "../core/index.ts";
+
+const percent = (share: number) => `${Number((share * 100).toFixed(2))} %`;
+
+export function stageName(phase: RolloutPhase): string {
+  switch (phase.kind) {
+    case "shadow":
+      return `Shadow (${percent(phase.mirror)} mirrored)`;
+    case "canary":
+      return `Canary at ${percent(phase.share)}`;
+    case "ramp":
+      return `Ramp at ${percent(phase.share)}`;
+    case "ab":
+      return `A/B at ${percent(phase.share)}`;
+    case "full":
+      return "Full rollout";
+    case "watch":
+      return "Watch";
+  }
+}
+
+/** Accuracy in points, everything else in its unit. */
+export function amount(metric: ExperimentMetric, value: number): string {
+  const size = Math.abs(value);
+  return metric === "accuracy" ? `${(size * 100).toFixed(2)} points of accuracy` : `${size.toPrecision(3)} ${metric}`;
+}
+
+export function duration(ms: number): string {
+  if (ms >= 1.5 * DAY_MS) return `about ${Math.round(ms / DAY_MS)} days`;
+  if (ms >= 1.5 * HOUR_MS) return `about ${Math.round(ms / HOUR_MS)} hours`;
+  return "about an hour";
+}
+
+interface Standing {
+  readonly rollout: RolloutRecord;
+  readonly evidence: PhaseEvidence;
+  readonly now: Instant;
+  readonly labelDelayMs: number;
+}
+
+/** @param why the rule that keeps it where it is */
+export function verdictSentence(standing: Standing, why: string): string {
+  const { rollout, evidence } = standing;
+  const { comparison } = evidence;
+  if (comparison === null || comparison.difference === null || comparison.interval === null) {
+    return `${why}${remaining(standing)}`;
+  }
+  const { difference, metric, verdict } = comparison;
+  const size = amount(metric, difference);
+  if (rollout.state === "watching") {
+    return `${why} It is ${difference >= 0 ? "ahead of" : "behind"} ${rollout.champion} by ${size}.${remaining(standing)}`;
+  }
+  if (verdict === "better") return `${rollout.challenger} is better by ${size}, safe to stop. ${why}`;
+  if (verdict === "worse") return `${rollout.challenger} is worse by ${size}. ${why}`;
+  if (verdict === "not-worse")
+    return `${rollout.challenger} is not worse by more than the margin. ${why}${remaining(standing)}`;
+  const direction = difference >= 0 ? "ahead" : "behind";
+  return `Keep going${remaining(standing, ",").replace(/\.$/, "")}: ${rollout.challenger} is ${direction} by ${size}, which may still be chance.`;
+}
+
+/** How long until the stage must end by itself. */
+function remaining(standing: Standing, joint = ""): string {
+  const { rollout, now, labelDelayMs } = standing;
+  const phase = rollout.phases.at(-1);
+  const stage = phase === undefined ? undefined : rollout.stages[phase.stage];
+  if (phase?.firstExposureAt === undefined || stage === undefined || rollout.state === "paused") return "";
+  const length =
+    stage.kind === "ramp"
+      ? stage.eachMs
+      : stage.kind === "ab"
+        ? stage.maxMs
+        : stage.kind === "full"
+          ? stage.watchMs
+          : stage.durationMs;
+  const rest = phase.firstExposureAt + labelDelayMs + length - now;
+  if (rest <= 0) return "";
+  return joint === "" ? ` It takes at most ${duration(rest)} more.` : `${joint} at most ${duration(rest)} more.`;
+}

@@ -1,0 +1,208 @@
+/** A rollout at a tick: gather the evidence, ask the stage machine, write what it says, keep the look for the chart. */
+import {
+  HOUR_MS,
+  type Instant,
+  type PhaseEvidence,
+  type RolloutPhase,
+  type RolloutRecord,
+  type ServingCounts,
+  type StageSpec,
+  stopPoint,
+} from "../../core/index.ts";
+import { advanceRollout, IDLE_MS, rollBack } from "../../deploy/advance.ts";
+import { raiseAlert } from "../alerts.ts";
+import { type LoopContext, modelSpec } from "../context.ts";
+import { applyStep, saveChange } from "./apply.ts";
+import { startStages } from "./begin.ts";
+import { gatherEvidence } from "./evidence.ts";
+import { replayShadow } from "./replay.ts";
+
+/** When a tick must look again although nothing arrived. */
+export interface RolloutTick {
+  readonly nextDueAt: Instant;
+}
+const NOTHING: RolloutTick = { nextDueAt: Number.POSITIVE_INFINITY };
+
+export async function tickRollout(context: LoopContext, model: string, at: Instant): Promise<RolloutTick> {
+  const rollout = await context.store.rollouts.active(model);
+  if (rollout === undefined || rollout.phases.length === 0) return NOTHING;
+  const phase = rollout.phases.length - 1;
+  const evidence = await gatherEvidence(context, { rollout, phase, now: at, serving: await measured(context, model) });
+  await keepLook(context, rollout, evidence, at);
+  await tellCorrections(context, rollout, evidence);
+  const step = advanceRollout({ rollout, evidence, now: at, labelDelayMs: modelSpec(context, model).labelDelayMs });
+  if (step.kind === "replay") {
+    await replayIdle(context, rollout, step.reason, at);
+    return { nextDueAt: at + 1 };
+  }
+  if (step.kind === "move") {
+    const routing = await applyStep(context, rollout, step);
+    if (routing !== undefined && step.rollout.endedAt !== undefined) await admitWaiting(context, step.rollout);
+    return { nextDueAt: at + 1 };
+  }
+  await context.store.decisions.record({
+    model,
+    kind: "rollout",
+    subject: rollout.phases[phase]?.kind ?? "rollout",
+    outcome: step.outcome,
+    rule: "A stage moves on with matured evidence, ends on harm, and otherwise goes on.",
+    inputs: { rollout: rollout.id, phase, ...brief(evidence) },
+    reason: step.reason,
+    version: rollout.challenger,
+    at,
+  });
+  if (JSON.stringify(step.rollout) !== JSON.stringify(rollout)) {
+    await context.store.rollouts.progress({ ...step.rollout, revision: rollout.revision + 1 });
+  }
+  return { nextDueAt: rollout.state === "paused" ? Number.POSITIVE_INFINITY : nextDue(context, step.rollout, at) };
+}
+
+/** When time alone can change the answer: a duration is over, nobody came for a day, a maintenance window may open. */
+function nextDue(context: LoopContext, rollout: RolloutRecord, at: Instant): Instant {
+  const phase = rollout.phases.at(-1) as RolloutPhase;
+  const stage = rollout.stages[phase.stage] as StageSpec;
+  const { labelDelayMs } = modelSpec(context, rollout.model);
+  const since = (phase.firstExposureAt ?? phase.enteredAt) + labelDelayMs;
+  const isSeen = phase.firstExposureAt !== undefined;
+  const ends =
+    phase.kind === "watch"
+      ? [stage.kind === "full" ? since + stage.watchMs : at]
+      : isSeen
+        ? endsOf(stage).map((length) => since + length)
+        : [phase.enteredAt + IDLE_MS];
+  const future = ends.filter((end) => end > at);
+  // Everything is over and it still stands: it waits for its window, or for samples that make the model dirty by themselves.
+  const next = future.length > 0 ? Math.min(...future) : Number.POSITIVE_INFINITY;
+  return stage.within === undefined ? next : Math.min(next, nextHour(at));
+}
+
+function endsOf(stage: StageSpec): readonly number[] {
+  if (stage.kind === "shadow" || stage.kind === "canary") return [stage.durationMs, stage.maxMs];
+  if (stage.kind === "ramp") return [stage.eachMs];
+  return [stage.kind === "ab" ? stage.maxMs : 0];
+}
+
+const nextHour = (at: Instant) => (Math.floor(at / HOUR_MS) + 1) * HOUR_MS;
+
+/** What replicas measured; on a virtual clock durations mean nothing and decide nothing. */
+export async function measured(context: LoopContext, model: string): Promise<readonly ServingCounts[]> {
+  const { rollouts } = context.store;
+  const replicas = rollouts.isShared ? await rollouts.replicas() : [];
+  const own = context.routing.counts()[model];
+  const others = replicas.flatMap((replica) => replica.serving[model] ?? []);
+  const counts = rollouts.isShared ? others : own === undefined ? [] : [own];
+  if (context.worldClock.kind !== "virtual") return counts;
+  return counts.map((one) => ({ ...one, timeouts: 0, slow: 0, answers: one.answers }));
+}
+
+function brief(evidence: PhaseEvidence) {
+  const { comparison, exposures } = evidence;
+  return {
+    exposures: { ...exposures },
+    difference: comparison?.difference ?? null,
+    interval: comparison?.interval === null || comparison === null ? null : [...comparison.interval],
+    rows: comparison === null ? 0 : comparison.championRows + comparison.challengerRows,
+    sampleRatioP: evidence.sampleRatio?.p ?? null,
+  };
+}
+
+async function keepLook(
+  context: LoopContext,
+  rollout: RolloutRecord,
+  evidence: PhaseEvidence,
+  at: Instant,
+): Promise<void> {
+  const { comparison } = evidence;
+  if (comparison === null) return;
+  const looks = await context.store.rollouts.looks(rollout.id);
+  const rows = comparison.championRows + comparison.challengerRows;
+  const last = looks.findLast((look) => look.phase === evidence.phase);
+  if (last?.rows === rows) return;
+  const p = comparison.p === null ? null : Math.min(comparison.p, last?.p ?? 1);
+  const { difference, interval } = comparison;
+  await context.store.rollouts.addLook({
+    rollout: rollout.id,
+    phase: evidence.phase,
+    at,
+    rows,
+    difference,
+    interval,
+    p,
+  });
+}
+
+/** The sequence keeps what it saw; where later corrections of labels tell another story, a person should know. */
+async function tellCorrections(context: LoopContext, rollout: RolloutRecord, evidence: PhaseEvidence): Promise<void> {
+  const { comparison } = evidence;
+  if (comparison === null || comparison.verdict === comparison.correctedVerdict) return;
+  if (comparison.verdict === "cannot-tell" && comparison.correctedVerdict === "cannot-tell") return;
+  await raiseAlert(context, {
+    model: rollout.model,
+    key: `rollout.corrected:${rollout.id}:${evidence.phase}`,
+    type: "rollout.corrected",
+    severity: "warning",
+    title: `Corrected labels change the comparison of ${rollout.challenger} and ${rollout.champion}`,
+    message: `By the labels as first stated it is "${comparison.verdict}", with later corrections "${comparison.correctedVerdict}".`,
+    evidence: { rollout: rollout.id, phase: evidence.phase },
+  });
+}
+
+async function replayIdle(context: LoopContext, rollout: RolloutRecord, reason: string, at: Instant): Promise<void> {
+  const replayed = await replayShadow(context, rollout);
+  stopPoint("rollout.replayed");
+  const last = rollout.phases.at(-1);
+  if (last === undefined) return;
+  await saveChange(context, {
+    rollout: {
+      ...rollout,
+      phases: [...rollout.phases.slice(0, -1), { ...last, replayed }],
+      verdict: reason,
+      revision: rollout.revision + 1,
+    },
+    actor: "retrain",
+    action: "replay",
+    reason: `${reason} ${replayed} requests were answered by ${rollout.challenger}.`,
+    at,
+    details: { rollout: rollout.id, replayed },
+  });
+}
+
+/** The candidate in the waiting slot, when its turn has come. It passed its gate against a champion that may be another by now. */
+export async function admitWaiting(context: LoopContext, ended: RolloutRecord): Promise<void> {
+  const { waiting, model } = ended;
+  if (waiting === undefined) return;
+  const champion = await context.store.registry.champion(model);
+  const run = await context.store.runs.get(waiting.runId);
+  if (champion === undefined || champion.name === waiting.version) return;
+  if (run?.champion !== champion.name) {
+    await context.store.decisions.record({
+      model,
+      kind: "rollout",
+      subject: "waiting candidate",
+      outcome: "no",
+      rule: "A waiting candidate starts only against the champion its gate judged it by.",
+      inputs: { gatedAgainst: run?.champion ?? null, champion: champion.name },
+      reason: `${waiting.version} was gated against ${run?.champion ?? "nobody"}, but ${champion.name} is champion now: the next run decides.`,
+      version: waiting.version,
+      at: context.worldClock.now(),
+    });
+    return;
+  }
+  const stages = modelSpec(context, model).rollout;
+  await startStages(context, {
+    model,
+    version: waiting.version,
+    champion: champion.name,
+    runId: waiting.runId,
+    stages,
+  });
+}
+
+/** A replica's hard breaker tripped: no statistics, no waiting. */
+export async function rollBackTripped(context: LoopContext, model: string, id: string, why: string): Promise<void> {
+  const rollout = await context.store.rollouts.active(model);
+  if (rollout === undefined || rollout.id !== id || rollout.endedAt !== undefined) return;
+  const step = rollBack(rollout, context.worldClock.now(), `Stop: the breaker tripped. ${why}`);
+  const routing = await applyStep(context, rollout, step);
+  if (routing !== undefined && step.kind === "move") await admitWaiting(context, step.rollout);
+}
