@@ -9,8 +9,10 @@ import type { Dataset } from "../data/index.ts";
 import { loadDataset, readArtifactFolder } from "./folder.ts";
 import { parseJobInput } from "./input.ts";
 import { coarseNumbers, constantLabel, idLikeColumns, missingColumns, noveltyOf } from "./assess-columns.ts";
+import { expectedGain } from "./assess-gain.ts";
 import { findTargetCopies } from "./assess-leakage.ts";
 import { championLosses, domainAuc } from "./assess-shift.ts";
+import { futureTimes } from "./assess-time.ts";
 import { countDuplicates } from "./duplicates.ts";
 
 export const assess: JobHandler = async (raw, control) => {
@@ -37,6 +39,7 @@ export const assess: JobHandler = async (raw, control) => {
     ...leakage,
     ...idLikeColumns(dataset.frame),
     ...coarseNumbers(dataset),
+    ...futureTimes(dataset, input),
     ...(duplicates > 0
       ? [
           {
@@ -62,6 +65,8 @@ export const assess: JobHandler = async (raw, control) => {
     novelty: novelty.map(({ anomaly: _, ...feature }) => feature) as unknown as Json,
     championLoss: losses,
     domainAuc: auc,
+    // Columns may have changed under the champion: then its losses are null, and there is nothing to compare.
+    ...(isByRow ? { expectedGain: expectedGain(losses === null ? undefined : reference, input, dataset, fresh) } : {}),
     ...(champion instanceof Error ? { championSkipped: champion.message } : {}),
   };
 };

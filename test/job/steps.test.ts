@@ -64,6 +64,41 @@ describe("assess", () => {
     expect(loss.old).toBeLessThan(0.69);
     expect(found["domainAuc"]).toBeGreaterThan(0.35);
     expect(found["domainAuc"]).toBeLessThan(0.65);
+    // The same law, 60 % more rows: nothing was unlearned, but more rows may help.
+    expect(found["expectedGain"]).toMatchObject({ outcome: "yes", newRows: 300, growth: 0.6 });
+  });
+
+  it("expects little of a few rows of the same kind, and something of rows the champion does worse on", async () => {
+    const rows = customers(700);
+    const championFolder = await makeVersion(rows.slice(0, 600));
+    const extra = { championFolder, lastDatasetMaxReceivedAt: rows[599]?.at as number };
+    const same = await run("assess", bodyOf(await folderWith(rows), undefined, extra));
+    expect(same["expectedGain"]).toMatchObject({ outcome: "no", newRows: 100 });
+    const turned = rows.map((row, i) => (i < 600 ? row : { ...row, label: row.label !== true }));
+    const other = await run("assess", bodyOf(await folderWith(turned), undefined, extra));
+    expect(other["expectedGain"]).toMatchObject({ outcome: "yes" });
+    expect((other["expectedGain"] as { reason: string }).reason).toMatch(/there is something to learn\.$/);
+    const first = await run("assess", bodyOf(await folderWith(rows)));
+    expect(first["expectedGain"]).toMatchObject({ outcome: "cannot-tell" });
+  });
+
+  it("suspects rows from the future, and columns of times after the event", async () => {
+    const offset = Date.UTC(2026, 0, 1);
+    const rows = customers(300)
+      .map((own) => ({ ...own, at: own.at + offset }))
+      .map((row) => ({
+        ...row,
+        // Seconds: written down two days after the event.
+        features: { ...row.features, balance: (row.at + 2 * DAY) / 1000 },
+      }));
+    const found = await run("assess", bodyOf(await folderWith(rows)));
+    expect(codesOf(found)).toContain("COLUMN_AFTER_EVENT");
+    const before = rows.map((row) => ({ ...row, features: { ...row.features, balance: (row.at - 2 * DAY) / 1000 } }));
+    expect(codesOf(await run("assess", bodyOf(await folderWith(before))))).not.toContain("COLUMN_AFTER_EVENT");
+    const early = customers(300).map((row, i) =>
+      i < 5 ? { ...row, knownAt: row.at - DAY } : { ...row, knownAt: row.at },
+    );
+    expect(codesOf(await run("assess", bodyOf(await folderWith(early))))).toEqual(["TIME_IN_FUTURE"]);
   });
 
   it("tells shifted rows apart and names what lies outside training, without stopping the run", async () => {
@@ -119,8 +154,8 @@ describe("numbers that float32 merges", () => {
       features: { ...row.features, balance: 1_700_000_000_001 + i },
     }));
     const found = await run("assess", bodyOf(await folderWith(timed)));
-    // Merged numbers also make rows look repeated.
-    expect(codesOf(found)).toEqual(["NUMBER_COARSE", "ROWS_DUPLICATED"]);
+    // Merged numbers also make rows look repeated, and these are times of years after the rows.
+    expect(codesOf(found)).toEqual(["NUMBER_COARSE", "COLUMN_AFTER_EVENT", "ROWS_DUPLICATED"]);
     expect(codesOf(await run("assess", bodyOf(await folderWith(customers(200)))))).toEqual([]);
   });
 });

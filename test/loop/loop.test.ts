@@ -72,6 +72,20 @@ describe("the loop on an embedded store", () => {
     const advanced = await test.loop.advance(START + 2 * HOUR_MS);
     expect(advanced.runs).toHaveLength(1);
     const run = await test.store.runs.get(advanced.runs[0] as string);
+    const assessed = await test.store.decisions.list({
+      runId: advanced.runs[0] as string,
+      kind: "assessment",
+      limit: 20,
+    });
+    expect(assessed.map((one) => one.subject).reverse()).toEqual([
+      "data",
+      "validity",
+      "duplicates",
+      "novelty",
+      "leakage",
+      "champion loss",
+      "expected gain",
+    ]);
     expect(run?.error).toBeUndefined();
     expect(run?.steps.map((step) => [step.step, step.state])).toEqual(
       ["snapshot", "assess", "prepare", "train", "evaluate", "gate", "register", "rollout"].map((step) => [

@@ -10,6 +10,7 @@ import { duration, instant, share, shortId, words } from "../format.ts";
 import { Await, Refused } from "../parts/feedback.tsx";
 import { Facts, PageHeading } from "../parts/layout.tsx";
 import { State } from "../parts/state.tsx";
+import { AssessmentSection } from "./assessment.tsx";
 import { EvaluationSection } from "./evaluation.tsx";
 import { GateSection } from "./gate.tsx";
 import { StepsSection } from "./steps.tsx";
@@ -35,6 +36,7 @@ export function RunPage() {
           <RunFacts run={found} />
           <TrainingProgress run={found} />
           <StepsSection run={found} />
+          <AssessmentSection run={found} />
           <TraceSection run={found} />
           <GateSection run={found} />
           <EvaluationSection run={found} />

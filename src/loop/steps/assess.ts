@@ -2,6 +2,7 @@
 import type { Anomaly, Instant, Json, JsonObject } from "../../core/index.ts";
 import type { LoopContext } from "../context.ts";
 import type { RunStep } from "../run-record.ts";
+import { assessmentRecords } from "./assessment-records.ts";
 import { championFolder, jobInput, jobOptions, runJob } from "./job.ts";
 
 export const assess: RunStep = {
@@ -32,11 +33,18 @@ export const assess: RunStep = {
       runId: run.id,
       at: context.worldClock.now(),
     });
+    const at = context.worldClock.now();
+    const records = assessmentRecords(
+      { anomalies, rows, newRows, data: found },
+      { model: run.model, runId: run.id, at },
+    );
+    for (const one of records) await context.store.decisions.record(one);
     const origins = describeOrigins(found.labels as JsonObject | undefined);
     const summary = anomalies.length === 0 ? "no anomaly" : anomalies.map((anomaly) => anomaly.code).join(", ");
+    const pays = records.find((one) => one.subject === "expected gain");
     return {
       input: `${rows.toLocaleString("en-US")} rows, ${newRows.toLocaleString("en-US")} new${origins}`,
-      output: summary,
+      output: pays === undefined ? summary : `${summary}; expected to pay: ${pays.outcome}`,
       data: { ...found, anomalies: anomalies as unknown as Json },
       ...(blocking.length > 0 ? { stop: { state: "stopped" as const, code: "DATA_BROKEN", reason } } : {}),
     };
