@@ -10,7 +10,7 @@ import {
   performanceOf,
   type ScoreCalibration,
 } from "../../src/monitor/index.ts";
-import { estimationError, simulateBinary } from "./support/estimation.ts";
+import { estimationError, simulateBinary } from "../../bench/estimation.ts";
 
 const sumOf = (all: readonly Readonly<Record<string, bigint>>[]) => {
   const sum = new Map<string, bigint>();

@@ -26,28 +26,84 @@ type Settings = Required<AdwinOptions>;
 const DEFAULTS: Settings = { delta: 0.002, clock: 32, maxBuckets: 5, minWindowLength: 5, gracePeriod: 10 };
 
 /** Sum and sum of squared deviations of 2^row values. */
-type Bucket = [sum: number, squares: number];
+type Bucket = readonly [sum: number, squares: number];
 
+/** As it is stored: row i holds buckets of 2^i values, oldest first. */
+interface StoredWindow {
+  readonly tick: number;
+  readonly width: number;
+  readonly total: number;
+  readonly squares: number;
+  readonly rows: readonly (readonly Bucket[])[];
+}
+
+/** Rows a window can have: 2^40 values are more than anybody waits for. */
+const MAX_ROWS = 41;
+
+/** Buckets of all rows in two flat arrays; row i begins at i · (maxBuckets + 1), oldest first. */
 interface Window {
   tick: number;
   width: number;
   total: number;
   squares: number;
-  /** Row i holds buckets of 2^i values, oldest first. */
-  rows: Bucket[][];
+  rowCount: number;
+  readonly counts: Int32Array;
+  readonly sums: Float64Array;
+  readonly deviations: Float64Array;
 }
 
-const emptyWindow = (): Window => ({ tick: 0, width: 0, total: 0, squares: 0, rows: [] });
+function emptyWindow(maxBuckets: number): Window {
+  const size = MAX_ROWS * (maxBuckets + 1);
+  return {
+    tick: 0,
+    width: 0,
+    total: 0,
+    squares: 0,
+    rowCount: 0,
+    counts: new Int32Array(MAX_ROWS),
+    sums: new Float64Array(size),
+    deviations: new Float64Array(size),
+  };
+}
+
+function restore(stored: StoredWindow, maxBuckets: number): Window {
+  const { tick, width, total, squares, rows } = stored;
+  const window = { ...emptyWindow(maxBuckets), tick, width, total, squares, rowCount: rows.length };
+  rows.forEach((buckets, row) => {
+    window.counts[row] = buckets.length;
+    buckets.forEach(([sum, deviation], k) => {
+      window.sums[row * (maxBuckets + 1) + k] = sum;
+      window.deviations[row * (maxBuckets + 1) + k] = deviation;
+    });
+  });
+  return window;
+}
+
+function store(window: Window, maxBuckets: number): StoredWindow {
+  const { tick, width, total, squares, rowCount, counts, sums, deviations } = window;
+  const rows = Array.from({ length: rowCount }, (_, row) =>
+    Array.from({ length: counts[row] as number }, (_bucket, k): Bucket => {
+      const at = row * (maxBuckets + 1) + k;
+      return [sums[at] as number, deviations[at] as number];
+    }),
+  );
+  return { tick, width, total, squares, rows };
+}
 
 /** @param options see `AdwinOptions`; defaults as published. Cost O(M log W) a cut search, O(1) else; memory O(M log W). */
 export function createAdwin(options: AdwinOptions = {}): DriftDetector {
-  return resume({ ...DEFAULTS, ...options }, emptyWindow(), false);
+  const settings = { ...DEFAULTS, ...options };
+  return resume(settings, emptyWindow(settings.maxBuckets), false);
 }
 
 /** Resumes from `toState()`. */
 export function adwinFromState(state: JsonObject): DriftDetector {
-  const { settings, window, drifted } = state as unknown as { settings: Settings; window: Window; drifted: boolean };
-  return resume(settings, structuredClone(window), drifted);
+  const { settings, window, drifted } = state as unknown as {
+    settings: Settings;
+    window: StoredWindow;
+    drifted: boolean;
+  };
+  return resume(settings, restore(window, settings.maxBuckets), drifted);
 }
 
 function resume(settings: Settings, start: Window, startDrifted: boolean): DriftDetector {
@@ -56,95 +112,112 @@ function resume(settings: Settings, start: Window, startDrifted: boolean): Drift
   return {
     update(value) {
       requireNumber("ADWIN", value);
-      if (drifted) window = emptyWindow();
+      if (drifted) {
+        window = emptyWindow(settings.maxBuckets);
+        drifted = false;
+      }
       insertInPlace(window, value, settings.maxBuckets);
+      window.tick += 1;
+      if (window.tick % settings.clock !== 0 || window.width <= settings.gracePeriod) return STABLE;
       const direction = shrinkInPlace(window, settings);
       drifted = direction !== null;
       return direction === null ? STABLE : driftTowards(direction);
     },
-    toState: () => structuredClone({ settings, window, drifted }) as unknown as JsonObject,
+    toState: () => ({ settings: { ...settings }, window: store(window, settings.maxBuckets), drifted }) as never,
   };
 }
 
 function insertInPlace(window: Window, value: number, maxBuckets: number): void {
+  const { counts, sums, deviations } = window;
   window.width += 1;
   if (window.width > 1) {
     const gap = value - window.total / (window.width - 1);
     window.squares += ((window.width - 1) * gap * gap) / window.width;
   }
   window.total += value;
-  rowOf(window, 0).push([value, 0]);
-  for (let row = 0; row < window.rows.length; row++) {
-    const buckets = rowOf(window, row);
-    if (buckets.length <= maxBuckets) break;
-    const [[sumA, squaresA], [sumB, squaresB]] = buckets.splice(0, 2) as [Bucket, Bucket];
-    const size = powerOfTwo(row);
-    const gap = sumA / size - sumB / size;
-    rowOf(window, row + 1).push([sumA + sumB, squaresA + squaresB + (size / 2) * gap * gap]);
-  }
-}
-
-function rowOf(window: Window, row: number): Bucket[] {
-  let buckets = window.rows[row];
-  if (buckets === undefined) {
-    buckets = [];
-    window.rows.push(buckets);
-  }
-  return buckets;
-}
-
-function powerOfTwo(row: number): number {
+  let at = counts[0] as number;
+  sums[at] = value;
+  deviations[at] = 0;
+  counts[0] = at + 1;
+  if (window.rowCount === 0) window.rowCount = 1;
+  // A row that overflows merges its two oldest buckets into one of the row above.
   let size = 1;
-  for (let i = 0; i < row; i++) size *= 2;
-  return size;
+  for (let row = 0; (counts[row] as number) > maxBuckets; row++) {
+    const first = row * (maxBuckets + 1);
+    const sumA = sums[first] as number;
+    const sumB = sums[first + 1] as number;
+    const gap = sumA / size - sumB / size;
+    at = first + maxBuckets + 1 + (counts[row + 1] as number);
+    sums[at] = sumA + sumB;
+    deviations[at] = (deviations[first] as number) + (deviations[first + 1] as number) + (size / 2) * gap * gap;
+    counts[row + 1] = (counts[row + 1] as number) + 1;
+    const left = (counts[row] as number) - 2;
+    for (let k = first; k < first + left; k++) {
+      sums[k] = sums[k + 2] as number;
+      deviations[k] = deviations[k + 2] as number;
+    }
+    counts[row] = left;
+    if (row + 1 === window.rowCount) window.rowCount = row + 2;
+    size *= 2;
+  }
 }
 
 /** Drops oldest buckets until no cut fires; the direction of the first cut that fired, or null. */
 function shrinkInPlace(window: Window, settings: Settings): DriftDirection | null {
-  window.tick += 1;
-  if (window.tick % settings.clock !== 0 || window.width <= settings.gracePeriod) return null;
   let first: DriftDirection | null = null;
   for (;;) {
     const direction = findCut(window, settings);
     if (direction === null) return first;
     first ??= direction;
-    dropOldestInPlace(window);
+    dropOldestInPlace(window, settings.maxBuckets);
   }
 }
 
 /** Walks cuts from the oldest bucket on; the direction of the first whose halves differ by more than the bound. */
 function findCut(window: Window, settings: Settings): DriftDirection | null {
-  const { minWindowLength, delta } = settings;
-  const confidence = logDeterministic((2 * logDeterministic(window.width)) / delta);
+  const { minWindowLength, delta, maxBuckets } = settings;
+  const { width, total, counts, sums, rowCount } = window;
+  const confidence = logDeterministic((2 * logDeterministic(width)) / delta);
+  const variance = window.squares / width;
   let oldCount = 0;
   let oldTotal = 0;
-  for (let row = window.rows.length - 1; row >= 0; row--) {
-    const buckets = window.rows[row] as Bucket[];
-    const size = powerOfTwo(row);
-    for (let k = 0; k < buckets.length; k++) {
-      if (row === 0 && k === buckets.length - 1) return null;
+  let size = 1;
+  for (let row = 1; row < rowCount; row++) size *= 2;
+  for (let row = rowCount - 1; row >= 0; row--) {
+    const first = row * (maxBuckets + 1);
+    const end = first + (counts[row] as number);
+    for (let at = first; at < end; at++) {
+      if (row === 0 && at === end - 1) return null;
       oldCount += size;
-      oldTotal += (buckets[k] as Bucket)[0];
-      const newCount = window.width - oldCount;
+      oldTotal += sums[at] as number;
+      const newCount = width - oldCount;
       if (oldCount < minWindowLength || newCount < minWindowLength) continue;
-      const gap = (window.total - oldTotal) / newCount - oldTotal / oldCount;
+      const gap = (total - oldTotal) / newCount - oldTotal / oldCount;
       const reciprocal = 1 / (oldCount - minWindowLength + 1) + 1 / (newCount - minWindowLength + 1);
-      const variance = window.squares / window.width;
       const bound = Math.sqrt(2 * reciprocal * variance * confidence) + (2 / 3) * confidence * reciprocal;
       if (Math.abs(gap) > bound) return gap > 0 ? "up" : "down";
     }
+    size /= 2;
   }
   return null;
 }
 
-function dropOldestInPlace(window: Window): void {
-  const row = window.rows.length - 1;
-  const buckets = window.rows[row] as Bucket[];
-  const [sum, squares] = buckets.shift() as Bucket;
-  const size = powerOfTwo(row);
+function dropOldestInPlace(window: Window, maxBuckets: number): void {
+  const { counts, sums, deviations } = window;
+  const row = window.rowCount - 1;
+  const first = row * (maxBuckets + 1);
+  let size = 1;
+  for (let i = 0; i < row; i++) size *= 2;
+  const sum = sums[first] as number;
   window.width -= size;
   window.total -= sum;
   const gap = sum / size - window.total / window.width;
-  window.squares -= squares + (size * window.width * gap * gap) / (size + window.width);
-  while (window.rows.length > 0 && (window.rows[window.rows.length - 1] as Bucket[]).length === 0) window.rows.pop();
+  window.squares -= (deviations[first] as number) + (size * window.width * gap * gap) / (size + window.width);
+  const left = (counts[row] as number) - 1;
+  for (let k = first; k < first + left; k++) {
+    sums[k] = sums[k + 1] as number;
+    deviations[k] = deviations[k + 1] as number;
+  }
+  counts[row] = left;
+  while (window.rowCount > 0 && counts[window.rowCount - 1] === 0) window.rowCount -= 1;
 }

@@ -1,13 +1,7 @@
 /** Simulated scores and labels whose truth is known: how far an estimate of performance is off. */
-import { createRandom, type SeededRandom, seedFrom } from "../../../src/core/index.ts";
-import {
-  addInPlace,
-  calibratedScores,
-  estimateFromCounters,
-  estimateOf,
-  fitScoreCurve,
-} from "../../../src/monitor/index.ts";
-import { computeMetric } from "../../../src/stats/index.ts";
+import { createRandom, type SeededRandom, seedFrom } from "../src/core/index.ts";
+import { addInPlace, calibratedScores, estimateFromCounters, estimateOf, fitScoreCurve } from "../src/monitor/index.ts";
+import { computeMetric } from "../src/stats/index.ts";
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 
