@@ -2,7 +2,7 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
 import { PageLoading } from "./parts/feedback.tsx";
 import { NotFound, PageFailed, Shell } from "./shell/shell.tsx";
-import { alertsSearch, dataSearch, decisionsSearch, performanceSearch, runsSearch } from "./search.ts";
+import { alertsSearch, compareSearch, dataSearch, decisionsSearch, performanceSearch, runsSearch } from "./search.ts";
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
 
@@ -67,6 +67,12 @@ const version = createRoute({
   path: "/versions/$version",
   component: lazyRouteComponent(() => import("./pages/version.tsx"), "VersionPage"),
 });
+const compare = createRoute({
+  getParentRoute: () => model,
+  path: "/compare",
+  validateSearch: compareSearch,
+  component: lazyRouteComponent(() => import("./pages/compare.tsx"), "ComparePage"),
+});
 const modelDecisions = createRoute({
   getParentRoute: () => model,
   path: "/decisions",
@@ -97,7 +103,18 @@ const routeTree = root.addChildren([
   run,
   decisions,
   alerts,
-  model.addChildren([performance, diagnosis, predict, modelRuns, versions, version, modelDecisions, modelAlerts, data]),
+  model.addChildren([
+    performance,
+    diagnosis,
+    predict,
+    modelRuns,
+    versions,
+    version,
+    compare,
+    modelDecisions,
+    modelAlerts,
+    data,
+  ]),
 ]);
 
 export const router = createRouter({

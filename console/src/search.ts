@@ -96,3 +96,11 @@ export interface DataSearch {
   readonly state?: QuarantinedRow["state"] | "all" | undefined;
 }
 export const dataSearch = (raw: Raw): DataSearch => ({ state: oneOf(raw["state"], [...QUARANTINE_STATES, "all"]) });
+
+const versionName = (value: unknown): string | undefined =>
+  typeof value === "string" && /^v\d{1,9}$/.test(value) ? value : undefined;
+/** `a` is what is compared with: the champion unless said. */
+export function compareSearch(raw: Raw): { a?: string; b?: string } {
+  const [a, b] = [versionName(raw["a"]), versionName(raw["b"])];
+  return { ...(a === undefined ? {} : { a }), ...(b === undefined ? {} : { b }) };
+}

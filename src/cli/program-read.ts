@@ -54,6 +54,13 @@ function addLists(program: Command): void {
   ).action(async (model, options) => (await import("./commands/versions.ts")).list(model, options));
 
   withExamples(
+    withServer(program.command("compare <model> <a> <b>")).description(
+      "two versions on the rows neither was trained on, with paired differences",
+    ),
+    "retrain compare customers v2 v3",
+  ).action(async (model, a, b, options) => (await import("./commands/compare.ts")).compare(model, a, b, options));
+
+  withExamples(
     withServer(program.command("decisions"))
       .description("what was judged, and why, newest first")
       .option("--model <model>", "of this model")

@@ -138,6 +138,9 @@ function readers(get: Get) {
     versions: (model: string) => get<"GET /models/:model/versions">(`/models/${part(model)}/versions`),
     version: (model: string, version: string) =>
       get<"GET /models/:model/versions/:version">(`/models/${part(model)}/versions/${part(version)}`),
+    /** Scores both on the rows neither was trained on; takes seconds. */
+    compare: (model: string, a: string, b: string) =>
+      get<"GET /models/:model/compare">(`/models/${part(model)}/compare`, { a, b }),
     approvals: (model: string, version: string) =>
       get<"GET /models/:model/versions/:version/approvals">(
         `/models/${part(model)}/versions/${part(version)}/approvals`,

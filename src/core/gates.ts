@@ -100,6 +100,12 @@ export interface GateEvidence {
   readonly holdoutParts?: readonly HoldoutPart[];
   readonly looks?: HoldoutLooks;
   /** Binary and multiclass: rows by true class (first) and decided class, in class order. */
+  /** Binary: the champion's calibration curve, on the same rows as the candidate's. */
+  readonly championCalibration?: readonly {
+    readonly meanScore: number;
+    readonly share: number;
+    readonly count: number;
+  }[];
   readonly confusion?: {
     readonly classes: readonly string[];
     readonly candidate: readonly (readonly number[])[];

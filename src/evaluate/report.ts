@@ -78,6 +78,9 @@ export function evaluateCandidate(request: EvaluationRequest): EvaluationReport 
       .filter((slice) => slice.rows.length >= MIN_SLICE_ROWS)
       .map((slice) => sliceValues(slice, metrics, own, champion)),
     ...(request.task === "binary" ? { calibration: calibrationCurve(request.labels, request.candidate) } : {}),
+    ...(request.task === "binary" && request.champion !== undefined
+      ? { championCalibration: calibrationCurve(request.labels, request.champion) }
+      : {}),
     ...(request.threshold === undefined ? {} : { threshold: request.threshold }),
     ...judgedEvidence(request, own, champion, rules),
     ...confusionEvidence(request.classes ?? [], models),

@@ -49,7 +49,16 @@ export const regate: JobHandler = async (raw, control) => {
     signal: control.signal,
   });
   const sizeBytes = await artifactBytes(input.candidateFolder);
-  return { report: { ...report, sizeBytes } as unknown as Json, holdoutRows: holdout.length, immatureRows };
+  const trainTo = champion?.artifact?.manifest.dataset.trainTo ?? null;
+  const knownToChampion = trainTo === null ? 0 : holdout.filter((row) => (dataset.at[row] as number) <= trainTo).length;
+  return {
+    championThreshold: champion?.artifact?.manifest.threshold ?? null,
+    knownToChampion,
+    ...(champion?.skipped === undefined ? {} : { championSkipped: champion.skipped }),
+    report: { ...report, sizeBytes } as unknown as Json,
+    holdoutRows: holdout.length,
+    immatureRows,
+  };
 };
 
 /**

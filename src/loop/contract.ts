@@ -24,6 +24,7 @@ import type {
   WorldClock,
 } from "../core/index.ts";
 import type { ModelSpec, RetrainSpec } from "../config/spec.ts";
+import type { CompareSurface } from "./compare-surface.ts";
 import type { GateSurface } from "./gate-surface.ts";
 import type { Reproduction, TransferSurface } from "./transfer-surface.ts";
 import type { MonitorSurface } from "./monitor-contract.ts";
@@ -217,7 +218,7 @@ export interface LoopEvent {
   readonly data: JsonObject;
 }
 
-export interface Loop extends TransferSurface, GateSurface, MonitorSurface, RolloutSurface {
+export interface Loop extends CompareSurface, TransferSurface, GateSurface, MonitorSurface, RolloutSurface {
   readonly spec: RetrainSpec;
   readonly store: Store;
   readonly worldClock: WorldClock | VirtualWorldClock;

@@ -18,6 +18,7 @@ import type { RetrainSpec } from "../config/spec.ts";
 import { LiveModels } from "../deploy/live-models.ts";
 import { advance } from "./advance.ts";
 import { recordApproval } from "./approvals.ts";
+import { compareVersions } from "./compare.ts";
 import { diagnose } from "./diagnose.ts";
 import { createBus, createMutex, type LoopContext, modelSpec, type ProcessRole } from "./context.ts";
 import type { IngestRequest, Loop } from "./contract.ts";
@@ -175,6 +176,7 @@ export function createLoop(options: LoopOptions): Loop & { readonly predictor: P
       return routing;
     },
     reproduce: (model, version) => reproduce(context, model, version),
+    compareVersions: (model, names) => compareVersions(context, model, names),
     async approve(request) {
       const approval = await recordApproval(context, request);
       touch(request.model);

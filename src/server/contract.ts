@@ -39,7 +39,7 @@ import type {
   PredictionTrace,
   StatusTable,
 } from "../loop/contract.ts";
-import type { ApprovalAnswer, ApprovalList } from "./contract/gates.ts";
+import type { ApprovalAnswer, ApprovalList, CompareAnswer } from "./contract/gates.ts";
 import type { ExportKeyAnswer, ImportAnswer } from "./contract/transfer.ts";
 import type { LabelingApi } from "./contract/labeling.ts";
 import type { Page, PageQuery } from "./contract/page.ts";
@@ -312,7 +312,14 @@ export interface ReplaySpeedBody {
 /** GET /stream: server-sent events. `event:` is the type, `data:` the LoopEvent, `id:` a number of this process. */
 export type StreamEvent = LoopEvent;
 
-export type { ApprovalAnswer, ApprovalBody, ApprovalList, ApprovalRecord } from "./contract/gates.ts";
+export type {
+  ApprovalAnswer,
+  ApprovalBody,
+  ApprovalList,
+  ApprovalRecord,
+  CompareAnswer,
+  CompareQuery,
+} from "./contract/gates.ts";
 export type { ExportKeyAnswer, ImportAnswer } from "./contract/transfer.ts";
 export type {
   AlertRecord,
@@ -372,6 +379,7 @@ export interface Api extends LabelingApi {
   readonly "POST /models/:model/versions/:version/reproduce": ReproduceAnswer;
   readonly "GET /models/:model/versions/:version/approvals": ApprovalList;
   readonly "POST /models/:model/versions/:version/approvals": ApprovalAnswer;
+  readonly "GET /models/:model/compare": CompareAnswer;
   readonly "GET /export-key": ExportKeyAnswer;
   readonly "POST /models/:model/imports": ImportAnswer;
   readonly "POST /models/:model/rollback": Routing;

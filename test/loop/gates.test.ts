@@ -120,6 +120,35 @@ describe("gates in a run", () => {
     });
   }, 60_000);
 
+  it("are not needed to compare two versions on the rows neither was trained on", async () => {
+    const found = await test.loop.compareVersions("everything", { a: "v1", b: "v2" });
+    expect(found).toMatchObject({
+      a: "v1",
+      b: "v2",
+      knownToA: 0,
+      thresholds: { a: expect.any(Number), b: expect.any(Number) },
+    });
+    const { report } = found;
+    expect(report.differences.map(({ metric }) => metric)).toContain("rocAuc");
+    const logLoss = report.differences.find(({ metric }) => metric === "logLoss");
+    expect(logLoss?.difference).toBeCloseTo(
+      (report.candidate["logLoss"] as number) - (report.champion?.["logLoss"] as number),
+      9,
+    );
+    expect(report.sliceDifferences?.[0]?.differences.length).toBeGreaterThan(5);
+    expect(report.championCalibration?.reduce((sum, { count }) => sum + count, 0)).toBe(found.rows);
+    expect(report.confusion?.champion?.flat().reduce((sum, one) => sum + one, 0)).toBe(found.rows);
+    const turned = await test.loop.compareVersions("everything", { a: "v2", b: "v1" });
+    expect(turned.rows).toBe(found.rows);
+    expect(turned.report.differences.find(({ metric }) => metric === "logLoss")?.difference).toBeCloseTo(
+      -(logLoss?.difference ?? 0),
+      9,
+    );
+    const compare = (a: string, b: string) => test.loop.compareVersions("everything", { a, b });
+    await expect(compare("v1", "v1")).rejects.toMatchObject({ code: "BODY_INVALID" });
+    await expect(compare("v1", "v9")).rejects.toMatchObject({ code: "VERSION_UNKNOWN" });
+  }, 60_000);
+
   it("refuse a model that behaves the wrong way, and hold one whose custom function fails", async () => {
     const refused = await run("wrong-way");
     expect(refused).toMatchObject({ state: "rejected" });

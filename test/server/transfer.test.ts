@@ -2,6 +2,8 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { approve } from "../../src/cli/commands/approve.ts";
+import { compare } from "../../src/cli/commands/compare.ts";
 import { exportVersion, importVersion } from "../../src/cli/commands/transfer.ts";
 import { createClient } from "../../src/client/index.ts";
 import { openTestServer, type TestServer, trainFirstVersion } from "./support.ts";
@@ -54,6 +56,20 @@ describe("versions over HTTP", () => {
     const { items } = await createClient({ url }).versions("purchases");
     expect(items[0]).toMatchObject({ name: "v3", trainer: "command", imported: { model: "onnx" } });
   }, 120_000);
+
+  it("are compared and approved by command, as the roles allow", async () => {
+    const written: string[] = [];
+    vi.spyOn(process.stdout, "write").mockImplementation((text) => written.push(String(text)) > 0);
+    await compare("purchases", "v1", "v2", { url, json: false, quiet: true });
+    expect(written.join("")).toMatch(/purchases: v2 against v1 on \d+ rows that neither was trained on/);
+    expect(written.join("")).toMatch(/logLoss +0\.\d+ +0\.\d+ +0 +0 to 0/);
+    const same = await from.server.app.inject({ method: "GET", url: "/api/v1/models/purchases/compare?a=v1&b=v1" });
+    expect(same.json()).toMatchObject({ code: "BODY_INVALID", status: 400 });
+    // No gate of this model asks for approval.
+    const said = approve("purchases", "v2", { url, json: true, quiet: true, reason: "fine", wait: true });
+    await expect(said).rejects.toMatchObject({ code: "CONFLICT" });
+    expect((await createClient({ url }).approvals("purchases", "v2")).items).toEqual([]);
+  }, 60_000);
 
   it("are refused as another content type, and as an altered file", async () => {
     const post = (payload: Buffer, type: string) =>

@@ -5,6 +5,8 @@
 import type {
   AlertsQuery,
   Api,
+  ApprovalBody,
+  CompareQuery,
   DecisionsQuery,
   LabelsBody,
   PageQuery,
@@ -35,6 +37,7 @@ export type Params<K extends Route> = { readonly [N in Names<K>]: string };
 interface Queries {
   readonly "GET /models/:model/performance": PerformanceQuery;
   readonly "GET /models/:model/slices": SlicesQuery;
+  readonly "GET /models/:model/compare": CompareQuery;
   readonly "GET /models/:model/quarantine": QuarantineQuery;
   readonly "GET /models/:model/batches": PageQuery;
   readonly "GET /models/:model/runs": RunsQuery;
@@ -57,6 +60,7 @@ interface Bodies {
   readonly "POST /models/:model/quarantine/drop": QuarantineIds;
   readonly "POST /models/:model/versions/:version/promote": ReasonBody;
   readonly "POST /models/:model/rollback": ReasonBody;
+  readonly "POST /models/:model/versions/:version/approvals": ApprovalBody;
   readonly "POST /alerts/:id/resolve": Partial<ReasonBody>;
 }
 export type Body<K extends Route> = K extends keyof Bodies ? Bodies[K] : Readonly<Record<string, never>>;

@@ -10,6 +10,7 @@ const TABS = [
   { to: "/models/$model", name: "Performance", exact: true },
   { to: "/models/$model/runs", name: "Runs", exact: false },
   { to: "/models/$model/versions", name: "Versions", exact: false },
+  { to: "/models/$model/compare", name: "Compare", exact: false },
   { to: "/models/$model/decisions", name: "Decisions", exact: false },
   { to: "/models/$model/diagnosis", name: "Diagnosis", exact: false },
   { to: "/models/$model/alerts", name: "Alerts", exact: false },

@@ -12,6 +12,7 @@ import { Icon } from "../parts/icons.tsx";
 import { DataTable, Facts, Section } from "../parts/layout.tsx";
 import { ReasonDialog } from "../parts/reason-dialog.tsx";
 import { State } from "../parts/state.tsx";
+import { ApprovalPanel } from "./approval.tsx";
 import { GateTable } from "./gate.tsx";
 
 export function VersionPage() {
@@ -29,6 +30,7 @@ export function VersionPage() {
           </div>
           <Lineage version={record} />
           <MetricsSection version={record} />
+          <ServingCost version={record} />
           <Section
             title="Gate"
             lead={
@@ -42,6 +44,7 @@ export function VersionPage() {
             ) : (
               <GateTable checks={record.gate.checks} />
             )}
+            <ApprovalPanel version={record} />
           </Section>
         </>
       )}
@@ -60,6 +63,19 @@ function VersionActions({ version }: { readonly version: VersionRecord }) {
       <div className="actions">
         <Button disabled={version.role === "champion"} onClick={() => setIsPromoting(true)}>
           Promote
+        </Button>
+        <Button
+          variant="default"
+          renderRoot={(props: object) => (
+            <Link
+              {...props}
+              to="/models/$model/compare"
+              params={{ model }}
+              search={version.role === "champion" ? { a: name } : { b: name }}
+            />
+          )}
+        >
+          Compare
         </Button>
         <Button variant="default" loading={reproduce.isPending} onClick={() => reproduce.mutate({})}>
           Reproduce
@@ -112,9 +128,15 @@ function Lineage({ version }: { readonly version: VersionRecord }) {
           items={[
             [
               "Run",
-              <Link className="link mono" to="/runs/$id" params={{ id: version.runId }} title={version.runId}>
-                {shortId(version.runId)}
-              </Link>,
+              version.imported === undefined ? (
+                <Link className="link mono" to="/runs/$id" params={{ id: version.runId }} title={version.runId}>
+                  {shortId(version.runId)}
+                </Link>
+              ) : (
+                <span title={version.imported.signedBy}>
+                  imported: {version.imported.model} {version.imported.version} of another server
+                </span>
+              ),
             ],
             ["Dataset rows", whole(version.datasetRows)],
             [
@@ -136,6 +158,36 @@ function Lineage({ version }: { readonly version: VersionRecord }) {
             ["Made (UTC)", instant(version.createdAt)],
             ["Live from (UTC)", instant(version.promotedAt)],
             ["Live until (UTC)", version.role === "champion" ? "now" : instant(version.retiredAt)],
+          ]}
+        />
+      </div>
+    </Section>
+  );
+}
+
+/** What it costs to serve: measured when it was judged, on the machine that trained it. */
+function ServingCost({ version }: { readonly version: VersionRecord }) {
+  // An imported version's evidence is read through the run that judged it here.
+  const id = version.gateRunId ?? version.runId;
+  const isThere = version.imported === undefined || version.gateRunId !== undefined;
+  const report = useApi("GET /runs/:id/evaluation", { id }, { enabled: isThere });
+  const { latency, sizeBytes } = report.data ?? {};
+  if (latency === undefined && sizeBytes === undefined) return null;
+  const time = (us: number) => `${number(us / 1000, 3)} ms`;
+  return (
+    <Section title="Cost of serving">
+      <div className="card">
+        <Facts
+          items={[
+            ...(sizeBytes === undefined ? [] : ([["Artifact", `${whole(sizeBytes)} bytes`]] as const)),
+            ...(latency === undefined
+              ? []
+              : ([
+                  ["One prediction, middle", time(latency.p50Us)],
+                  ["95 of 100 within", time(latency.p95Us)],
+                  ["99 of 100 within", `${time(latency.p99Us)}, at most ${time(latency.p99UpperUs)}`],
+                  ["Timed", `${whole(latency.calls)} predictions, without the network`],
+                ] as const)),
           ]}
         />
       </div>

@@ -1,5 +1,6 @@
 /** Gates and comparisons, over HTTP. */
 import type { ApprovalRecord } from "../../core/gates.ts";
+import type { VersionComparison } from "../../loop/compare-surface.ts";
 
 /** POST /models/{model}/versions/{version}/approvals */
 export interface ApprovalBody {
@@ -15,4 +16,10 @@ export interface ApprovalAnswer {
 export interface ApprovalList {
   readonly items: readonly ApprovalRecord[];
 }
+/** GET /models/{model}/compare */
+export interface CompareQuery {
+  readonly a: string;
+  readonly b: string;
+}
+export type CompareAnswer = VersionComparison;
 export type { ApprovalRecord };

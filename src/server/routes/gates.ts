@@ -1,13 +1,27 @@
-/** People's approval of versions. The caller's token says who and of which role. */
+/** Two versions side by side, and people's approval; the caller's token says who speaks and of which role. */
 import type { FastifyInstance } from "fastify";
 import type { ApprovalRecord } from "../../core/index.ts";
-import type { ApprovalAnswer, ApprovalBody, ApprovalList } from "../contract.ts";
+import type { ApprovalAnswer, ApprovalBody, ApprovalList, CompareAnswer, CompareQuery } from "../contract.ts";
 import { addRoute, modelName, object, oneOf, type ServerContext, text, versionName } from "../route.ts";
 
 const VERSION = object({ model: modelName, version: versionName }, ["model", "version"]);
 
 export function addGateRoutes(app: FastifyInstance, context: ServerContext): void {
   const { loop } = context;
+  addRoute(app, context, {
+    method: "GET",
+    url: "/api/v1/models/:model/compare",
+    summary: "Two versions on the held-out rows neither was trained on, differences b minus a",
+    tag: "versions",
+    access: { role: "viewer" },
+    params: object({ model: modelName }, ["model"]),
+    query: object({ a: versionName, b: versionName }, ["a", "b"]),
+    answer: "CompareAnswer",
+    handler: async (request): Promise<CompareAnswer> => {
+      const { model } = request.params as { model: string };
+      return loop.compareVersions(model, request.query as CompareQuery);
+    },
+  });
   addRoute(app, context, {
     method: "GET",
     url: "/api/v1/models/:model/versions/:version/approvals",
