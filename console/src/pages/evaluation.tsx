@@ -10,6 +10,7 @@ import { isBetter, metricWithDirection } from "../metrics.ts";
 import { IntervalDrawing } from "../parts/drawings.tsx";
 import { Await } from "../parts/feedback.tsx";
 import { DataTable, Section } from "../parts/layout.tsx";
+import { ForecastSection } from "./forecast-evaluation.tsx";
 import { SlicesSection } from "./slices.tsx";
 
 export function EvaluationSection({ run }: { readonly run: RunRecord }) {
@@ -22,6 +23,7 @@ export function EvaluationSection({ run }: { readonly run: RunRecord }) {
       {(found) => (
         <>
           <MetricsSection report={found} candidate={run.version ?? "candidate"} />
+          {found.forecast === undefined ? null : <ForecastSection forecast={found.forecast} />}
           {found.calibration === undefined || found.calibration.length === 0 ? null : (
             <Section title="Calibration">
               <CalibrationChart points={found.calibration} />

@@ -8,6 +8,7 @@ import { useApi } from "../api/queries.ts";
 import { Await, Command, Empty, Refused } from "../parts/feedback.tsx";
 import { Section } from "../parts/layout.tsx";
 import { Segments } from "../parts/segments.tsx";
+import { TryForecast } from "./forecast-predict.tsx";
 import { PredictionTraceView } from "./prediction-trace.tsx";
 
 export function PredictPage() {
@@ -18,6 +19,8 @@ export function PredictPage() {
       {({ description, summary }) =>
         summary.champion === null ? (
           <Empty sentence="No version is live yet, so there is nothing to ask." command={`retrain run ${model}`} />
+        ) : description.task === "forecast" ? (
+          <TryForecast model={model} description={description} />
         ) : (
           <TryPrediction model={model} description={description} />
         )
