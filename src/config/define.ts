@@ -216,7 +216,10 @@ type ValueOf<F> = F extends { readonly kind: "number" }
       : F extends { readonly kind: "vector" }
         ? readonly number[]
         : string;
-type Features<M> = M extends { readonly features: infer F } ? F : never;
+/** Features that rows carry: aggregates are computed. */
+type Features<M> = M extends { readonly features: infer F }
+  ? { readonly [K in keyof F as F[K] extends { readonly kind: "aggregate" } ? never : K]: F[K] }
+  : never;
 type Column<M, K extends "id" | "time" | "labelColumn"> = M extends { readonly [P in K]?: infer C }
   ? Extract<C, string>
   : never;

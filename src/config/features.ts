@@ -1,5 +1,6 @@
 /** `f`: what a column holds. The same builder describes features and the label. */
 import type { DurationText } from "../core/index.ts";
+import type { AggregateConfig, AggregateOptions } from "./aggregate.ts";
 
 /**
  * Only of a label: what an example is labelled with when no answer came for so long, such as `{ "30d": false }`. Without it
@@ -58,6 +59,7 @@ export type FeatureConfig =
   | CategoryFeatureConfig
   | BooleanFeatureConfig
   | TextFeatureConfig
+  | AggregateConfig
   | VectorFeatureConfig
   | ImageFeatureConfig;
 
@@ -86,6 +88,11 @@ export interface FeatureBuilder {
   boolean(options?: Options<BooleanFeatureConfig>): BooleanFeatureConfig;
   /** A text of any length up to 64 KiB, hashed by words and runs of characters. */
   text(options?: Options<TextFeatureConfig>): TextFeatureConfig;
+  /**
+   * Nobody sends it: it is computed from earlier rows of the same entity, for collected rows and requests alike.
+   * `f.aggregate({ by: "card", window: "24h", sum: "amount" })`, `f.aggregate({ by: "card", last: "amount", rows: 2 })`.
+   */
+  aggregate(options: AggregateOptions): AggregateConfig;
   /** A list of `size` numbers, such as an embedding. */
   vector(size: number): VectorFeatureConfig;
   /** A PNG or JPEG file as base64. */
@@ -103,6 +110,7 @@ export const f: FeatureBuilder = {
   category: category as FeatureBuilder["category"],
   boolean: (options = {}) => ({ ...options, kind: "boolean" }),
   text: (options = {}) => ({ ...options, kind: "text" }),
+  aggregate: (options) => ({ ...options, kind: "aggregate" }),
   vector: (size) => ({ kind: "vector", size }),
   image: (options) => ({ ...options, kind: "image" }),
 };

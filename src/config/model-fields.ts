@@ -21,6 +21,7 @@ import {
 } from "../core/index.ts";
 import { FREQUENCIES } from "../data/calendar.ts";
 import type { FeatureSpec, LabelSpec } from "../data/schema.ts";
+import { aggregateTable } from "./aggregate.ts";
 import { gateField } from "../evaluate/index.ts";
 import { quietHoursField, triggerField } from "../trigger/index.ts";
 import { monitorsField } from "./monitors.ts";
@@ -68,6 +69,7 @@ const anyFeature = variantField("What a column holds.", "kind", {
   number: { ...bounds, missing },
   category: { categories, missing },
   boolean: { texts, missing },
+  aggregate: aggregateTable,
   text: {
     buckets: withDefault(
       numberField("Numbers the text is hashed into.", { min: 16, max: 65_536, integer: true }),

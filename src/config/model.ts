@@ -4,6 +4,7 @@ import { resolveLabeling } from "./labeling.ts";
 import { leafSpecs } from "../trigger/index.ts";
 import { describeTrainer } from "../learn/index.ts";
 import type { Frequency } from "../data/calendar.ts";
+import { splitAggregates } from "./aggregate.ts";
 import { modelTable, TASKS, withoutUndefined } from "./model-fields.ts";
 import type { ModelSpec } from "./spec.ts";
 
@@ -71,9 +72,20 @@ interface ReadFeatures {
 }
 
 /** The series of a forecast is its first feature, so that it travels with every row, log column and dataset. */
-function featuresOf(read: ReadFeatures, place: FieldPlace): Pick<ModelSpec["schema"], "features" | "forecast"> {
+function featuresOf(
+  read: ReadFeatures,
+  place: FieldPlace,
+): Pick<ModelSpec["schema"], "features" | "forecast" | "aggregates"> {
   const { series, horizon, frequency, features } = read;
-  if (series === undefined || horizon === undefined || frequency === undefined) return { features };
+  const split = splitAggregates(features, place);
+  if (series === undefined || horizon === undefined || frequency === undefined) return split;
+  if (split.aggregates !== undefined) {
+    throw wrong(
+      `${place.path}.features.${split.aggregates[0]?.name}`,
+      "is an aggregate, but a forecast makes its own lags and windows.",
+      "Remove it.",
+    );
+  }
   if (features.some(({ name }) => name === series)) {
     throw wrong(
       `${place.path}.features.${series}`,
@@ -167,6 +179,14 @@ function checkPolicy(spec: ModelSpec, place: FieldPlace): void {
       rowsOnly >= 0 ? `${place.path}.gates[${rowsOnly}]` : `${place.path}.labeling`,
       "is about single rows; a forecast answers histories, and its values arrive by themselves.",
       "Remove it.",
+    );
+  }
+  const staged = spec.rollout.findIndex(({ kind }) => kind !== "full");
+  if (spec.schema.forecast !== undefined && staged >= 0) {
+    throw wrong(
+      `${place.path}.rollout[${staged}]`,
+      `is "${spec.rollout[staged]?.kind}", which splits traffic row by row; a forecast is asked series by series.`,
+      "Leave `rollout` out: a forecast goes live with its gates.",
     );
   }
   if (holdout.minRows > holdout.maxRows) {

@@ -93,6 +93,8 @@ export interface PredictionEvent {
   readonly origin: "live" | "system" | "shadow";
   /** Forecasts: the start of the last period that was known. `at` is the target's. */
   readonly originAt?: Instant;
+  /** Aggregates: the sequence of the entity state they were read at. */
+  readonly stateSequence?: number;
   /** The part of a rollout the request was assigned to. */
   readonly variant?: "champion" | "challenger";
 }

@@ -1,4 +1,5 @@
 /** Schema, frames, validation, splits, preparation, profiles: everything between raw rows and a trainer's matrix. */
+export * from "./aggregates.ts";
 export * from "./calendar.ts";
 export * from "./instant.ts";
 export * from "./convert-text.ts";

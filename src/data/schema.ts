@@ -3,6 +3,7 @@
  * The builder `f` that users write, and the row types inferred from it, are in `config/`.
  */
 import type { LabelValue, Task } from "../core/index.ts";
+import type { AggregateSpec } from "./aggregates.ts";
 import type { Frequency } from "./calendar.ts";
 
 export interface NumberFeature {
@@ -90,6 +91,8 @@ export interface DataSchema {
   readonly ignore?: readonly string[];
   /** Task forecast only. An example is then (series, period), and features are covariates known ahead. */
   readonly forecast?: ForecastSchema;
+  /** Features that are computed from earlier rows of an entity; they stand among `features` as numbers. */
+  readonly aggregates?: readonly AggregateSpec[];
 }
 
 /** Class values in score order. Binary is always [false, true]; multiclass sorted by the training data; regression none. */

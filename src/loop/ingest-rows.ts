@@ -11,6 +11,7 @@ import {
   uuidV7,
 } from "../core/index.ts";
 import { forecastExampleId, periodOf, periodStart } from "../data/calendar.ts";
+import type { AggregateSpec } from "../data/aggregates.ts";
 import { compileTextConverter } from "../data/convert-text.ts";
 import { parseInstant } from "../data/instant.ts";
 import {
@@ -20,6 +21,7 @@ import {
   type RowReason,
   type RowValidator,
 } from "../data/validate.ts";
+import { type AggregateState, aggregatesOf, rememberRow } from "./aggregate-state.ts";
 import type { IngestRequest, RowReading } from "./contract.ts";
 
 export type Reasons = QuarantinedRow["reasons"];
@@ -29,7 +31,12 @@ export type Interpreted =
 export type Interpreter = (reading: Extract<RowReading, { row: unknown }>, now: Instant) => Interpreted;
 
 /** Observations: features, with or without the label. */
-export function observationInterpreter(spec: ModelSpec, request: IngestRequest): Interpreter {
+export function observationInterpreter(
+  spec: ModelSpec,
+  request: IngestRequest,
+  aggregateState?: () => AggregateState | undefined,
+): Interpreter {
+  const { aggregates } = spec.schema;
   const validate: RowValidator = compileRowValidator(spec.schema);
   const convert = compileTextConverter(spec.schema, request.missing ?? []);
   const { knownAt } = request;
@@ -49,15 +56,33 @@ export function observationInterpreter(spec: ModelSpec, request: IngestRequest):
     const { at } = named;
     if (knownAt === "at+labelDelay") known = at + spec.labelDelayMs;
     if (knownAt !== undefined && (known === undefined || known > now)) return { reasons: [knownAtReason(known)] };
+    const exampleId = named.id ?? checked.id ?? generatedId(request, reading.rowNumber, now);
+    const state = aggregateState?.();
+    let { features } = checked;
+    if (state !== undefined && aggregates !== undefined) {
+      const stated = aggregates.find(({ name }) => features[name] !== null);
+      if (stated !== undefined) return { reasons: [computedReason(stated)] };
+      features = { ...features, ...aggregatesOf(state, aggregates, { features, at, exampleId }).values };
+      // At once, not when the log is read again: later rows of this delivery see it.
+      rememberRow(state, aggregates, { features, at, exampleId });
+    }
     const event: ExampleEvent = {
       kind: "observation",
-      exampleId: named.id ?? checked.id ?? generatedId(request, reading.rowNumber, now),
+      exampleId,
       at,
       ...(checked.unit === undefined ? {} : { unit: checked.unit }),
-      features: checked.features,
+      features,
       ...(checked.label === undefined ? {} : { label: checked.label }),
     };
     return { event, labelled: checked.label !== undefined, ...(known === undefined ? {} : { knownAt: known }) };
+  };
+}
+
+function computedReason({ name, by }: AggregateSpec): Reasons[number] {
+  return {
+    code: "COLUMN_UNKNOWN",
+    column: name,
+    message: `"${name}" is computed from earlier rows of its "${by}"; leave it out.`,
   };
 }
 

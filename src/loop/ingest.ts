@@ -16,6 +16,7 @@ import {
   sha256Hex,
   uuidV7,
 } from "../core/index.ts";
+import { type AggregateState, aggregateState } from "./aggregate-state.ts";
 import type { LoopContext } from "./context.ts";
 import { modelSpec } from "./context.ts";
 import type { IngestRequest, IngestResult, RowReading } from "./contract.ts";
@@ -65,6 +66,9 @@ class Delivery {
   readonly #context: LoopContext;
   readonly #request: IngestRequest;
   readonly #interpret: Interpreter;
+  readonly #spec: ModelSpec;
+  /** Entity state of aggregates, read when the delivery begins. */
+  #state: AggregateState | undefined;
   readonly #profile: ReturnType<typeof createBatchProfile>;
   #earlier: BatchStatistics | undefined;
   readonly #batchId: string;
@@ -85,7 +89,10 @@ class Delivery {
     this.#context = context;
     this.#request = request;
     this.#interpret =
-      request.form === "label" ? labelInterpreter(spec, request) : observationInterpreter(spec, request);
+      request.form === "label"
+        ? labelInterpreter(spec, request)
+        : observationInterpreter(spec, request, () => this.#state);
+    this.#spec = spec;
     this.#profile = createBatchProfile(spec.schema);
     this.#now = context.worldClock.now();
     this.#batchId = uuidV7(this.#now);
@@ -93,6 +100,7 @@ class Delivery {
 
   /** Reads what earlier deliveries looked like. */
   async begin(): Promise<void> {
+    this.#state = await aggregateState(this.#context, this.#spec);
     const stored = await this.#context.store.settings.get(statisticsKey(this.#request.model));
     this.#earlier = (stored ?? undefined) as unknown as BatchStatistics | undefined;
   }

@@ -15,6 +15,7 @@ import {
 import { compileRowValidator, type RowValidator } from "../data/validate.ts";
 import type { LiveRoute, LiveVersion } from "../deploy/live-models.ts";
 import type { LoadedModel, Prediction, PredictionTrace } from "../model/index.ts";
+import { withAggregates } from "./aggregate-state.ts";
 import { type LoopContext, modelSpec } from "./context.ts";
 import type { PredictAnswer, PredictedRow, PredictRequest } from "./contract.ts";
 import { forecastRows } from "./forecast.ts";
@@ -48,16 +49,29 @@ export class Predictor {
   }
 
   /** @throws MODEL_UNKNOWN, MODEL_NOT_READY, VERSION_UNKNOWN, ROW_INVALID. Cost without the log: about 5 µs a row and feature set. */
-  async predict(request: PredictRequest): Promise<PredictAnswer> {
+  async predict(asked: PredictRequest): Promise<PredictAnswer> {
+    const isStateful = this.#context.spec.models.some(
+      ({ name, schema }) => name === asked.model && schema.aggregates !== undefined,
+    );
+    const { request, sequences }: Awaited<ReturnType<typeof withAggregates>> = isStateful
+      ? await withAggregates(this.#context, asked)
+      : { request: asked };
     const live =
       request.version === undefined
         ? this.#champion(request.model)
         : await this.#pinned(request.model, request.version);
     const route = request.version === undefined ? this.#context.live.route(request.model) : undefined;
-    const scored =
+    const answered =
       live.model.forecaster === undefined
         ? await this.#scored(request, live, route)
         : await forecastRows(this.#context, request, live);
+    const scored =
+      sequences === undefined
+        ? answered
+        : {
+            ...answered,
+            events: answered.events.map((event, i) => ({ ...event, stateSequence: sequences[i] as number })),
+          };
     if (request.log ?? request.version === undefined) {
       const logged = await this.#log(request.model, scored.events);
       this.counts[logged ? "logged" : "unlogged"] += scored.events.length;
