@@ -28,6 +28,6 @@ export default defineConfig({
   test: {
     ...shared,
     include: ["test/**/*.test.ts"],
-    exclude: ["test/faults/**", "test/browser/**", "test/services/**", "**/node_modules/**"],
+    exclude: ["test/faults/**", "test/browser/**", "test/services/**", "test/python/**", "**/node_modules/**"],
   },
 });

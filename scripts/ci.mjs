@@ -7,6 +7,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findNpm, ROOT } from "./dependencies.mjs";
+import { ensurePython } from "./python-environment.mjs";
 
 const scratch = mkdtempSync(join(tmpdir(), "retrain-ci-"));
 const bin = (...path) => join(ROOT, "node_modules", ...path);
@@ -109,6 +110,17 @@ const SUITES = [
   ["install size", () => true, () => check(process.execPath, ["scripts/install-size.mjs"])],
   ["services", () => hasFolder("test/services"), () => vitest("services", config("services"), { minutes: 10 })],
   ["browser", () => hasFolder("test/browser"), () => vitest("browser", config("browser"), { minutes: 10 })],
+  [
+    "python",
+    () => hasFolder("test/python"),
+    async () => {
+      const python = ensurePython();
+      return vitest("python", config("python"), {
+        minutes: 15,
+        env: python === undefined ? {} : { RETRAIN_PYTHON: python },
+      });
+    },
+  ],
   ["faults", () => hasFolder("test/faults"), () => vitest("faults", config("faults"), { minutes: 25 })],
   [
     "unit on Node 24",

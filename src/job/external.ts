@@ -40,7 +40,7 @@ export async function fitExternal(job: FitJob): Promise<TrainedWeights> {
     },
   });
   const weights = await readResult(folder, job, params, Math.max(1, epochs));
-  // What a failed job leaves stays for a look; a finished one has said all it had to.
+  // The tables may be as large as the dataset; of a failed job the run's folder goes as a whole.
   await rm(folder, { recursive: true, force: true });
   return weights;
 }

@@ -8,6 +8,8 @@ import { canonicalJson, fail } from "../../core/index.ts";
 import type { LabelValue, Task } from "../../core/index.ts";
 import type { Preparation } from "../../data/index.ts";
 import type { TrainedWeights } from "../../learn/index.ts";
+import { readLayers } from "../../learn/mlp/layers.ts";
+import { INPUT_LIMIT } from "../../learn/mlp/score.ts";
 import type { Artifact } from "../artifact.ts";
 import { addCodes, addConstantRows, addDense, addInputs } from "./export-preparation.ts";
 import { addTreeEnsemble } from "./export-trees.ts";
@@ -69,12 +71,29 @@ const exportLinear: Exporter = ({ graph, task, weights, preparation, inputs }) =
   return task === "regression" ? unscale(graph, weights, scores) : link(graph, task, scores);
 };
 
+const exportNetwork: Exporter = ({ graph, task, weights, preparation, inputs }) => {
+  const limits = [graph.scalar("double", -INPUT_LIMIT), graph.scalar("double", INPUT_LIMIT)];
+  const wide = graph.node("Cast", [addDense(graph, preparation, inputs)], { to: { int: 11 } });
+  const layers = readLayers(weights);
+  let values = graph.node("Clip", [wide, ...limits]);
+  layers.forEach((layer, i) => {
+    const { inputs: rows, outputs } = layer;
+    const matrix = graph.constant({ type: "double", dims: [rows, outputs], values: Float64Array.from(layer.weights) });
+    const biases = graph.constant({ type: "double", dims: [1, outputs], values: Float64Array.from(layer.biases) });
+    values = graph.node("Add", [graph.node("MatMul", [values, matrix]), biases]);
+    if (i + 1 === layers.length) return;
+    values = graph.node(weights.shape["activation"] === "relu" ? "Relu" : "Tanh", [values]);
+  });
+  return task === "regression" ? unscale(graph, weights, values) : link(graph, task, values);
+};
+
 const exportConstant: Exporter = ({ graph, weights, inputs }) =>
   addConstantRows(graph, inputs[0] as string, weights.arrays["answer"] as Float64Array);
 
 const EXPORTERS: Readonly<Record<string, Exporter>> = {
   gbdt: exportTrees,
   linear: exportLinear,
+  mlp: exportNetwork,
   majority: exportConstant,
   mean: exportConstant,
   "last-value": exportConstant,

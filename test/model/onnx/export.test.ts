@@ -116,14 +116,17 @@ async function runOnnx(bytes: Uint8Array, preparation: Preparation, rows: readon
 
 type Case = readonly ["binary" | "multiclass" | "regression", string, object];
 const CASES: readonly Case[] = [
-  ["binary", "gbdt", { epochs: 60 }],
+  ["binary", "gbdt", { epochs: 30 }],
   ["binary", "gbdt", { epochs: 12, grow: "depth", maxDepth: 4 }],
-  ["multiclass", "gbdt", { epochs: 20 }],
-  ["regression", "gbdt", { epochs: 60 }],
-  ["regression", "gbdt", { epochs: 20, loss: "poisson" }],
+  ["multiclass", "gbdt", { epochs: 10 }],
+  ["regression", "gbdt", { epochs: 30 }],
+  ["regression", "gbdt", { epochs: 10, loss: "poisson" }],
   ["binary", "linear", {}],
   ["multiclass", "linear", {}],
   ["regression", "linear", {}],
+  ["binary", "mlp", { epochs: 3, hidden: [16] }],
+  ["multiclass", "mlp", { epochs: 3, hidden: [12, 8], activation: "tanh" }],
+  ["regression", "mlp", { epochs: 3, hidden: [16] }],
   ["binary", "majority", {}],
   ["multiclass", "majority", {}],
   ["regression", "mean", {}],
@@ -191,6 +194,6 @@ describe("exported ONNX models", () => {
     const weights = { trainer: "abacus", shape: {}, arrays: {}, bestEpoch: 1 };
     const act = () => exportOnnx({ manifest: manifestOf("binary", [false, true]), preparation, weights });
     expect(act).toThrowError(expect.objectContaining({ code: "EXPORT_UNSUPPORTED" }));
-    expect(act).toThrowError(/gbdt, linear/);
+    expect(act).toThrowError(/gbdt, linear, mlp/);
   });
 });
