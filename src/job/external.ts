@@ -24,6 +24,7 @@ export const LABEL_COLUMN = "label";
 export async function fitExternal(job: FitJob): Promise<TrainedWeights> {
   const folder = join(job.folder, "external");
   const params = job.params as unknown as CommandParams;
+  refuseRawWide(job);
   await rm(folder, { recursive: true, force: true });
   await mkdir(join(folder, "out"), { recursive: true });
   await writeInputs(folder, job, params);
@@ -43,6 +44,16 @@ export async function fitExternal(job: FitJob): Promise<TrainedWeights> {
   // The tables may be as large as the dataset; of a failed job the run's folder goes as a whole.
   await rm(folder, { recursive: true, force: true });
   return weights;
+}
+
+/** Texts, vectors and images have no raw form in a job folder yet; prepared they are columns like any other. */
+function refuseRawWide({ dataset, preparation }: Pick<FitJob, "dataset" | "preparation">): void {
+  const [first] = dataset.frame.wide ?? [];
+  if (preparation.input !== "none" || first === undefined) return;
+  throw fail("CONFIG_INVALID", {
+    message: `The feature "${first.name}" is a ${first.kind}, which an ONNX model with raw inputs cannot be given.`,
+    remedy: 'Set `input: "prepared"` on the trainer, or leave the feature out.',
+  });
 }
 
 async function writeInputs(folder: string, job: FitJob, params: CommandParams): Promise<void> {
@@ -152,6 +163,7 @@ export function vetOnnx(
   form: CommandParams["input"],
   epochs: number,
 ): TrainedWeights {
+  refuseRawWide({ dataset, preparation });
   const file = inspectOnnx(bytes);
   const signature = bindSignature({
     file,

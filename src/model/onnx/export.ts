@@ -138,6 +138,13 @@ export function exportOnnx(artifact: Pick<Artifact, "manifest" | "preparation" |
       remedy: "Export the version as an archive instead.",
     });
   }
+  const [wide] = preparation.wide ?? [];
+  if (wide !== undefined) {
+    throw fail("EXPORT_UNSUPPORTED", {
+      message: `The feature "${wide.name}" is a ${wide.kind}; models with texts, vectors or images cannot be written as ONNX yet.`,
+      remedy: "Export the version as an archive instead.",
+    });
+  }
   const graph = new GraphBuilder();
   const { task, classes } = manifest;
   const inputs = addInputs(graph, preparation.features);

@@ -189,6 +189,14 @@ describe("exported ONNX models", () => {
     expect(probabilities?.dims).toEqual([5, 2]);
   });
 
+  it("refuses features it cannot write, naming one", async () => {
+    const { preparation, weights } = await train("binary", "majority", {});
+    const wide = [{ name: "photo", kind: "image" }] as never;
+    const act = () =>
+      exportOnnx({ manifest: manifestOf("binary", [false, true]), preparation: { ...preparation, wide }, weights });
+    expect(act).toThrowError(/"photo" is a image|"photo" is an image/);
+  });
+
   it("refuses a trainer it cannot write, naming those it can", async () => {
     const { preparation } = await train("binary", "majority", {});
     const weights = { trainer: "abacus", shape: {}, arrays: {}, bestEpoch: 1 };
