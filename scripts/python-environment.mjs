@@ -31,7 +31,7 @@ export function ensurePython() {
     execFileSync(python, ["-c", "open(__import__('sys').argv[1], 'w')", join(FOLDER, "complete")]);
     return python;
   } catch (error) {
-    console.error(`No Python environment: ${error instanceof Error ? error.message : error}`);
+    console.error(`No Python environment: ${error instanceof Error ? error.message : String(error)}`);
     return existsSync(python) && spawnSync(python, ["-c", "import pyarrow"]).status === 0 ? python : undefined;
   }
 }
