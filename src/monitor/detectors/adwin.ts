@@ -129,27 +129,32 @@ function resume(settings: Settings, start: Window, startDrifted: boolean): Drift
 
 function insertInPlace(window: Window, value: number, maxBuckets: number): void {
   const { counts, sums, deviations } = window;
-  window.width += 1;
-  if (window.width > 1) {
-    const gap = value - window.total / (window.width - 1);
-    window.squares += ((window.width - 1) * gap * gap) / window.width;
+  const before = window.width;
+  if (before > 0) {
+    const gap = value - window.total / before;
+    window.squares += (before * gap * gap) / (before + 1);
   }
+  window.width = before + 1;
   window.total += value;
   let at = counts[0] as number;
   sums[at] = value;
-  deviations[at] = 0;
   counts[0] = at + 1;
-  if (window.rowCount === 0) window.rowCount = 1;
+  if (at < maxBuckets) {
+    if (window.rowCount === 0) window.rowCount = 1;
+    return;
+  }
   // A row that overflows merges its two oldest buckets into one of the row above.
-  let size = 1;
+  let half = 0.5;
+  // Halving and doubling are exact, so the reciprocal of a size stands for the division by it.
+  let inverse = 1;
   for (let row = 0; (counts[row] as number) > maxBuckets; row++) {
     const first = row * (maxBuckets + 1);
     const sumA = sums[first] as number;
     const sumB = sums[first + 1] as number;
-    const gap = sumA / size - sumB / size;
+    const gap = sumA * inverse - sumB * inverse;
     at = first + maxBuckets + 1 + (counts[row + 1] as number);
     sums[at] = sumA + sumB;
-    deviations[at] = (deviations[first] as number) + (deviations[first + 1] as number) + (size / 2) * gap * gap;
+    deviations[at] = (deviations[first] as number) + (deviations[first + 1] as number) + half * gap * gap;
     counts[row + 1] = (counts[row + 1] as number) + 1;
     const left = (counts[row] as number) - 2;
     for (let k = first; k < first + left; k++) {
@@ -158,7 +163,8 @@ function insertInPlace(window: Window, value: number, maxBuckets: number): void 
     }
     counts[row] = left;
     if (row + 1 === window.rowCount) window.rowCount = row + 2;
-    size *= 2;
+    half *= 2;
+    inverse /= 2;
   }
 }
 
@@ -173,12 +179,17 @@ function shrinkInPlace(window: Window, settings: Settings): DriftDirection | nul
   }
 }
 
+/** Margins by which the quick test errs on the side of the exact one: of its level, and of its two rounded products. */
+const SURELY_BELOW = 0.999;
+const ROUNDING = 1e-14;
+
 /** Walks cuts from the oldest bucket on; the direction of the first whose halves differ by more than the bound. */
 function findCut(window: Window, settings: Settings): DriftDirection | null {
   const { minWindowLength, delta, maxBuckets } = settings;
   const { width, total, counts, sums, rowCount } = window;
   const confidence = logDeterministic((2 * logDeterministic(width)) / delta);
   const variance = window.squares / width;
+  const level = 2 * variance * confidence * SURELY_BELOW;
   let oldCount = 0;
   let oldTotal = 0;
   let size = 1;
@@ -192,8 +203,16 @@ function findCut(window: Window, settings: Settings): DriftDirection | null {
       oldTotal += sums[at] as number;
       const newCount = width - oldCount;
       if (oldCount < minWindowLength || newCount < minWindowLength) continue;
+      // Most cuts are far from firing, and a form of the first half of the bound without division and root says so.
+      const oldPart = oldCount - minWindowLength + 1;
+      const newPart = newCount - minWindowLength + 1;
+      const left = (total - oldTotal) * oldCount;
+      const right = oldTotal * newCount;
+      const cross = Math.abs(left - right) + ROUNDING * (Math.abs(left) + Math.abs(right));
+      const weight = oldCount * newCount;
+      if (cross * cross * oldPart * newPart < level * (oldPart + newPart) * weight * weight) continue;
       const gap = (total - oldTotal) / newCount - oldTotal / oldCount;
-      const reciprocal = 1 / (oldCount - minWindowLength + 1) + 1 / (newCount - minWindowLength + 1);
+      const reciprocal = 1 / oldPart + 1 / newPart;
       const bound = Math.sqrt(2 * reciprocal * variance * confidence) + (2 / 3) * confidence * reciprocal;
       if (Math.abs(gap) > bound) return gap > 0 ? "up" : "down";
     }
