@@ -40,26 +40,33 @@ interface StoredWindow {
 /** Rows a window can have: 2^40 values are more than anybody waits for. */
 const MAX_ROWS = 41;
 
-/** Buckets of all rows in two flat arrays; row i begins at i · (maxBuckets + 1), oldest first. */
+/** Buckets of all rows in two flat arrays: row i is a ring of `capacity` places, its oldest bucket at `heads[i]`. */
 interface Window {
   tick: number;
   width: number;
   total: number;
   squares: number;
   rowCount: number;
+  /** A power of two above maxBuckets, so that a mask wraps a ring. */
+  readonly capacity: number;
+  readonly heads: Int32Array;
   readonly counts: Int32Array;
   readonly sums: Float64Array;
   readonly deviations: Float64Array;
 }
 
 function emptyWindow(maxBuckets: number): Window {
-  const size = MAX_ROWS * (maxBuckets + 1);
+  let capacity = 2;
+  while (capacity <= maxBuckets) capacity *= 2;
+  const size = MAX_ROWS * capacity;
   return {
     tick: 0,
     width: 0,
     total: 0,
     squares: 0,
     rowCount: 0,
+    capacity,
+    heads: new Int32Array(MAX_ROWS),
     counts: new Int32Array(MAX_ROWS),
     sums: new Float64Array(size),
     deviations: new Float64Array(size),
@@ -72,18 +79,18 @@ function restore(stored: StoredWindow, maxBuckets: number): Window {
   rows.forEach((buckets, row) => {
     window.counts[row] = buckets.length;
     buckets.forEach(([sum, deviation], k) => {
-      window.sums[row * (maxBuckets + 1) + k] = sum;
-      window.deviations[row * (maxBuckets + 1) + k] = deviation;
+      window.sums[row * window.capacity + k] = sum;
+      window.deviations[row * window.capacity + k] = deviation;
     });
   });
   return window;
 }
 
-function store(window: Window, maxBuckets: number): StoredWindow {
-  const { tick, width, total, squares, rowCount, counts, sums, deviations } = window;
+function store(window: Window): StoredWindow {
+  const { tick, width, total, squares, rowCount, capacity, heads, counts, sums, deviations } = window;
   const rows = Array.from({ length: rowCount }, (_, row) =>
     Array.from({ length: counts[row] as number }, (_bucket, k): Bucket => {
-      const at = row * (maxBuckets + 1) + k;
+      const at = row * capacity + (((heads[row] as number) + k) & (capacity - 1));
       return [sums[at] as number, deviations[at] as number];
     }),
   );
@@ -123,12 +130,13 @@ function resume(settings: Settings, start: Window, startDrifted: boolean): Drift
       drifted = direction !== null;
       return direction === null ? STABLE : driftTowards(direction);
     },
-    toState: () => ({ settings: { ...settings }, window: store(window, settings.maxBuckets), drifted }) as never,
+    toState: () => ({ settings: { ...settings }, window: store(window), drifted }) as never,
   };
 }
 
 function insertInPlace(window: Window, value: number, maxBuckets: number): void {
-  const { counts, sums, deviations } = window;
+  const { capacity, heads, counts, sums, deviations } = window;
+  const mask = capacity - 1;
   const before = window.width;
   if (before > 0) {
     const gap = value - window.total / before;
@@ -136,10 +144,10 @@ function insertInPlace(window: Window, value: number, maxBuckets: number): void 
   }
   window.width = before + 1;
   window.total += value;
-  let at = counts[0] as number;
-  sums[at] = value;
-  counts[0] = at + 1;
-  if (at < maxBuckets) {
+  const count = counts[0] as number;
+  sums[((heads[0] as number) + count) & mask] = value;
+  counts[0] = count + 1;
+  if (count < maxBuckets) {
     if (window.rowCount === 0) window.rowCount = 1;
     return;
   }
@@ -148,20 +156,19 @@ function insertInPlace(window: Window, value: number, maxBuckets: number): void 
   // Halving and doubling are exact, so the reciprocal of a size stands for the division by it.
   let inverse = 1;
   for (let row = 0; (counts[row] as number) > maxBuckets; row++) {
-    const first = row * (maxBuckets + 1);
-    const sumA = sums[first] as number;
-    const sumB = sums[first + 1] as number;
+    const base = row * capacity;
+    const head = heads[row] as number;
+    const a = base + head;
+    const b = base + ((head + 1) & mask);
+    const sumA = sums[a] as number;
+    const sumB = sums[b] as number;
     const gap = sumA * inverse - sumB * inverse;
-    at = first + maxBuckets + 1 + (counts[row + 1] as number);
+    const at = base + capacity + (((heads[row + 1] as number) + (counts[row + 1] as number)) & mask);
     sums[at] = sumA + sumB;
-    deviations[at] = (deviations[first] as number) + (deviations[first + 1] as number) + half * gap * gap;
+    deviations[at] = (deviations[a] as number) + (deviations[b] as number) + half * gap * gap;
     counts[row + 1] = (counts[row + 1] as number) + 1;
-    const left = (counts[row] as number) - 2;
-    for (let k = first; k < first + left; k++) {
-      sums[k] = sums[k + 2] as number;
-      deviations[k] = deviations[k + 2] as number;
-    }
-    counts[row] = left;
+    heads[row] = (head + 2) & mask;
+    counts[row] = (counts[row] as number) - 2;
     if (row + 1 === window.rowCount) window.rowCount = row + 2;
     half *= 2;
     inverse /= 2;
@@ -175,7 +182,7 @@ function shrinkInPlace(window: Window, settings: Settings): DriftDirection | nul
     const direction = findCut(window, settings);
     if (direction === null) return first;
     first ??= direction;
-    dropOldestInPlace(window, settings.maxBuckets);
+    dropOldestInPlace(window);
   }
 }
 
@@ -185,8 +192,8 @@ const ROUNDING = 1e-14;
 
 /** Walks cuts from the oldest bucket on; the direction of the first whose halves differ by more than the bound. */
 function findCut(window: Window, settings: Settings): DriftDirection | null {
-  const { minWindowLength, delta, maxBuckets } = settings;
-  const { width, total, counts, sums, rowCount } = window;
+  const { minWindowLength, delta } = settings;
+  const { width, total, capacity, heads, counts, sums, rowCount } = window;
   const confidence = logDeterministic((2 * logDeterministic(width)) / delta);
   const variance = window.squares / width;
   const level = 2 * variance * confidence * SURELY_BELOW;
@@ -195,12 +202,13 @@ function findCut(window: Window, settings: Settings): DriftDirection | null {
   let size = 1;
   for (let row = 1; row < rowCount; row++) size *= 2;
   for (let row = rowCount - 1; row >= 0; row--) {
-    const first = row * (maxBuckets + 1);
-    const end = first + (counts[row] as number);
-    for (let at = first; at < end; at++) {
-      if (row === 0 && at === end - 1) return null;
+    const base = row * capacity;
+    const head = heads[row] as number;
+    const count = counts[row] as number;
+    for (let k = 0; k < count; k++) {
+      if (row === 0 && k === count - 1) return null;
       oldCount += size;
-      oldTotal += sums[at] as number;
+      oldTotal += sums[base + ((head + k) & (capacity - 1))] as number;
       const newCount = width - oldCount;
       if (oldCount < minWindowLength || newCount < minWindowLength) continue;
       // Most cuts are far from firing, and a form of the first half of the bound without division and root says so.
@@ -221,10 +229,10 @@ function findCut(window: Window, settings: Settings): DriftDirection | null {
   return null;
 }
 
-function dropOldestInPlace(window: Window, maxBuckets: number): void {
-  const { counts, sums, deviations } = window;
+function dropOldestInPlace(window: Window): void {
+  const { capacity, heads, counts, sums, deviations } = window;
   const row = window.rowCount - 1;
-  const first = row * (maxBuckets + 1);
+  const first = row * capacity + (heads[row] as number);
   let size = 1;
   for (let i = 0; i < row; i++) size *= 2;
   const sum = sums[first] as number;
@@ -232,11 +240,7 @@ function dropOldestInPlace(window: Window, maxBuckets: number): void {
   window.total -= sum;
   const gap = sum / size - window.total / window.width;
   window.squares -= (deviations[first] as number) + (size * window.width * gap * gap) / (size + window.width);
-  const left = (counts[row] as number) - 1;
-  for (let k = first; k < first + left; k++) {
-    sums[k] = sums[k + 1] as number;
-    deviations[k] = deviations[k + 1] as number;
-  }
-  counts[row] = left;
+  heads[row] = ((heads[row] as number) + 1) & (capacity - 1);
+  counts[row] = (counts[row] as number) - 1;
   while (window.rowCount > 0 && counts[window.rowCount - 1] === 0) window.rowCount -= 1;
 }
