@@ -1,11 +1,13 @@
 /** Commands that send something to the server. */
 import type { Command } from "commander";
+import { addRollout } from "./program-rollout.ts";
 import { type Ran, withExamples, withServer } from "./program-options.ts";
 
 export function addWriteCommands(program: Command, ran: Ran): void {
   addDataCommands(program);
   addQuarantine(program);
   addVersionActions(program);
+  addRollout(program);
   addApproval(program, ran);
   addTransfer(program, ran);
   addTokens(program);

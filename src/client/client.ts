@@ -20,6 +20,8 @@ import type {
   PredictOneAnswer,
   QuarantineQuery,
   SlicesQuery,
+  OutcomesBody,
+  RolloutAction,
   RunBody,
   RunsQuery,
   TokenBody,
@@ -150,6 +152,9 @@ function readers(get: Get) {
     exportKey: () => get<"GET /export-key">("/export-key"),
     config: () => get<"GET /config">("/config"),
     sources: () => get<"GET /sources">("/sources"),
+    rollouts: (model: string) => get<"GET /models/:model/rollouts">(`/models/${part(model)}/rollouts`),
+    /** A rollout with the evidence of each of its phases. */
+    experiment: (id: string) => get<"GET /experiments/:id">(`/experiments/${part(id)}`),
     tokens: () => get<"GET /tokens">("/tokens"),
     audit: (query: PageQuery = {}) => get<"GET /audit">("/audit", query),
   };
@@ -185,6 +190,12 @@ function writers(post: Post) {
       ),
     rollback: (model: string, reason: string) =>
       post<"POST /models/:model/rollback">(`/models/${part(model)}/rollback`, { reason }),
+    startRollout: (model: string, version: string) =>
+      post<"POST /models/:model/rollouts">(`/models/${part(model)}/rollouts`, { version }),
+    changeRollout: (model: string, action: RolloutAction, reason: string) =>
+      post<"POST /models/:model/rollouts/:action">(`/models/${part(model)}/rollouts/${action}`, { reason }),
+    outcomes: (model: string, outcomes: OutcomesBody["outcomes"]) =>
+      post<"POST /models/:model/outcomes">(`/models/${part(model)}/outcomes`, { outcomes }),
     reproduce: (model: string, version: string) =>
       post<"POST /models/:model/versions/:version/reproduce">(
         `/models/${part(model)}/versions/${part(version)}/reproduce`,

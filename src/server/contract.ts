@@ -43,11 +43,13 @@ import type { ApprovalAnswer, ApprovalList, CompareAnswer } from "./contract/gat
 import type { ExportKeyAnswer, ImportAnswer } from "./contract/transfer.ts";
 import type { LabelingApi } from "./contract/labeling.ts";
 import type { Page, PageQuery } from "./contract/page.ts";
+import type { RolloutApi } from "./contract/rollouts.ts";
 import type { Diagnosis, SlicePerformance, TriggerExplanation } from "./contract/monitors.ts";
 
 export type * from "./contract/labeling.ts";
 export type * from "./contract/monitors.ts";
 export type * from "./contract/page.ts";
+export type * from "./contract/rollouts.ts";
 
 /** Every error answer, content type `application/problem+json`. */
 export interface Problem {
@@ -355,7 +357,7 @@ export type {
 /**
  * Every path below `/api/v1` with the type of its answer; the client and the console are typed by it.
  */
-export interface Api extends LabelingApi {
+export interface Api extends LabelingApi, RolloutApi {
   readonly "GET /server": ServerInfo;
   readonly "GET /models": ModelList;
   readonly "GET /models/:model": ModelDetail;

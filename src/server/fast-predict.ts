@@ -11,7 +11,7 @@ import { parse as parseQuery } from "node:querystring";
 import { asRetrainError, type RetrainError } from "../core/index.ts";
 import { logProblem, problemOf, translate } from "./problem.ts";
 import type { ServerContext } from "./route.ts";
-import { BODY_LIMIT_BYTES, PREDICT_RULE, predictBody, predictHeaders } from "./routes/predict.ts";
+import { BODY_LIMIT_BYTES, PREDICT_RULE, predictBody, predictHeaders, VARIANT_HEADER } from "./routes/predict.ts";
 
 const ROUTE = /^\/api\/v1\/models\/([a-z0-9][a-z0-9._-]{0,63})\/predict(?:\?([^#]*))?$/;
 /** A key that would change a prototype, plain or with its letters escaped. */
@@ -80,6 +80,7 @@ function isPlain({ headers }: IncomingMessage): boolean {
   if (!(length > 0 && length <= BODY_LIMIT_BYTES)) return false;
   return (
     headers["idempotency-key"] === undefined &&
+    headers[VARIANT_HEADER] === undefined &&
     headers["transfer-encoding"] === undefined &&
     headers["content-encoding"] === undefined &&
     headers.expect === undefined

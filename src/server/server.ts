@@ -31,6 +31,7 @@ import { addQuarantineRoutes } from "./routes/quarantine.ts";
 import { addRunRoutes } from "./routes/runs.ts";
 import { addStreamRoute, EventStream } from "./routes/stream.ts";
 import { addTransferRoutes } from "./routes/transfer.ts";
+import { addRolloutRoutes } from "./routes/rollouts.ts";
 import { addVersionRoutes } from "./routes/versions.ts";
 
 export interface ServerOptions {
@@ -208,6 +209,7 @@ async function addEverything(
   addLabelingRoutes(app, context);
   addQuarantineRoutes(app, context);
   addRunRoutes(app, context);
+  addRolloutRoutes(app, context);
   addVersionRoutes(app, context);
   addTransferRoutes(app, context);
   addGateRoutes(app, context);

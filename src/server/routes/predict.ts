@@ -3,7 +3,7 @@
  * the response. Plain requests over a socket do not even get here: `fast-predict.ts` answers them with the functions below.
  */
 import type { FastifyInstance } from "fastify";
-import { fail } from "../../core/index.ts";
+import { fail, type Variant } from "../../core/index.ts";
 import type { PredictAnswer, PredictRequest } from "../../loop/contract.ts";
 import type { AccessRule } from "../access.ts";
 import type { ServerContext } from "../route.ts";
@@ -11,6 +11,8 @@ import type { ServerContext } from "../route.ts";
 export const PREDICT_RULE: AccessRule = { role: "labeler", scope: "predict" };
 /** 10,000 rows of 100 columns fit; a larger request belongs in several. */
 export const BODY_LIMIT_BYTES = 8 * 1024 * 1024;
+/** For tests during a rollout: this variant answers, and the request takes part in no experiment. */
+export const VARIANT_HEADER = "x-retrain-variant";
 const QUERY_KEYS = new Set(["trace", "version", "log"]);
 type Row = Readonly<Record<string, unknown>>;
 
@@ -42,7 +44,8 @@ export function addPredictRoute(app: FastifyInstance, context: ServerContext): v
       const { model } = request.params as { model: string };
       const hasQuery = request.raw.url?.includes("?") === true;
       const query = hasQuery ? (request.query as Readonly<Record<string, string>>) : undefined;
-      const work = () => predictBody(context, model, request.body, query);
+      const forced = readVariant(request.raw.headers[VARIANT_HEADER]);
+      const work = () => predictBody(context, model, request.body, query, forced);
       if (request.raw.headers["idempotency-key"] !== undefined) return idempotency.answer(request, reply, work);
       return work();
     },
@@ -71,10 +74,12 @@ export function predictBody(
   model: string,
   body: unknown,
   query: Readonly<Record<string, string>> | undefined,
+  variant?: Variant,
 ): Promise<unknown> {
   const { systemClock, metrics, loop } = context;
   const startedMs = systemClock.monotonicMs();
-  return loop.predict(readRequest(model, body, query)).then(
+  const request = readRequest(model, body, query);
+  return loop.predict(variant === undefined ? request : { ...request, variant }).then(
     (predicted) => {
       const { predictions, version } = predicted;
       const seconds = (systemClock.monotonicMs() - startedMs) / 1000;
@@ -87,6 +92,15 @@ export function predictBody(
       throw error;
     },
   );
+}
+
+function readVariant(header: string | readonly string[] | undefined): Variant | undefined {
+  if (header === undefined) return undefined;
+  if (header === "champion" || header === "challenger") return header;
+  throw fail("BODY_INVALID", {
+    message: `The header ${VARIANT_HEADER} is ${JSON.stringify(header).slice(0, 60)}.`,
+    remedy: 'Send "champion" or "challenger", or leave it out to be assigned.',
+  });
 }
 
 function readRequest(
