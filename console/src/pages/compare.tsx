@@ -3,7 +3,7 @@ import { Select } from "@mantine/core";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useCallback } from "react";
 import type { CompareAnswer, VersionRecord } from "../../../src/server/contract.ts";
-import { useApi } from "../api/queries.ts";
+import { queryClient, useApi } from "../api/queries.ts";
 import { Chart } from "../chart/chart.tsx";
 import type { Ink } from "../chart/ink.ts";
 import { axisLook, type ChartOption } from "../chart/option.ts";
@@ -13,6 +13,12 @@ import { IntervalDrawing } from "../parts/drawings.tsx";
 import { Await, Empty } from "../parts/feedback.tsx";
 import { ForestDrawing } from "../parts/forest.tsx";
 import { DataTable, Facts, Section } from "../parts/layout.tsx";
+
+// Each answer is a pass over the held-out rows in the training process: it is read when somebody asks, not at every glance.
+queryClient.setQueryDefaults(["GET /models/:model/compare"], {
+  staleTime: Number.POSITIVE_INFINITY,
+  refetchOnWindowFocus: false,
+});
 
 export function ComparePage() {
   const { model } = useParams({ from: "/models/$model/compare" });
