@@ -26,7 +26,7 @@ export const regate: JobHandler = async (raw, control) => {
   const dataset = await loadDataset(input.folder, input.spec);
   const artifact = await readArtifactFolder(input.candidateFolder);
   const champion = await readChampion(input, dataset);
-  const { rows, immatureRows } = unseenByCandidate(dataset, artifact, input);
+  const { rows, immatureRows } = unseenByCandidate(dataset, artifact, champion?.artifact, input);
   const unseen = unseenByChampion(rows, champion?.artifact, dataset, input);
   // The newest, and no more than it takes: a bootstrap of a million rows settles nothing that a few thousand do not.
   const most = Math.max(input.spec.data.holdout.maxRows, input.rowsWanted ?? 0);
@@ -63,11 +63,13 @@ export const regate: JobHandler = async (raw, control) => {
 
 /**
  * Mature rows the version did not train on. With event times all after its training rows, less the embargo; without, the rows the
- * hash holds out (a row never moves from training into the holdout) and every delivery since.
+ * hash holds out (a row never moves from training into the holdout) and every delivery since
+ * both were made.
  */
 function unseenByCandidate(
   dataset: Dataset,
   { manifest }: Artifact,
+  champion: Artifact | undefined,
   input: JobInput,
 ): { readonly rows: Uint32Array; readonly immatureRows: number } {
   const { labelDelayMs, schema, data } = input.spec;
@@ -90,9 +92,11 @@ function unseenByCandidate(
     timeOrdered: false,
   };
   const { assignment } = splitRows(dataset, policy, input.asOf);
+  // The other may be the younger one (an import, a comparison): what arrived between the two may have trained it.
+  const knownToBoth = Math.max(asOf, champion?.manifest.dataset.asOf ?? asOf);
   for (let row = 0; row < dataset.rows; row++) {
     const isHeldOut = assignment[row] === SPLIT_HOLDOUT && !manifest.refit;
-    if (isHeldOut || (dataset.knownAt[row] as number) > asOf) found.push(row);
+    if (isHeldOut || (dataset.knownAt[row] as number) > knownToBoth) found.push(row);
   }
   return { rows: Uint32Array.from(found), immatureRows };
 }
