@@ -105,6 +105,8 @@ export interface DataConfig {
 export interface RetrainConfig<M extends MetricName = MetricName> {
   readonly when?: TriggerConfig<M>;
   readonly how?: TrainingStrategy;
+  /** Versions in a row that may start from the one before (warm start, incremental); then a run is full. Default 10. */
+  readonly maxChain?: number;
   /** Shortest time between two runs; default "6h". */
   readonly cooldown?: DurationText;
   /** Default 4. */

@@ -245,6 +245,14 @@ const retrain = (task: Task) => {
   return objectField("When and how to retrain.", {
     when: withDefault(triggerField(task), when, `1,000 new labels or a drop of ${metric}, for the task ${task}`),
     how: withDefault(choiceField("Where training starts from.", ["full", "warm-start", "incremental"]), "full"),
+    maxChain: withDefault(
+      numberField("Versions in a row that may start from the one before; then a run is full.", {
+        min: 1,
+        max: 10_000,
+        integer: true,
+      }),
+      10,
+    ),
     cooldown: withDefault(durationField("Shortest time between two runs."), "6h"),
     maxPerDay: withDefault(numberField("Runs in 24 hours.", { min: 1, max: 10_000, integer: true }), 4),
     stopAfterRejections: withDefault(

@@ -41,6 +41,7 @@ export function resolveModel(value: unknown, place: FieldPlace): ModelSpec {
     retrain: {
       when: read.retrain.when,
       how: read.retrain.how,
+      maxChain: read.retrain.maxChain,
       cooldownMs: read.retrain.cooldown,
       maxPerDay: read.retrain.maxPerDay,
       stopAfterRejections: read.retrain.stopAfterRejections,

@@ -31,6 +31,8 @@ export interface ModelSpec {
   readonly retrain: {
     readonly when: TriggerSpec;
     readonly how: TrainingStrategy;
+    /** Versions in a row that may start from the one before; absent in definitions of earlier releases: no limit. */
+    readonly maxChain?: number;
     readonly cooldownMs: number;
     readonly maxPerDay: number;
     readonly stopAfterRejections: number;

@@ -33,7 +33,7 @@ export async function describeArtifact(
   const base =
     state.strategy === "full" || input.baseFolder === undefined
       ? undefined
-      : (await readArtifactFolder(input.baseFolder)).manifest.modelHash;
+      : (await readArtifactFolder(input.baseFolder)).manifest;
   const trainTo = refit ? (dataset.at[rows.length - 1] as number) : splits.trainTo;
   const profileRows = new Uint32Array(splits.train.length + splits.validation.length);
   profileRows.set(splits.train);
@@ -60,7 +60,7 @@ export async function describeArtifact(
       params: strategyParams(trainer, state.strategy, spec.trainer.params),
       seed: input.seed,
       strategy: state.strategy,
-      ...(base === undefined ? {} : { base }),
+      ...(base === undefined ? {} : { base: base.modelHash, chain: (base.chain ?? 0) + 1 }),
       dataset: {
         hash: dataset.hash,
         rows: dataset.rows,

@@ -2,7 +2,7 @@
 import type { JobHandler } from "../core/job-child.ts";
 import { asRetrainError } from "../core/index.ts";
 import type { Dataset, Preparation, Splits } from "../data/index.ts";
-import { checkClasses, countMissing, fitPreparation, splitRows } from "../data/index.ts";
+import { checkClasses, countMissing, fitPreparation, isWide, splitRows, wideSize } from "../data/index.ts";
 import { findTrainer, inputOf } from "../learn/index.ts";
 import type { TrainerKind } from "../learn/index.ts";
 import type { Artifact } from "../model/index.ts";
@@ -120,6 +120,29 @@ async function findBase(
   return fallback === undefined ? { base } : { fallback };
 }
 
+/**
+ * Why the chain of versions ends here. Each link remembers the data of the last full training a little less, and inherits its
+ * preparation: medians, scales, categories. Starting over now and then is what keeps errors from adding up.
+ */
+function whyChainEnds({ manifest }: Artifact, input: JobInput): string | undefined {
+  const { maxChain } = input.spec.retrain;
+  const chain = (manifest.chain ?? 0) + 1;
+  if (maxChain === undefined || chain <= maxChain) return undefined;
+  return `The base stands ${chain - 1} versions behind the last full training, and \`retrain.maxChain\` is ${maxChain}.`;
+}
+
+/** Sizes that the base's preparation and weights are made for. */
+function whySizesDiffer({ manifest, preparation }: Artifact, input: JobInput): string | undefined {
+  for (const { name, spec } of input.spec.schema.features) {
+    if (!isWide(spec) || spec.kind === "text") continue;
+    const own = preparation.wide?.find((feature) => feature.name === name);
+    if (own?.size !== wideSize(spec)) return `The size of "${name}" has changed since the base.`;
+  }
+  const [was, is] = [manifest.params["hidden"], input.spec.trainer.params["hidden"]];
+  if (JSON.stringify(was) !== JSON.stringify(is)) return "The layers of the network have changed since the base.";
+  return undefined;
+}
+
 function whyBaseDoesNotFit(
   base: Artifact,
   trainer: TrainerKind,
@@ -137,5 +160,5 @@ function whyBaseDoesNotFit(
   if (JSON.stringify(manifest.classes) !== JSON.stringify(dataset.classes)) {
     return `The base knows the classes ${manifest.classes.join(", ")}; the data have ${dataset.classes.join(", ")}.`;
   }
-  return undefined;
+  return whySizesDiffer(base, input) ?? whyChainEnds(base, input);
 }

@@ -32,6 +32,8 @@ export interface Manifest {
   readonly strategy: TrainingStrategy;
   /** The model hash of the version it started from. */
   readonly base?: string;
+  /** How many versions it stands behind the last full training: 1 for one that started from a full one. Absent for a full one. */
+  readonly chain?: number;
   readonly dataset: DatasetLineage;
   readonly definitionRevision: string;
   /** Binary: probabilities from here on are decided `true`. */

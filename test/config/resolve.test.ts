@@ -67,6 +67,7 @@ describe("defaults", () => {
           ],
         },
         how: "full",
+        maxChain: 10,
         cooldownMs: 6 * HOUR_MS,
         maxPerDay: 4,
         stopAfterRejections: 3,

@@ -225,6 +225,41 @@ describe("a warm start", () => {
     expect(again).toMatchObject({ strategy: "full", fallback: expect.stringContaining("model.bin") });
   });
 
+  it("ends its chain after the configured number of versions: the next one is full, and says why", async () => {
+    const rows = customers(900);
+    const spec = customerSpec(customerSchema());
+    const limited = { ...spec, retrain: { ...spec.retrain, maxChain: 2 } };
+    let baseFolder = await makeVersion(rows.slice(0, 500));
+    const chains: unknown[] = [];
+    const strategies: unknown[] = [];
+    let reason: unknown;
+    for (let version = 2; version <= 5; version++) {
+      const folder = await folderWith(rows.slice(0, 400 + version * 100));
+      const body = bodyOf(folder, limited, { strategy: "warm-start", baseFolder });
+      const prepared = await run("prepare", body);
+      strategies.push(prepared["strategy"]);
+      reason ??= prepared["fallback"];
+      for (const step of ["train", "evaluate"]) await run(step, body);
+      baseFolder = join(folder, "artifact");
+      const manifest = JSON.parse(await readFile(join(baseFolder, "manifest.json"), "utf8")) as JsonObject;
+      chains.push(manifest["chain"] ?? 0);
+    }
+    expect(strategies).toEqual(["warm-start", "warm-start", "full", "warm-start"]);
+    expect(chains).toEqual([1, 2, 0, 1]);
+    expect(reason).toMatch(/2 versions behind the last full training, and `retrain.maxChain` is 2/);
+  });
+
+  it("becomes a full training where the network's layers have changed", async () => {
+    const rows = customers(500);
+    const network = (hidden: readonly number[]) =>
+      customerSpec(customerSchema(), { trainer: { name: "mlp", params: { hidden: [...hidden], epochs: 2 } } });
+    const baseFolder = await makeVersion(rows.slice(0, 400), network([8]));
+    const prepared = async (hidden: readonly number[]) =>
+      run("prepare", bodyOf(await folderWith(rows), network(hidden), { strategy: "warm-start", baseFolder }));
+    expect(await prepared([8])).toMatchObject({ strategy: "warm-start" });
+    expect(await prepared([9])).toMatchObject({ strategy: "full", fallback: expect.stringContaining("layers") });
+  });
+
   it("gives the same bits when it is run again", async () => {
     const rows = customers(700);
     const baseFolder = await makeVersion(rows.slice(0, 400));
