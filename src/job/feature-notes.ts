@@ -84,7 +84,7 @@ function permutationImportance(held: HeldOut, metric: LossMetric): ReadonlyMap<s
   }
   const growth = columns.map((column, index) => {
     const shuffled = columns.map((one, i) => (i === index ? moved(column, used, order) : one));
-    return Math.max(0, lossWith({ rows: dataset.frame.rows, columns: shuffled }) - base);
+    return Math.max(0, lossWith({ ...dataset.frame, columns: shuffled }) - base);
   });
   const total = growth.reduce((sum, one) => sum + one, 0);
   return new Map(columns.map(({ name }, i) => [name, total > 0 ? (growth[i] as number) / total : 0]));

@@ -1,6 +1,6 @@
 /** What a version remembers of its time: its reference rows over the model's grid, its scores, its labels, what it looks at. */
 import type { FeatureGrid, Frame, FrameColumn, Dataset, ReferenceColumn, ReferenceProfile } from "../data/index.ts";
-import { buildReferenceProfile, extendGrid, isNumeric, referenceColumn, scoreGrid } from "../data/index.ts";
+import { buildReferenceProfile, extendGrid, isNumeric, referenceColumn, scoreGrid, takeWide } from "../data/index.ts";
 import type { Predictor } from "../model/index.ts";
 import { createRandom, shuffleInPlace, type Task } from "../core/index.ts";
 
@@ -94,19 +94,31 @@ function importanceOf(parts: ReferenceParts): Record<string, number> | undefined
   const step = Math.max(1, Math.floor(holdout.length / IMPORTANCE_ROWS));
   const rows = holdout.filter((_, i) => i % step === 0).subarray(0, IMPORTANCE_ROWS);
   if (rows.length < 2) return undefined;
-  const sample: Frame = { rows: rows.length, columns: dataset.frame.columns.map((column) => taken(column, rows)) };
+  const wide = (dataset.frame.wide ?? []).map((column) => takeWide(column, rows));
+  const columns = dataset.frame.columns.map((column) => taken(column, rows));
+  const sample: Frame = { rows: rows.length, columns, wide };
   const all = Uint32Array.from({ length: rows.length }, (_, i) => i);
   const turned = all.slice();
   shuffleInPlace(turned, createRandom(seed));
   const before = predictor.scoreFrame(sample, all);
-  const changes = sample.columns.map((column, i) => {
-    const columns = sample.columns.map((other, j) => (i === j ? taken(column, turned) : other));
-    const after = predictor.scoreFrame({ rows: rows.length, columns }, all);
+  const turnedFrames: readonly Frame[] = [
+    ...columns.map((column) => ({
+      ...sample,
+      columns: columns.map((other) => (other === column ? taken(column, turned) : other)),
+    })),
+    ...wide.map((column) => ({
+      ...sample,
+      wide: wide.map((other) => (other === column ? takeWide(column, turned) : other)),
+    })),
+  ];
+  const changes = turnedFrames.map((frame) => {
+    const after = predictor.scoreFrame(frame, all);
     return after.reduce((sum, score, k) => sum + Math.abs(score - (before[k] as number)), 0);
   });
   const total = changes.reduce((sum, change) => sum + change, 0);
   if (!(total > 0) || total === Infinity) return undefined;
-  return Object.fromEntries(sample.columns.map((column, i) => [column.name, (changes[i] as number) / total]));
+  const names = [...columns, ...wide].map(({ name }) => name);
+  return Object.fromEntries(names.map((name, i) => [name, (changes[i] as number) / total]));
 }
 
 /** The column at the given rows, in their order. */

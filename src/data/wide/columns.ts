@@ -67,6 +67,15 @@ export function readWide(kind: "vector" | "image", text: string, size: number): 
   return pixels === undefined ? undefined : Float32Array.from(pixels, (value) => value / 255);
 }
 
+/** The column with the given rows alone, in their order. */
+export function takeWide(column: WideColumn, rows: Uint32Array): WideColumn {
+  if (column.kind === "text") return { ...column, values: Array.from(rows, (row) => column.values[row] ?? null) };
+  const { size } = column;
+  const values = new Float32Array(rows.length * size);
+  rows.forEach((row, i) => values.set(column.values.subarray(row * size, (row + 1) * size), i * size));
+  return { ...column, values };
+}
+
 /** The stored text of a cell, as a row carries it; null is missing. */
 export function wideCell(column: WideColumn, row: number): string | null {
   if (column.kind === "text") return column.values[row] ?? null;

@@ -113,6 +113,10 @@ function reasonOf(one: Measured, verdict: DriftVerdict, options: DriftOptions): 
 type Whole = Pick<DriftReport, "verdict" | "reason" | "share" | "rowsNeeded">;
 
 function judgeWhole(features: readonly FeatureDrift[], options: DriftOptions): Whole {
+  if (features.length === 0) {
+    const reason = "The model has no feature of one value per row; texts, vectors and images are not compared.";
+    return { verdict: "cannot-tell", share: null, reason };
+  }
   const weightOf = (feature: FeatureDrift) => feature.importance ?? 1 / features.length;
   const weigh = (verdict: DriftVerdict) =>
     features.filter((feature) => feature.verdict === verdict).reduce((sum, feature) => sum + weightOf(feature), 0);
