@@ -96,8 +96,8 @@ function estimateLine(series: PerformanceSeries, ink: Ink) {
     silent: true,
     showSymbol: points.length < 3 && type === "dashed",
     symbolSize: 5,
-    color: ink.info,
-    lineStyle: { color: ink.info, width: type === "dashed" ? 1.75 : 1, type, opacity: type === "dashed" ? 1 : 0.55 },
+    color: ink.warn,
+    lineStyle: { color: ink.warn, width: type === "dashed" ? 1.75 : 1, type, opacity: type === "dashed" ? 1 : 0.55 },
     data: points.map((point) => [middle(point), value(point) ?? null]),
   });
   return [

@@ -69,16 +69,19 @@ type Record = (
   text: { readonly rule: string; readonly reason: string; readonly inputs: JsonObject },
 ) => NewDecision;
 
+/** Share by which a loss must be larger: the means of 2,000 rows each differ by about that much by chance. */
+const NOTICEABLE = 0.05;
+
 function championRecords(data: JsonObject, record: Record): readonly NewDecision[] {
   const losses = data["championLoss"] as { old: number | null; new: number | null; metric: string } | null | undefined;
   const gain = data["expectedGain"] as (JsonObject & { outcome: Outcome; reason: string }) | undefined;
   const auc = data["domainAuc"];
   const text = (value: number) => Number(value.toPrecision(3)).toString();
   const told = typeof losses?.old === "number" && typeof losses.new === "number";
-  const difference = told && (losses.new as number) > (losses.old as number);
+  const difference = told && (losses.new as number) > (1 + NOTICEABLE) * (losses.old as number);
   return [
     record("champion loss", told ? (difference ? "no" : "yes") : "cannot-tell", {
-      rule: "The champion does as well on the new rows as on the old ones.",
+      rule: "The champion does as well on the new rows as on the old ones, to a twentieth.",
       reason: told
         ? `${losses.metric} ${text(losses.new as number)} on the new rows, ${text(losses.old as number)} on the old ones${typeof auc === "number" ? `; a classifier tells the two apart with an AUC of ${text(auc)}` : ""}.`
         : "There is no champion that can answer both.",
