@@ -97,6 +97,17 @@ const data = createRoute({
   component: lazyRouteComponent(() => import("./pages/data.tsx"), "DataPage"),
 });
 
+const labeling = createRoute({
+  getParentRoute: () => model,
+  path: "/labeling",
+  component: lazyRouteComponent(() => import("./pages/labeling.tsx"), "LabelingPage"),
+});
+const labelingTeam = createRoute({
+  getParentRoute: () => model,
+  path: "/labeling/team",
+  component: lazyRouteComponent(() => import("./pages/labeling-team.tsx"), "LabelingTeamPage"),
+});
+
 const routeTree = root.addChildren([
   overview,
   runs,
@@ -114,6 +125,8 @@ const routeTree = root.addChildren([
     modelDecisions,
     modelAlerts,
     data,
+    labeling,
+    labelingTeam,
   ]),
 ]);
 

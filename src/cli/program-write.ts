@@ -2,10 +2,12 @@
 import type { Command } from "commander";
 import { addRollout } from "./program-rollout.ts";
 import { type Ran, withExamples, withServer } from "./program-options.ts";
+import { addTasks } from "./program-tasks.ts";
 
 export function addWriteCommands(program: Command, ran: Ran): void {
   addDataCommands(program);
   addQuarantine(program);
+  addTasks(program);
   addVersionActions(program);
   addRollout(program);
   addApproval(program, ran);

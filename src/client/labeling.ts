@@ -37,6 +37,7 @@ export function labelingMethods(get: Get, post: Post) {
       post<"POST /models/:model/tasks/undo">(at(model, "/undo"), { annotationId, as }),
     adjudicateTask: (model: string, id: string, body: AdjudicateBody) =>
       post<"POST /models/:model/tasks/:id/adjudicate">(at(model, `/${part(id)}/adjudicate`), body),
+    drawLearningCurve: (model: string) => post<"POST /models/:model/tasks/curve">(at(model, "/curve"), {}, slow),
     addGoldTasks: (model: string, items: GoldBody["items"]) =>
       post<"POST /models/:model/tasks/gold">(at(model, "/gold"), { items }),
     relabel: (model: string, body: RelabelBody) =>

@@ -82,7 +82,7 @@ export interface ModelDefinition<
   readonly slices?: readonly (keyof F & string)[];
   /** Default [stage.full()]. */
   readonly rollout?: readonly StageConfig[];
-  /** Which examples people are asked to label, and which answers wait for a person. */
+  /** Which examples people are asked to label. */
   readonly labeling?: LabelingConfig;
   readonly limits?: { readonly trainTimeout?: DurationText; readonly trainMemoryMiB?: number };
   /** Integer in [0, 2^32); default 1. */

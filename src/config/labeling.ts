@@ -1,4 +1,4 @@
-/** The labeling policy as people write it: which examples are put before people, how many, and which answers wait for a person. */
+/** The labeling policy as people write it: which examples are put before people, and how many. */
 import {
   booleanField,
   choiceField,
@@ -6,11 +6,9 @@ import {
   type Field,
   type FieldPlace,
   type FieldValue,
-  type LabelValue,
   numberField,
   objectField,
   optional,
-  refuse,
   textField,
   withDefault,
 } from "../core/index.ts";
@@ -42,42 +40,9 @@ export interface LabelingConfig {
   readonly guidelines?: string;
   /** How long a claimed task is kept for a person; default "15m". */
   readonly lease?: DurationText;
-  readonly review?: {
-    /** Largest probability below which a person decides. */
-    readonly below: number;
-    /** "flag" (default): the answer goes out marked; "hold": it waits. */
-    readonly mode?: "flag" | "hold";
-    /** Default "1h". */
-    readonly deadline?: DurationText;
-    /** After the deadline: "release" (default) the model's decision, or { answer }. */
-    readonly otherwise?: "release" | { readonly answer: LabelValue };
-    /** Share of the confident answers that people look at too; default 0.02. */
-    readonly audit?: number;
-  };
 }
 
 const share = (text: string, max = 1) => numberField(text, { min: 0, max });
-
-const otherwiseInfo = { rule: '"release", or { answer: <a label> }', description: "What happens after the deadline." };
-const otherwise: Field<"release" | { readonly answer: LabelValue }> = {
-  info: otherwiseInfo,
-  read(value, place) {
-    const answer = typeof value === "object" && value !== null ? (value as { answer?: unknown }).answer : undefined;
-    const isAnswer = typeof answer === "string" || typeof answer === "boolean" || Number.isFinite(answer);
-    if (value !== "release" && !(isAnswer && Object.keys(value as object).length === 1))
-      throw refuse(place, value, otherwiseInfo);
-    place.record(place.path, place.originOf(place.path));
-    return value === "release" ? value : { answer: answer as LabelValue };
-  },
-};
-
-const review = objectField("Answers a person approves.", {
-  below: numberField("Largest probability below which a person decides.", { min: 0, max: 1 }),
-  mode: withDefault(choiceField("Whether the answer goes out marked, or waits.", ["flag", "hold"]), "flag"),
-  deadline: withDefault(durationField("When the default action is taken.", { min: "1s" }), "1h"),
-  otherwise: withDefault(otherwise, "release"),
-  audit: withDefault(share("Share of the confident answers that people look at too."), 0.02),
-});
 
 const table = objectField("Which examples people are asked to label.", {
   strategy: withDefault(choiceField("What makes an example worth a label.", QUEUE_STRATEGIES), "margin"),
@@ -95,7 +60,6 @@ const table = objectField("Which examples people are asked to label.", {
   hidePrediction: withDefault(booleanField("Whether the model's answer is hidden from people."), false),
   guidelines: optional(textField("Text shown beside every task.")),
   lease: withDefault(durationField("How long a claimed task is kept.", { min: "10s", max: "1d" }), "15m"),
-  review: optional(review),
 });
 
 /** Absent: no tasks are added by themselves; people can still ask for a batch. */
@@ -103,24 +67,8 @@ export const labelingField: Field<FieldValue<typeof table> | undefined> = option
 
 /** @throws CONFIG_INVALID */
 export function resolveLabeling(value: NonNullable<FieldValue<typeof labelingField>>): LabelingSpec {
-  const { window, lease, review: policy, guidelines, ...rest } = value;
-  return {
-    ...rest,
-    windowMs: window,
-    leaseMs: lease,
-    ...(guidelines === undefined ? {} : { guidelines }),
-    ...(policy === undefined
-      ? {}
-      : {
-          review: {
-            below: policy.below,
-            mode: policy.mode,
-            deadlineMs: policy.deadline,
-            otherwise: policy.otherwise,
-            audit: policy.audit,
-          },
-        }),
-  };
+  const { window, lease, guidelines, ...rest } = value;
+  return { ...rest, windowMs: window, leaseMs: lease, ...(guidelines === undefined ? {} : { guidelines }) };
 }
 
 const SILENT: FieldPlace = { path: "labeling", record: () => {}, originOf: () => "default" };

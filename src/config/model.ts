@@ -165,13 +165,6 @@ function checkGates(spec: ModelSpec, place: FieldPlace): void {
 
 function checkPolicy(spec: ModelSpec, place: FieldPlace): void {
   const { holdout } = spec.data;
-  if (spec.labeling?.review !== undefined && spec.schema.task === "regression") {
-    throw wrong(
-      `${place.path}.labeling.review`,
-      "cannot judge a regression: its answers carry no probability.",
-      "Remove `labeling.review`.",
-    );
-  }
   const rowsOnly = spec.gates.findIndex(
     ({ kind }) => kind === "probes" || kind === "calibration" || kind === "latency",
   );

@@ -1,20 +1,6 @@
 /** The resolved labeling policy of a model: plain JSON, every default filled in. */
-import type { LabelValue } from "../core/index.ts";
-
 export const QUEUE_STRATEGIES = ["margin", "least-confidence", "entropy", "committee", "slices", "random"] as const;
 export type QueueStrategy = (typeof QUEUE_STRATEGIES)[number];
-
-export interface ReviewSpec {
-  /** Answers whose largest probability is smaller are put before a person. */
-  readonly below: number;
-  /** `hold`: the decision is withheld until then; `flag`: it goes out marked. */
-  readonly mode: "flag" | "hold";
-  readonly deadlineMs: number;
-  /** What happens after the deadline: the model's decision is released, or this answer. */
-  readonly otherwise: "release" | { readonly answer: LabelValue };
-  /** Share of the confident answers that people look at too. */
-  readonly audit: number;
-}
 
 export interface LabelingSpec {
   readonly strategy: QueueStrategy;
@@ -35,5 +21,4 @@ export interface LabelingSpec {
   readonly hidePrediction: boolean;
   readonly guidelines?: string;
   readonly leaseMs: number;
-  readonly review?: ReviewSpec;
 }

@@ -3,6 +3,7 @@ import type { JobHandler } from "../core/job-child.ts";
 import { assess } from "./assess.ts";
 import { evaluate } from "./evaluate.ts";
 import { importOnnx } from "./import-onnx.ts";
+import { learningCurve } from "./learning-curve.ts";
 import { open } from "./open.ts";
 import { prepare } from "./prepare.ts";
 import { queue } from "./queue.ts";
@@ -20,4 +21,5 @@ export const JOB_HANDLERS: Readonly<Record<string, JobHandler>> = {
   reproduce,
   queue,
   "import-onnx": importOnnx,
+  "learning-curve": learningCurve,
 };

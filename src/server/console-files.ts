@@ -11,7 +11,7 @@ import { secureBytes } from "../core/index.ts";
 export const NONCE_PLACE = "__RETRAIN_NONCE__";
 
 export function contentSecurityPolicy(nonce: string): string {
-  return `default-src 'self'; style-src 'self' 'nonce-${nonce}'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'`;
+  return `default-src 'self'; img-src 'self' data:; style-src 'self' 'nonce-${nonce}'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'`;
 }
 
 export async function addConsole(app: FastifyInstance, folder: string): Promise<(reply: FastifyReply) => FastifyReply> {

@@ -101,7 +101,7 @@ describe("the content security policy", () => {
       answers.map(async (answer) => {
         const policy = answer.headers.get("content-security-policy") ?? "";
         const nonce =
-          /^default-src 'self'; style-src 'self' 'nonce-([\w+/=]{16,})'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'$/.exec(
+          /^default-src 'self'; img-src 'self' data:; style-src 'self' 'nonce-([\w+/=]{16,})'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'$/.exec(
             policy,
           )?.[1];
         expect(nonce, policy).toBeDefined();

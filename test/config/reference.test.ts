@@ -17,7 +17,7 @@ describe("configReference", () => {
       (one) => ({
         ...one,
         // What may be left out has defaults once it is there.
-        labeling: { review: { below: 0.7 } },
+        labeling: {},
       }),
     );
     const { origins } = resolveConfig({ models }, { folder: "/" });

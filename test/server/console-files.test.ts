@@ -31,7 +31,7 @@ describe("the console's files", () => {
       expect(body).not.toContain(NONCE_PLACE);
       const nonce = /content="([^"]+)"/.exec(body)?.[1] ?? "";
       expect(headers["content-security-policy"]).toBe(
-        `default-src 'self'; style-src 'self' 'nonce-${nonce}'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'`,
+        `default-src 'self'; img-src 'self' data:; style-src 'self' 'nonce-${nonce}'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'`,
       );
       expect(headers["cache-control"]).toBe("no-store");
       expect(Buffer.from(nonce, "base64").length).toBeGreaterThanOrEqual(16);

@@ -3,10 +3,14 @@
  * error here. The token lives in sessionStorage: it ends with the tab and no other tab reads it.
  */
 import type {
+  AdjudicateBody,
   AlertsQuery,
+  AnswerBody,
   Api,
   ApprovalBody,
   CompareQuery,
+  BuildBody,
+  ClaimBody,
   DecisionsQuery,
   LabelsBody,
   PageQuery,
@@ -20,7 +24,9 @@ import type {
   RunBody,
   RunsQuery,
   SlicesQuery,
+  TasksQuery,
   TraceQuery,
+  UndoBody,
 } from "../../../src/server/contract.ts";
 
 export type Route = keyof Api;
@@ -46,6 +52,7 @@ interface Queries {
   readonly "GET /decisions": DecisionsQuery;
   readonly "GET /alerts": AlertsQuery;
   readonly "GET /audit": PageQuery;
+  readonly "GET /models/:model/tasks": TasksQuery;
   readonly "POST /models/:model/predict": PredictQuery;
 }
 /** `undefined` values are left out of the address. */
@@ -53,6 +60,11 @@ type Loose<Q> = { readonly [K in keyof Q]?: Q[K] | undefined };
 export type Query<K extends Route> = K extends keyof Queries ? Loose<Queries[K]> : Readonly<Record<string, never>>;
 
 interface Bodies {
+  readonly "POST /models/:model/tasks/build": BuildBody;
+  readonly "POST /models/:model/tasks/claim": ClaimBody;
+  readonly "POST /models/:model/tasks/:id/answer": AnswerBody;
+  readonly "POST /models/:model/tasks/:id/adjudicate": AdjudicateBody;
+  readonly "POST /models/:model/tasks/undo": UndoBody;
   readonly "POST /models/:model/predict": PredictBody;
   readonly "POST /models/:model/labels": LabelsBody;
   readonly "POST /models/:model/runs": RunBody;

@@ -2,6 +2,7 @@
 import type { Engine, Instant } from "../../core/index.ts";
 import type { ModelSpec } from "../../config/spec.ts";
 import { type LoopContext, modelSpec } from "../context.ts";
+import { drawCurve } from "./curve.ts";
 import { closeAnsweredElsewhere, flushEffects } from "./effects.ts";
 import { labelHistory, labelingStats, relabel } from "./insight.ts";
 import { addGold, peopleMethods, requireTask } from "./people.ts";
@@ -45,6 +46,7 @@ export function createLabeling(context: LoopContext): LabelingSurface {
       await audit(actor, "labeling.gold", model, { asked: items.length, added: added.added });
       return added;
     },
+    drawCurve: (model) => drawCurve(context, model),
     stats: (model) => labelingStats(context, model),
     history: (model, exampleId) => labelHistory(context, model, exampleId),
     relabel: (model, request) => relabel(context, model, request),

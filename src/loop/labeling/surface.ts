@@ -160,6 +160,8 @@ export interface LabelingSurface {
     actor: string,
   ): Promise<{ readonly added: number }>;
   stats(model: string): Promise<LabelingStats>;
+  /** Trains on growing parts of the labels; minutes for a slow trainer. */
+  drawCurve(model: string): Promise<LearningCurve>;
   history(model: string, exampleId: string): Promise<LabelHistory>;
   relabel(model: string, request: RelabelRequest): Promise<{ readonly matched: number; readonly changed: number }>;
 }

@@ -7,6 +7,7 @@ import type {
   LabelHistory,
   LabelingSession,
   LabelingStats,
+  LearningCurve,
   TaskDetail,
   TaskView,
 } from "../../loop/labeling/surface.ts";
@@ -86,6 +87,7 @@ export interface LabelingApi {
   readonly "POST /models/:model/tasks/:id/answer": Answered;
   readonly "POST /models/:model/tasks/undo": UndoAnswer;
   readonly "POST /models/:model/tasks/:id/adjudicate": Answered;
+  readonly "POST /models/:model/tasks/curve": LearningCurve;
   readonly "POST /models/:model/tasks/gold": { readonly added: number };
   readonly "POST /models/:model/tasks/relabel": { readonly matched: number; readonly changed: number };
 }
@@ -97,6 +99,7 @@ export type {
   LabelingSession,
   LabelingStats,
   LabelingTask,
+  LearningCurve,
   TaskDetail,
   TaskState,
   TaskView,

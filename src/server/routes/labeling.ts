@@ -1,9 +1,8 @@
 /** The labeling queue: batches, claims, answers, adjudication, statistics; the history of an example's labels. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { type LabelValue, TASK_STATES } from "../../core/index.ts";
+import { fail, type LabelValue, TASK_STATES } from "../../core/index.ts";
 import { QUEUE_STRATEGIES } from "../../feedback/spec.ts";
 import { hasRole } from "../tokens.ts";
-import { fail } from "../../core/index.ts";
 import type {
   AdjudicateBody,
   AnswerBody,
@@ -169,6 +168,14 @@ function addCare(app: FastifyInstance, context: ServerContext): void {
     answer: "LabelingBatch",
     handler: async (request) =>
       labeling.build(paramsOf(request).model, { ...(request.body as BuildBody), actor: request.actor.name }),
+  });
+  addRoute(app, context, {
+    ...care,
+    url: "/api/v1/models/:model/tasks/curve",
+    summary: "Draw the learning curve: the trainer on growing parts of the labels",
+    body: object({}),
+    answer: "LearningCurve",
+    handler: async (request) => labeling.drawCurve(paramsOf(request).model),
   });
   addRoute(app, context, {
     ...care,

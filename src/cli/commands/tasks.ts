@@ -1,0 +1,220 @@
+/** `retrain tasks`: the labeling queue. */
+import { readFile, writeFile } from "node:fs/promises";
+import type { LabelValue, TaskState } from "../../server/contract.ts";
+import type { QueueStrategy } from "../../feedback/spec.ts";
+import { fail } from "../../core/index.ts";
+import { readRows } from "../../collect/index.ts";
+import { formatInstant, formatNumber, printData, table } from "../output.ts";
+import { connect, type RemoteOptions } from "../remote.ts";
+
+export interface ListOptions extends RemoteOptions {
+  readonly state?: string;
+  readonly limit?: number;
+}
+
+export async function list(model: string, options: ListOptions): Promise<void> {
+  const { state, limit = 20 } = options;
+  const page = await connect(options).tasks(model, {
+    limit,
+    ...(state === undefined ? {} : { state: state as TaskState }),
+  });
+  printData(options, page, () => {
+    if (page.items.length === 0) return `No task. Choose some with: retrain tasks build ${model}`;
+    return table(
+      ["id", "example", "why", "state", "asked", "model says", "answer"],
+      page.items.map((task) => [
+        task.id,
+        task.exampleId,
+        task.origin,
+        task.state,
+        formatInstant(task.createdAt),
+        task.decision === undefined ? null : String(task.decision),
+        task.answer === undefined ? null : String(task.answer),
+      ]),
+    );
+  });
+}
+
+export async function build(
+  model: string,
+  options: RemoteOptions & { readonly count?: number; readonly strategy?: string },
+): Promise<void> {
+  const { count, strategy } = options;
+  const batch = await connect(options).buildTasks(model, {
+    ...(count === undefined ? {} : { count }),
+    ...(strategy === undefined ? {} : { strategy: strategy as QueueStrategy }),
+  });
+  printData(options, batch, () => {
+    const note = batch.note === undefined ? "" : `\n${batch.note}`;
+    return `${batch.picked} tasks out of ${batch.poolSize} examples by ${batch.strategy}, ${batch.random} of them drawn evenly.${note}`;
+  });
+}
+
+export async function claim(model: string, options: RemoteOptions & { readonly count?: number }): Promise<void> {
+  const session = await connect(options).claimTasks(model, options.count ?? 1);
+  printData(options, session, () => {
+    const choices = session.choices === null ? "a number" : session.choices.join(", ");
+    const blocks = session.tasks.map((task) => {
+      const suggestion =
+        task.suggestion === undefined
+          ? ""
+          : `\nmodel says ${String(task.suggestion.decision)} (${task.suggestion.version})`;
+      const rows = Object.entries(task.features).map(([name, value]) => [name, value === null ? null : String(value)]);
+      return `task ${task.id}, example ${task.exampleId}\n${table(["feature", "value"], rows)}${suggestion}`;
+    });
+    if (blocks.length === 0) return "No task is left for you.";
+    return `${blocks.join("\n\n")}\n\nAnswer with: retrain tasks answer ${model} <task> <value>   (${choices})`;
+  });
+}
+
+export async function answer(
+  model: string,
+  task: string,
+  value: string | undefined,
+  options: RemoteOptions & { readonly skip?: boolean; readonly flag?: boolean; readonly comment?: string },
+): Promise<void> {
+  const kind = options.skip === true ? "skip" : options.flag === true ? "flag" : "answer";
+  if ((kind === "answer") !== (value !== undefined)) {
+    throw fail("USAGE", { message: "An answer needs a value; a skip or a flag has none.", remedy: "Add one of them." });
+  }
+  const answered = await connect(options).answerTask(model, task, {
+    kind,
+    ...(value === undefined ? {} : { value: parseValue(value) }),
+    ...(options.comment === undefined ? {} : { comment: options.comment }),
+  });
+  printData(options, answered, () => `${kind} kept; the task is ${answered.state}.`);
+}
+
+export async function undo(model: string, options: RemoteOptions): Promise<void> {
+  const undone = await connect(options).undoAnswer(model);
+  printData(options, undone, () => `Taken back; task ${undone.task.id} is yours again.`);
+}
+
+export async function stats(model: string, options: RemoteOptions): Promise<void> {
+  const found = await connect(options).labelingStats(model);
+  printData(options, found, () => {
+    const { states, agreement, labelers, performance, advice } = found;
+    const share = (value: number | null) => (value === null ? "–" : `${(100 * value).toFixed(1)} %`);
+    const people = table(
+      ["who", "answers", "skips", "agrees", "gold", "quality"],
+      labelers.map((one) => [
+        one.labeler,
+        one.answers,
+        one.skips,
+        share(one.agreesWithConsensus),
+        one.gold.asked === 0 ? "–" : `${one.gold.right}/${one.gold.asked}`,
+        share(one.estimatedAccuracy),
+      ]),
+    );
+    const fair = performance.map(
+      (one) =>
+        `${one.version}: ${one.metric} ${formatNumber(one.value)} (95 % ${one.interval?.map((end) => end.toFixed(3)).join(" to ") ?? "–"}) from ${one.labels} fair labels, ${one.leftOut} left out`,
+    );
+    return [
+      `${states.open} open, ${states.adjudicate} to adjudicate, ${states.done} done, ${states.discarded} discarded`,
+      agreement.sentence,
+      ...(labelers.length === 0 ? [] : [people]),
+      ...fair,
+      advice.reason,
+    ].join("\n");
+  });
+}
+
+export async function curve(model: string, options: RemoteOptions): Promise<void> {
+  const drawn = await connect(options).drawLearningCurve(model);
+  printData(options, drawn, () =>
+    table(
+      ["labels", `${drawn.metric}, chosen by score`, `${drawn.metric}, drawn evenly`],
+      [...new Set([...drawn.strategy, ...drawn.random].map(({ labels }) => labels))]
+        .sort((left, right) => left - right)
+        .map((labels) => [
+          labels,
+          drawn.strategy.find((point) => point.labels === labels)?.value ?? null,
+          drawn.random.find((point) => point.labels === labels)?.value ?? null,
+        ]),
+    ),
+  );
+}
+
+/** Open tasks with their features, as CSV with an empty `answer` column for a spreadsheet. */
+export async function exportCsv(model: string, file: string, options: ListOptions): Promise<void> {
+  const client = connect(options);
+  const state = (options.state ?? "open") as TaskState;
+  const tasks = [];
+  let cursor: string | undefined;
+  do {
+    const page = await client.tasks(model, { state, limit: 500, ...(cursor === undefined ? {} : { cursor }) });
+    tasks.push(...page.items.filter((task) => task.origin !== "gold"));
+    cursor = page.nextCursor ?? undefined;
+  } while (cursor !== undefined);
+  const names = [...new Set(tasks.flatMap((task) => Object.keys(task.features)))];
+  const lines = [
+    ["task", "example", ...names, "answer"],
+    ...tasks.map((task) => [
+      task.id,
+      task.exampleId,
+      ...names.map((name) => task.features[name] ?? ""),
+      task.answer ?? "",
+    ]),
+  ];
+  await writeFile(file, `${lines.map((cells) => cells.map(csvCell).join(",")).join("\n")}\n`);
+  printData(
+    options,
+    { file, tasks: tasks.length },
+    () => `${tasks.length} tasks in ${file}; fill in the column "answer".`,
+  );
+}
+
+function csvCell(value: unknown): string {
+  const text = String(value);
+  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** Answers of a CSV with the columns `task` and `answer`; rows without an answer are left open. */
+export async function importCsv(
+  model: string,
+  file: string,
+  options: RemoteOptions & { readonly as?: string },
+): Promise<void> {
+  const client = connect(options);
+  let kept = 0;
+  let empty = 0;
+  const problems: string[] = [];
+  for await (const reading of readRows("csv", await readFile(file))) {
+    if ("problem" in reading) {
+      problems.push(`row ${reading.rowNumber}: ${reading.problem.message}`);
+      continue;
+    }
+    const { task, answer: text } = reading.row as { task?: string; answer?: string };
+    if (task === undefined || text === undefined || text === "") {
+      empty++;
+      continue;
+    }
+    try {
+      await client.adjudicateTask(model, task, { value: parseValue(text) });
+      kept++;
+    } catch (error) {
+      problems.push(`row ${reading.rowNumber}: ${(error as Error).message}`);
+    }
+  }
+  printData(options, { kept, empty, problems }, () =>
+    [`${kept} answers kept, ${empty} rows without an answer.`, ...problems.slice(0, 20)].join("\n"),
+  );
+  if (problems.length > 0) {
+    throw fail("ROW_INVALID", {
+      message: `${problems.length} of ${kept + empty + problems.length} rows were refused.`,
+      remedy: "Correct the rows named above and import the file again: what was kept stays.",
+    });
+  }
+}
+
+/** `true`, `12.5` and quoted texts mean what they mean in JSON; any other word is a class name. */
+function parseValue(text: string): LabelValue {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "boolean" || typeof value === "number" || typeof value === "string") return value;
+  } catch {
+    // A class name needs no quotes.
+  }
+  return text;
+}

@@ -1,0 +1,64 @@
+/** The words of `retrain tasks`. */
+import type { Command } from "commander";
+import { parseCount, withExamples, withServer } from "./program-options.ts";
+
+export function addTasks(program: Command): void {
+  const tasks = program.command("tasks").description("examples people are asked to label");
+  withExamples(
+    withServer(tasks.command("list <model>", { isDefault: true }))
+      .description("tasks, newest first")
+      .option("--state <state>", "only these: open, adjudicate, done or discarded")
+      .option("--limit <count>", "how many", parseCount, 20),
+    "retrain tasks customers",
+    "retrain tasks list customers --state adjudicate",
+  ).action(async (model, options) => (await import("./commands/tasks.ts")).list(model, options));
+  withExamples(
+    withServer(tasks.command("build <model>"))
+      .description("choose a batch of examples now")
+      .option("--count <count>", "how many (default: the model's daily number)", Number)
+      .option("--strategy <strategy>", "margin, least-confidence, entropy, committee, slices or random"),
+    "retrain tasks build customers --count 100",
+  ).action(async (model, options) => (await import("./commands/tasks.ts")).build(model, options));
+  withExamples(
+    withServer(tasks.command("claim <model>"))
+      .description("take tasks and show them")
+      .option("--count <count>", "how many", parseCount, 1),
+    "retrain tasks claim customers",
+  ).action(async (model, options) => (await import("./commands/tasks.ts")).claim(model, options));
+  withExamples(
+    withServer(tasks.command("answer <model> <task> [value]"))
+      .description("answer a task one holds")
+      .option("--skip", "somebody else may know")
+      .option("--flag", "an adjudicator decides")
+      .option("--comment <text>", "kept with the answer"),
+    "retrain tasks answer customers 0198c2f0-… true",
+  ).action(async (model, task, value, options) =>
+    (await import("./commands/tasks.ts")).answer(model, task, value, options),
+  );
+  withExamples(
+    withServer(tasks.command("undo <model>")).description("take one's last answer back"),
+    "retrain tasks undo customers",
+  ).action(async (model, options) => (await import("./commands/tasks.ts")).undo(model, options));
+  withExamples(
+    withServer(tasks.command("stats <model>")).description(
+      "progress, agreement, quality, performance from fair labels",
+    ),
+    "retrain tasks stats customers",
+  ).action(async (model, options) => (await import("./commands/tasks.ts")).stats(model, options));
+  withExamples(
+    withServer(tasks.command("curve <model>")).description("draw the learning curve of the labels"),
+    "retrain tasks curve customers",
+  ).action(async (model, options) => (await import("./commands/tasks.ts")).curve(model, options));
+  withExamples(
+    withServer(tasks.command("export <model> <file>"))
+      .description("tasks as CSV, with a column for answers")
+      .option("--state <state>", "open, adjudicate or done (default: open)"),
+    "retrain tasks export customers to-label.csv",
+  ).action(async (model, file, options) => (await import("./commands/tasks.ts")).exportCsv(model, file, options));
+  withExamples(
+    withServer(tasks.command("import <model> <file>")).description(
+      "answers from a CSV with the columns task and answer",
+    ),
+    "retrain tasks import customers labelled.csv",
+  ).action(async (model, file, options) => (await import("./commands/tasks.ts")).importCsv(model, file, options));
+}
