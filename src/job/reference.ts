@@ -93,7 +93,8 @@ function importanceOf(parts: ReferenceParts): Record<string, number> | undefined
   const { dataset, holdout, predictor, seed } = parts;
   const step = Math.max(1, Math.floor(holdout.length / IMPORTANCE_ROWS));
   const rows = holdout.filter((_, i) => i % step === 0).subarray(0, IMPORTANCE_ROWS);
-  if (rows.length < 2) return undefined;
+  // Recorded predictions belong to their rows: they cannot answer rows with a value exchanged.
+  if (rows.length < 2 || predictor.isRecorded === true) return undefined;
   const wide = (dataset.frame.wide ?? []).map((column) => takeWide(column, rows));
   const columns = dataset.frame.columns.map((column) => taken(column, rows));
   const sample: Frame = { rows: rows.length, columns, wide };
