@@ -3,6 +3,7 @@
  * and this file alone. One function of the table at the end is one line of help.
  */
 import { Command, CommanderError, Option } from "commander";
+import { addDriftCommands } from "./program-drift.ts";
 import { addReadCommands } from "./program-read.ts";
 import { addWriteCommands } from "./program-write.ts";
 import { packageVersion } from "./package-info.ts";
@@ -25,6 +26,7 @@ export function buildProgram(ran: Ran): Command {
   addServerCommands(program, ran);
   addWriteCommands(program, ran);
   addReadCommands(program, ran);
+  addDriftCommands(program, ran);
   program.addHelpText(
     "after",
     "\nExit codes: 0 ok, 1 failure, 2 usage, 3 gate refused the candidate, 4 check found something, 5 not found, 6 access, 7 conflict, 8 no server, 130 interrupted.",

@@ -15,6 +15,7 @@ import type {
   LabelBody,
   Page,
   PageQuery,
+  DriftWindowQuery,
   PerformanceQuery,
   PredictManyAnswer,
   PredictOneAnswer,
@@ -119,6 +120,8 @@ function readers(get: Get) {
     models: () => get<"GET /models">("/models"),
     model: (model: string) => get<"GET /models/:model">(`/models/${part(model)}`),
     status: (model: string) => get<"GET /models/:model/status">(`/models/${part(model)}/status`),
+    drift: (model: string, query: DriftWindowQuery = {}) =>
+      get<"GET /models/:model/drift">(`/models/${part(model)}/drift`, query),
     performance: (model: string, query: PerformanceQuery = {}) =>
       get<"GET /models/:model/performance">(`/models/${part(model)}/performance`, query),
     slices: (model: string, query: SlicesQuery = {}) =>

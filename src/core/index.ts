@@ -2,6 +2,7 @@ export * from "./forecasts.ts";
 export * from "./canonical.ts";
 export * from "./clock.ts";
 export * from "./drift.ts";
+export * from "./drift-report.ts";
 export * from "./duration.ts";
 export * from "./environment.ts";
 export * from "./errors.ts";

@@ -27,6 +27,7 @@ import type { ModelSpec, RetrainSpec } from "../config/spec.ts";
 import type { CompareSurface } from "./compare-surface.ts";
 import type { GateSurface } from "./gate-surface.ts";
 import type { Reproduction, TransferSurface } from "./transfer-surface.ts";
+import type { DriftSurface } from "./drift-contract.ts";
 import type { MonitorSurface } from "./monitor-contract.ts";
 import type { LabelingSurface } from "./labeling/surface.ts";
 import type { RolloutSurface } from "./rollouts/contract.ts";
@@ -219,6 +220,7 @@ export interface LoopEvent {
 }
 
 export interface Loop extends CompareSurface, TransferSurface, GateSurface, MonitorSurface, RolloutSurface {
+export interface Loop extends TransferSurface, GateSurface, MonitorSurface, RolloutSurface, DriftSurface {
   readonly spec: RetrainSpec;
   readonly store: Store;
   readonly worldClock: WorldClock | VirtualWorldClock;

@@ -25,12 +25,11 @@ import {
   levelOf,
 } from "../monitor/index.ts";
 import type { LoopContext } from "./context.ts";
+import type { InputSource } from "./drift-contract.ts";
 import { windowCounters } from "./performance.ts";
 import { referenceOf } from "./profile-reference.ts";
 import { countedRange, type TimeRange, windowCounts } from "./profile-view.ts";
 import { activeGrid, scoreScope } from "./profiles.ts";
-
-export type InputSource = "prediction" | "observation";
 
 /** Everything about a model that its comparisons share. */
 export interface DriftBasis {

@@ -23,6 +23,7 @@ import { diagnose } from "./diagnose.ts";
 import { createBus, createMutex, type LoopContext, modelSpec, type ProcessRole } from "./context.ts";
 import type { IngestRequest, Loop } from "./contract.ts";
 import { EntityStates } from "./entity-state.ts";
+import { driftSurface } from "./drift-view.ts";
 import { readEvaluation } from "./evaluation.ts";
 import { raiseEvent } from "./events.ts";
 import { ingest } from "./ingest.ts";
@@ -105,6 +106,7 @@ export function createLoop(options: LoopOptions): Loop & { readonly predictor: P
   const rolloutSurface = createRolloutSurface(context);
   return {
     ...rolloutSurface,
+    ...driftSurface(context),
     get spec() {
       return context.spec;
     },

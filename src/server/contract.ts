@@ -41,12 +41,14 @@ import type {
 } from "../loop/contract.ts";
 import type { ApprovalAnswer, ApprovalList, CompareAnswer } from "./contract/gates.ts";
 import type { ExportKeyAnswer, ImportAnswer } from "./contract/transfer.ts";
+import type { DriftFeatureView, DriftView } from "./contract/drift.ts";
 import type { LabelingApi } from "./contract/labeling.ts";
 import type { Page, PageQuery } from "./contract/page.ts";
 import type { RolloutApi } from "./contract/rollouts.ts";
 import type { Diagnosis, SlicePerformance, TriggerExplanation } from "./contract/monitors.ts";
 
 export type * from "./contract/labeling.ts";
+export type * from "./contract/drift.ts";
 export type * from "./contract/monitors.ts";
 export type * from "./contract/page.ts";
 export type * from "./contract/rollouts.ts";
@@ -362,6 +364,8 @@ export interface Api extends LabelingApi, RolloutApi {
   readonly "GET /models": ModelList;
   readonly "GET /models/:model": ModelDetail;
   readonly "GET /models/:model/status": StatusTable;
+  readonly "GET /models/:model/drift": DriftView;
+  readonly "GET /models/:model/drift/feature": DriftFeatureView;
   readonly "GET /models/:model/performance": PerformanceSeries;
   readonly "GET /models/:model/triggers": TriggerExplanation;
   readonly "GET /models/:model/slices": SlicePerformance;

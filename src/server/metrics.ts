@@ -3,6 +3,7 @@
  * the model; they are copied into the registry when somebody scrapes. Labels are bounded: models, versions, routes, never rows.
  */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { addDriftGauges } from "./drift-metrics.ts";
 import type { Loop, LoopEvent } from "../loop/contract.ts";
 
 /** Seconds; the predict path answers in tens of microseconds, a slow disk in tens of milliseconds. */
@@ -99,6 +100,7 @@ export class Metrics {
       labelNames: ["model"],
       registers,
     });
+    addDriftGauges(loop, this.registry);
     new Gauge({
       name: "retrain_queue_depth",
       help: "Runs queued or under way.",

@@ -25,6 +25,7 @@ import { addHealthRoutes, addReplayRoutes } from "./routes/health.ts";
 import { addLabelingRoutes } from "./routes/labeling.ts";
 import { addInferenceRoutes } from "./routes/inference.ts";
 import { addModelRoutes } from "./routes/models.ts";
+import { addDriftRoutes } from "./routes/drift.ts";
 import { addMonitorRoutes } from "./routes/monitors.ts";
 import { addPredictRoute } from "./routes/predict.ts";
 import { addQuarantineRoutes } from "./routes/quarantine.ts";
@@ -205,6 +206,7 @@ async function addEverything(
   addPredictRoute(app, context);
   addModelRoutes(app, context);
   addMonitorRoutes(app, context);
+  addDriftRoutes(app, context);
   addExampleRoutes(app, context);
   addLabelingRoutes(app, context);
   addQuarantineRoutes(app, context);

@@ -123,6 +123,32 @@ describe("drift monitors in the loop", () => {
     expect(decisions.find((one) => one.subject === "data-drift")).toMatchObject({ outcome: "yes", version: "v1" });
   }, 60_000);
 
+  it("show one window in full, a heatmap of the windows before, and one feature over time", async () => {
+    const view = await test.loop.drift({ model: "m" });
+    expect(view).toMatchObject({ state: "ready", version: "v1", source: "prediction", reference: "training" });
+    expect(view.data?.features[0]).toMatchObject({ feature: "x", verdict: "drift" });
+    expect(view.data?.features[0]?.bins).toHaveLength(10);
+    expect(view.prediction?.verdict).toBe("drift");
+    expect(view.label?.finding.feature).toBe("label");
+    expect(view.calibration?.windows).toBeGreaterThanOrEqual(5);
+    expect(view.heatmap.rows.map((one) => one.feature)).toEqual([
+      "prediction",
+      ...(view.data?.features.map((one) => one.feature) ?? []),
+    ]);
+    const x = view.heatmap.rows.find((one) => one.feature === "x");
+    expect(x?.cells.at(-1)).toMatchObject({ verdict: "drift" });
+    expect(x?.cells.some((one) => one?.verdict === "no-drift")).toBe(true);
+    const feature = await test.loop.driftOf({ model: "m", feature: "x" });
+    expect(feature.feature).toEqual(view.data?.features[0]);
+    expect(feature.series.at(-1)?.verdict).toBe("drift");
+    await expect(test.loop.driftOf({ model: "m", feature: "xx" })).rejects.toMatchObject({ code: "COLUMN_UNKNOWN" });
+    await expect(test.loop.drift({ model: "m", from: 5, to: 5 })).rejects.toMatchObject({ code: "BODY_INVALID" });
+    const trailing = await test.loop.drift({ model: "m", reference: "trailing" });
+    expect(trailing.data?.referenceRows).toBe(900);
+    const season = await test.loop.drift({ model: "m", reference: "same-season" });
+    expect(season.data).toMatchObject({ verdict: "cannot-tell", referenceRows: 0 });
+  });
+
   it("count what the log holds, however the folds were cut", async () => {
     const active = await activeGrid();
     const layout = layoutOf(active.grid);

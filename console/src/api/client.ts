@@ -12,6 +12,8 @@ import type {
   BuildBody,
   ClaimBody,
   DecisionsQuery,
+  DriftFeatureQuery,
+  DriftWindowQuery,
   LabelsBody,
   PageQuery,
   PerformanceQuery,
@@ -42,6 +44,8 @@ export type Params<K extends Route> = { readonly [N in Names<K>]: string };
 
 interface Queries {
   readonly "GET /models/:model/performance": PerformanceQuery;
+  readonly "GET /models/:model/drift": DriftWindowQuery;
+  readonly "GET /models/:model/drift/feature": DriftFeatureQuery;
   readonly "GET /models/:model/slices": SlicesQuery;
   readonly "GET /models/:model/compare": CompareQuery;
   readonly "GET /models/:model/quarantine": QuarantineQuery;

@@ -3,6 +3,7 @@
  * compared with the whole: how far they lie apart by season, week and chance is how far a window may lie without anything having
  * changed. Time order matters: windows drawn at random from the same rows would know of no season.
  */
+import type { DriftCalibration } from "../../core/index.ts";
 import type { FeatureProfile, Profile, ReferenceProfile } from "../../data/index.ts";
 import { normalIsf } from "../../stats/index.ts";
 import { measureFeature } from "./feature.ts";
@@ -10,15 +11,6 @@ import { type DriftOptions, driftOptions } from "./options.ts";
 
 /** Fewer windows say too little about their spread. */
 export const MIN_CHUNKS = 5;
-
-export interface DriftCalibration {
-  /** Windows that had enough rows. */
-  readonly windows: number;
-  /** Mean plus so many standard deviations of the windows' statistics. */
-  readonly deviations: number;
-  /** Threshold by feature, in the unit of the PSI. Empty when there were too few windows. */
-  readonly thresholds: Readonly<Record<string, number>>;
-}
 
 /**
  * @param windows the version's training time in windows of the length that is judged later

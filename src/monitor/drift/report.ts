@@ -3,26 +3,11 @@
  * (Benjamini-Hochberg), and each noise floor lies so high that all of them together are exceeded by chance with the probability
  * `level` only.
  */
-import type { DriftFinding, DriftVerdict } from "../../core/index.ts";
+import type { DriftFinding, DriftReport, DriftVerdict, FeatureDrift } from "../../core/index.ts";
 import type { FeatureProfile, Profile, ReferenceProfile } from "../../data/index.ts";
 import { adjustPValues } from "../../stats/index.ts";
-import { type FeatureDrift, isBetween, type Measured, measureFeature } from "./feature.ts";
+import { isBetween, type Measured, measureFeature } from "./feature.ts";
 import { type DriftOptions, driftOptions, IMPORTANT_SHARE } from "./options.ts";
-
-export interface DriftReport {
-  readonly verdict: DriftVerdict;
-  readonly reason: string;
-  /** Importance-weighted share of drifted features, in [0, 1]; null when nothing could be told. */
-  readonly share: number | null;
-  readonly shareThreshold: number;
-  readonly referenceRows: number;
-  readonly currentRows: number;
-  readonly rowsNeeded?: number;
-  /** Level of the tests over all features. */
-  readonly level: number;
-  /** Largest ratio to its threshold first. */
-  readonly features: readonly FeatureDrift[];
-}
 
 const COMPONENTS = 3;
 

@@ -1,7 +1,5 @@
 /** Resolved settings of the drift monitors: plain JSON. */
-export const DRIFT_REFERENCES = ["training", "trailing", "same-season"] as const;
-/** training: the rows the champion learned from. trailing: the windows before. same-season: the same part of earlier seasons. */
-export type DriftReference = (typeof DRIFT_REFERENCES)[number];
+import type { DriftReference } from "../../core/index.ts";
 
 export interface DataDriftSpec {
   readonly reference: DriftReference;

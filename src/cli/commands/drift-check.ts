@@ -1,0 +1,148 @@
+/** `retrain drift check`: any two CSV or Parquet files, without a server; the exit code says what was found. */
+import { writeFile } from "node:fs/promises";
+import { fail, nearestWord } from "../../core/index.ts";
+import { buildReferenceProfile, profileFrame } from "../../data/index.ts";
+import { compareProfiles, type DriftReport } from "../../monitor/index.ts";
+import { driftHtml } from "../drift-html.ts";
+import { type ColumnKind, describeFile, type FileColumns, readColumns, withDuckDb } from "../frame-file.ts";
+import { colors, EXIT, note, type OutputOptions, printData, table } from "../output.ts";
+
+export interface DriftCheckOptions extends OutputOptions {
+  readonly columns?: string;
+  readonly ignore?: string;
+  readonly minimumEffect?: number;
+  readonly minRows?: number;
+  readonly level?: number;
+  readonly share?: number;
+  readonly html?: string;
+}
+
+export interface DriftCheck {
+  readonly reference: { readonly path: string; readonly rows: number };
+  readonly current: { readonly path: string; readonly rows: number };
+  /** Columns of the reference that the current file lacks. */
+  readonly lost: readonly string[];
+  /** Columns the reference does not have. */
+  readonly added: readonly string[];
+  /** Columns that are neither number, boolean nor text. */
+  readonly left: readonly string[];
+  readonly report: DriftReport;
+}
+
+/** @returns 4 when the columns drifted or one is lost, else 0; `cannot-tell` is 0 with a line on stderr. */
+export async function driftCheck(reference: string, current: string, options: DriftCheckOptions): Promise<number> {
+  const check = await compareFiles(reference, current, options);
+  if (options.html !== undefined) {
+    const title = `${reference} → ${current}`;
+    await writeFile(options.html, driftHtml({ ...check, title }));
+    note(options, `Report written to ${options.html}.`);
+  }
+  printData(options, check, () => checkText(check));
+  if (check.report.verdict === "cannot-tell") note(options, `Cannot tell: ${check.report.reason}`);
+  return check.report.verdict === "drift" || check.lost.length > 0 ? EXIT.found : EXIT.ok;
+}
+
+/** @throws FORMAT_UNSUPPORTED, FILE_INVALID, COLUMN_UNKNOWN, COLUMN_MISSING, CONFIG_INVALID */
+export async function compareFiles(
+  referencePath: string,
+  currentPath: string,
+  options: Omit<DriftCheckOptions, "json"> = {},
+): Promise<DriftCheck> {
+  return withDuckDb(async (connection) => {
+    const before = await describeFile(connection, referencePath);
+    const now = await describeFile(connection, currentPath);
+    const wanted = chosenColumns(before, options);
+    const columns = wanted.flatMap((column) => {
+      const kind = kindIn(before.kinds.get(column), now.kinds.get(column));
+      return kind === undefined ? [] : [[column, kind] as const];
+    });
+    if (columns.length === 0) {
+      throw fail("COLUMN_MISSING", {
+        message: `${JSON.stringify(referencePath)} and ${JSON.stringify(currentPath)} have no column in common that could be compared.`,
+        remedy: "Compare two files of the same table, with a header line.",
+      });
+    }
+    const reference = await readColumns(connection, before, columns);
+    const all = (rows: number) => Uint32Array.from({ length: rows }, (_, i) => i);
+    const profile = buildReferenceProfile(reference, all(reference.rows));
+    const current = profileFrame(profile, await readColumns(connection, now, columns), all(now.rows));
+    const { minimumEffect, minRows, level, share } = options;
+    return {
+      reference: { path: referencePath, rows: before.rows },
+      current: { path: currentPath, rows: now.rows },
+      lost: wanted.filter((column) => !now.kinds.has(column)),
+      added: [...now.kinds.keys()].filter((column) => !before.kinds.has(column)),
+      left: wanted.filter((column) => now.kinds.has(column) && !columns.some(([own]) => own === column)),
+      report: compareProfiles(profile, current, {
+        ...(minimumEffect === undefined ? {} : { minimumEffect }),
+        ...(minRows === undefined ? {} : { minRows }),
+        ...(level === undefined ? {} : { level }),
+        ...(share === undefined ? {} : { share }),
+      }),
+    };
+  });
+}
+
+/** Where the two files disagree, a column that is text in one of them is compared as text. */
+function kindIn(before: ColumnKind | null | undefined, now: ColumnKind | null | undefined): ColumnKind | undefined {
+  if (before === undefined || before === null || now === undefined || now === null) return undefined;
+  return before === now ? before : "category";
+}
+
+const listOf = (text: string | undefined) =>
+  text === undefined ? undefined : text.split(",").map((one) => one.trim());
+
+function chosenColumns(file: FileColumns, options: Pick<DriftCheckOptions, "columns" | "ignore">): string[] {
+  const names = [...file.kinds.keys()];
+  const known = (list: readonly string[] | undefined) => {
+    for (const one of list ?? []) {
+      if (file.kinds.has(one)) continue;
+      const near = nearestWord(one, names);
+      throw fail("COLUMN_UNKNOWN", {
+        message: `${JSON.stringify(file.path)} has no column ${JSON.stringify(one)}.${near === undefined ? "" : ` Closest: ${JSON.stringify(near)}.`}`,
+        remedy: `Name some of: ${names.slice(0, 20).join(", ")}${names.length > 20 ? ", …" : ""}.`,
+      });
+    }
+    return list;
+  };
+  const wanted = known(listOf(options.columns)) ?? names;
+  const ignored = new Set(known(listOf(options.ignore)) ?? []);
+  return wanted.filter((one) => !ignored.has(one));
+}
+
+export const VERDICTS = {
+  drift: colors.red("drift"),
+  "no-drift": colors.green("no drift"),
+  "cannot-tell": colors.yellow("cannot tell"),
+};
+
+export function reportTable(report: DriftReport): string {
+  const digits = (value: number | null) => (value === null ? "–" : value.toFixed(3));
+  const rows = report.features.map((one) => [
+    one.feature,
+    VERDICTS[one.verdict],
+    one.statistic,
+    digits(one.value),
+    digits(one.threshold),
+    digits(one.distances.jsDistance),
+    digits(one.distances.wasserstein),
+    `${(100 * one.missing.current).toFixed(1)} %`,
+    one.verdict === "no-drift" ? "" : one.reason,
+  ]);
+  const header = ["column", "verdict", "statistic", "value", "threshold", "JS", "W1/sd", "missing", "in words"];
+  return table(header, rows);
+}
+
+function checkText(check: DriftCheck): string {
+  const { report, reference, current } = check;
+  const sizes = `${reference.rows.toLocaleString("en-US")} rows of ${reference.path} against ${current.rows.toLocaleString("en-US")} of ${current.path}`;
+  return [
+    `${VERDICTS[report.verdict]}: ${report.reason}`,
+    sizes,
+    ...(check.lost.length === 0 ? [] : [colors.red(`Lost: ${check.lost.join(", ")}.`)]),
+    ...(check.added.length === 0 ? [] : [`New: ${check.added.join(", ")}.`]),
+    ...(check.left.length === 0 ? [] : [`Not compared (no number, boolean or text): ${check.left.join(", ")}.`]),
+    "",
+    reportTable(report),
+  ].join("\n");
+}

@@ -1,0 +1,122 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { compareFiles } from "../../src/cli/commands/drift-check.ts";
+import { runProgram } from "../../src/cli/program.ts";
+import { createRandom } from "../../src/core/index.ts";
+import { withDuckDb } from "../../src/cli/frame-file.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "drift-check-"));
+const at = (name: string) => join(folder, name);
+const random = createRandom(3);
+
+function csv(rows: number, shift: number, more: (i: number) => string = () => ""): string {
+  const lines = Array.from({ length: rows }, (_, i) => {
+    const x = random.nextFloat() + random.nextFloat() + random.nextFloat() + shift;
+    const city = random.nextFloat() < 0.6 ? "Basel" : random.nextFloat() < 0.5 ? "Bern, old <b>town</b>" : "";
+    return `${x},${city === "" ? "" : JSON.stringify(city)},${random.nextFloat() < 0.3},0${more(i)}`;
+  });
+  return ["x,city,flag,constant", ...lines].join("\n");
+}
+
+/** What a command line prints on stdout, and its exit code. */
+async function run(...words: string[]): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
+  const printed = { out: "", err: "" };
+  const { stdout, stderr } = process;
+  const [write, writeError] = [stdout.write.bind(stdout), stderr.write.bind(stderr)];
+  stdout.write = ((text: string) => ((printed.out += text), true)) as typeof stdout.write;
+  stderr.write = ((text: string) => ((printed.err += text), true)) as typeof stderr.write;
+  try {
+    return {
+      code: await runProgram(words),
+      ...printed,
+      get out() {
+        return printed.out;
+      },
+      get err() {
+        return printed.err;
+      },
+    };
+  } finally {
+    stdout.write = write;
+    stderr.write = writeError;
+  }
+}
+
+describe("retrain drift check", () => {
+  beforeAll(async () => {
+    writeFileSync(at("before.csv"), csv(2_000, 0));
+    writeFileSync(at("same.csv"), csv(800, 0));
+    writeFileSync(at("moved.csv"), csv(800, 0.8));
+    writeFileSync(at("eight.csv"), csv(8, 0.8));
+    writeFileSync(at("lost.csv"), "city,flag,constant\nBasel,true,0\n".concat("Bern,false,0\n".repeat(400)));
+    await withDuckDb(async (connection) => {
+      for (const name of ["before", "moved"])
+        await connection.run(
+          `COPY (SELECT *, now()::TIMESTAMP AS stamp FROM read_csv('${at(`${name}.csv`)}')) TO '${at(`${name}.parquet`)}'`,
+        );
+    });
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it("ends with 0 for equal files and with 4 for drifted ones, naming what moved", async () => {
+    expect((await run("drift", "check", at("before.csv"), at("same.csv"), "--json")).code).toBe(0);
+    const moved = await run("drift", "check", at("before.csv"), at("moved.csv"), "--json");
+    expect(moved.code).toBe(4);
+    const { data } = JSON.parse(moved.out) as { data: Awaited<ReturnType<typeof compareFiles>> };
+    expect(data.report).toMatchObject({ verdict: "drift", reason: "1 of 4 features moved: x." });
+    expect(data.report.features[0]).toMatchObject({ feature: "x", kind: "number", statistic: "psi" });
+    expect(data.report.features.find((one) => one.feature === "city")?.missing.reference).toBeGreaterThan(0.1);
+  });
+
+  it("reads Parquet as it reads CSV, and says which columns it left", async () => {
+    const fromCsv = await compareFiles(at("before.csv"), at("moved.csv"));
+    const fromParquet = await compareFiles(at("before.parquet"), at("moved.parquet"));
+    expect(fromParquet.report).toEqual(fromCsv.report);
+    expect(fromParquet.left).toEqual(["stamp"]);
+    expect((await compareFiles(at("before.parquet"), at("moved.csv"))).report).toEqual(fromCsv.report);
+  });
+
+  it("cannot tell from 8 rows, and does not fail a pipeline for it", async () => {
+    const eight = await run("drift", "check", at("before.csv"), at("eight.csv"));
+    expect(eight.code).toBe(0);
+    expect(eight.out).toContain("cannot tell");
+    expect(eight.err).toContain("Cannot tell");
+  });
+
+  it("calls a lost column drift", async () => {
+    const lost = await run("drift", "check", at("before.csv"), at("lost.csv"), "--columns", "x,flag", "--json");
+    expect(lost.code).toBe(4);
+    expect(JSON.parse(lost.out)).toMatchObject({ data: { lost: ["x"], added: [] } });
+  });
+
+  it("writes a report that needs nothing else and in which texts of the file are texts", async () => {
+    const done = await run("drift", "check", at("before.csv"), at("moved.csv"), "--html", at("report.html"));
+    expect(done.code).toBe(4);
+    expect(done.err).toContain("report.html");
+    const html = readFileSync(at("report.html"), "utf8");
+    expect(html).toContain("Bern, old &lt;b&gt;town&lt;/b&gt;");
+    expect(html).not.toMatch(/<b>town|<script|src=|href=|url\(/);
+    expect(html.match(/<section>/g)).toHaveLength(4);
+  });
+
+  it.each([
+    [["before.csv", "nothing.csv"], 2, "FILE_INVALID"],
+    [["before.csv", "same.txt"], 2, "FORMAT_UNSUPPORTED"],
+    [["before.csv", "same.csv", "--ignore", "ctiy"], 2, "COLUMN_UNKNOWN"],
+    [["before.csv", "same.csv", "--level", "2"], 2, "CONFIG_INVALID"],
+    [["before.csv", "same.csv", "--min-rows", "many"], 2, "USAGE"],
+  ])("refuses %j with exit code %i and %s", async (words, code, name) => {
+    const [before = "", now = "", ...options] = words;
+    const refused = await run("drift", "check", at(before), at(now), ...options, "--json");
+    expect(refused.code).toBe(code);
+    expect(JSON.parse(refused.out)).toMatchObject({ ok: false, error: { code: name } });
+  });
+
+  it("names the nearest column", async () => {
+    await expect(compareFiles(at("before.csv"), at("same.csv"), { columns: "x,ctiy" })).rejects.toThrow(
+      /Closest: "city"/,
+    );
+  });
+});

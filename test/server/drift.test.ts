@@ -1,0 +1,47 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { DAY_MS } from "../../src/core/index.ts";
+import { openTestServer, type TestServer, trainFirstVersion } from "./support.ts";
+
+let open: TestServer;
+beforeAll(async () => {
+  open = await openTestServer();
+}, 60_000);
+afterAll(async () => open.dispose());
+
+const MODEL = "/api/v1/models/purchases/drift";
+async function get(url: string) {
+  const response = await open.server.app.inject({ method: "GET", url });
+  return { status: response.statusCode, text: response.body, body: () => response.json() };
+}
+
+describe("drift over HTTP", () => {
+  it("says that there is nothing to compare with before the first version", async () => {
+    const { status, body } = await get(MODEL);
+    expect(status).toBe(200);
+    expect(body()).toMatchObject({ state: "no-champion", data: null, heatmap: { rows: [] } });
+    expect((await get(`${MODEL}/feature?feature=age`)).status).toBe(409);
+  });
+
+  it("answers with the report of a window and of a feature, and refuses what it does not know", async () => {
+    await trainFirstVersion(open);
+    await open.test.loop.tick("purchases", open.test.clock.now());
+    const view = (await get(MODEL)).body();
+    expect(view).toMatchObject({ state: "ready", version: "v1", reference: "training" });
+    expect(view.data.features.map((one: { feature: string }) => one.feature).sort()).toEqual(["age", "balance", "job"]);
+    const past = (await get(`${MODEL}?reference=trailing&from=${DAY_MS}&to=${2 * DAY_MS}`)).body();
+    expect(past).toMatchObject({ reference: "trailing", window: { from: DAY_MS, to: 2 * DAY_MS } });
+    expect(past.data.verdict).toBe("cannot-tell");
+    const feature = (await get(`${MODEL}/feature?feature=age`)).body();
+    expect(feature.feature).toMatchObject({ feature: "age", kind: "number" });
+    expect((await get(`${MODEL}/feature?feature=aeg`)).body()).toMatchObject({ code: "COLUMN_UNKNOWN" });
+    expect((await get(`${MODEL}/feature`)).status).toBe(400);
+    expect((await get(`${MODEL}?reference=yesterday`)).status).toBe(400);
+    expect((await get("/api/v1/models/purchase/drift")).body()).toMatchObject({ code: "MODEL_UNKNOWN" });
+  }, 60_000);
+
+  it("offers the newest verdicts as gauges", async () => {
+    const { text } = await get("/metrics");
+    expect(text).toContain("# TYPE retrain_drift gauge");
+    expect(text).toContain("# TYPE retrain_drift_score gauge");
+  });
+});
