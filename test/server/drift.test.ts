@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { DAY_MS } from "../../src/core/index.ts";
+import { DAY_MS, type DriftReport } from "../../src/core/index.ts";
 import { openTestServer, type TestServer, trainFirstVersion } from "./support.ts";
 
 let open: TestServer;
@@ -11,7 +11,8 @@ afterAll(async () => open.dispose());
 const MODEL = "/api/v1/models/purchases/drift";
 async function get(url: string) {
   const response = await open.server.app.inject({ method: "GET", url });
-  return { status: response.statusCode, text: response.body, body: () => response.json() };
+  const body = () => JSON.parse(response.body) as Record<string, unknown>;
+  return { status: response.statusCode, text: response.body, body };
 }
 
 describe("drift over HTTP", () => {
@@ -27,12 +28,12 @@ describe("drift over HTTP", () => {
     await open.test.loop.tick("purchases", open.test.clock.now());
     const view = (await get(MODEL)).body();
     expect(view).toMatchObject({ state: "ready", version: "v1", reference: "training" });
-    expect(view.data.features.map((one: { feature: string }) => one.feature).sort()).toEqual(["age", "balance", "job"]);
+    expect((view["data"] as DriftReport).features.map((one) => one.feature).sort()).toEqual(["age", "balance", "job"]);
     const past = (await get(`${MODEL}?reference=trailing&from=${DAY_MS}&to=${2 * DAY_MS}`)).body();
     expect(past).toMatchObject({ reference: "trailing", window: { from: DAY_MS, to: 2 * DAY_MS } });
-    expect(past.data.verdict).toBe("cannot-tell");
+    expect((past["data"] as DriftReport).verdict).toBe("cannot-tell");
     const feature = (await get(`${MODEL}/feature?feature=age`)).body();
-    expect(feature.feature).toMatchObject({ feature: "age", kind: "number" });
+    expect(feature["feature"]).toMatchObject({ feature: "age", kind: "number" });
     expect((await get(`${MODEL}/feature?feature=aeg`)).body()).toMatchObject({ code: "COLUMN_UNKNOWN" });
     expect((await get(`${MODEL}/feature`)).status).toBe(400);
     expect((await get(`${MODEL}?reference=yesterday`)).status).toBe(400);
