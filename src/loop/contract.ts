@@ -219,8 +219,13 @@ export interface LoopEvent {
   readonly data: JsonObject;
 }
 
-export interface Loop extends CompareSurface, TransferSurface, GateSurface, MonitorSurface, RolloutSurface {
-export interface Loop extends TransferSurface, GateSurface, MonitorSurface, RolloutSurface, DriftSurface {
+export interface Loop
+  extends CompareSurface,
+    TransferSurface,
+    GateSurface,
+    MonitorSurface,
+    RolloutSurface,
+    DriftSurface {
   readonly spec: RetrainSpec;
   readonly store: Store;
   readonly worldClock: WorldClock | VirtualWorldClock;
