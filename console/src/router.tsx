@@ -2,7 +2,15 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
 import { PageLoading } from "./parts/feedback.tsx";
 import { NotFound, PageFailed, Shell } from "./shell/shell.tsx";
-import { alertsSearch, compareSearch, dataSearch, decisionsSearch, performanceSearch, runsSearch } from "./search.ts";
+import {
+  alertsSearch,
+  compareSearch,
+  dataSearch,
+  decisionsSearch,
+  driftSearch,
+  performanceSearch,
+  runsSearch,
+} from "./search.ts";
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
 
@@ -45,6 +53,12 @@ const performance = createRoute({
   path: "/",
   validateSearch: performanceSearch,
   component: lazyRouteComponent(() => import("./pages/model.tsx"), "ModelPage"),
+});
+const drift = createRoute({
+  getParentRoute: () => model,
+  path: "/drift",
+  validateSearch: driftSearch,
+  component: lazyRouteComponent(() => import("./pages/drift.tsx"), "DriftPage"),
 });
 const predict = createRoute({
   getParentRoute: () => model,
@@ -116,6 +130,7 @@ const routeTree = root.addChildren([
   alerts,
   model.addChildren([
     performance,
+    drift,
     diagnosis,
     predict,
     modelRuns,

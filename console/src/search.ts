@@ -1,5 +1,5 @@
 /** What the address holds besides the path. Anything unknown is left out rather than refused: addresses are typed by people. */
-import type { DecisionRecord, QuarantinedRow, RunState } from "../../src/server/contract.ts";
+import type { DecisionRecord, DriftReference, QuarantinedRow, RunState } from "../../src/server/contract.ts";
 
 const HOUR = 3_600_000;
 /** Time ranges offered on charts, in ms before now. */
@@ -104,3 +104,16 @@ export function compareSearch(raw: Raw): { a?: string; b?: string } {
   const [a, b] = [versionName(raw["a"]), versionName(raw["b"])];
   return { ...(a === undefined ? {} : { a }), ...(b === undefined ? {} : { b }) };
 }
+export const DRIFT_REFERENCES = ["training", "trailing", "same-season"] as const satisfies readonly DriftReference[];
+export interface DriftSearch {
+  readonly reference?: DriftReference | undefined;
+  readonly feature?: string | undefined;
+  /** End of the window that is shown in full. */
+  readonly to?: number | undefined;
+}
+export const driftSearch = (raw: Raw): DriftSearch => ({
+  reference: oneOf(raw["reference"], DRIFT_REFERENCES),
+  // Names of columns are free texts.
+  feature: typeof raw["feature"] === "string" ? raw["feature"].slice(0, 200) : undefined,
+  to: typeof raw["to"] === "number" && Number.isSafeInteger(raw["to"]) ? raw["to"] : undefined,
+});

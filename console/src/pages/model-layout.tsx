@@ -8,6 +8,7 @@ import { ModelActions } from "./model-actions.tsx";
 
 const TABS = [
   { to: "/models/$model", name: "Performance", exact: true },
+  { to: "/models/$model/drift", name: "Drift", exact: false },
   { to: "/models/$model/runs", name: "Runs", exact: false },
   { to: "/models/$model/versions", name: "Versions", exact: false },
   { to: "/models/$model/compare", name: "Compare", exact: false },

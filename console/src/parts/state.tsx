@@ -1,6 +1,7 @@
 /** States as shape and word; the color of the shape only repeats what both already say. */
 import type {
   AlertRecord,
+  DriftVerdict,
   ModelSummary,
   QuarantinedRow,
   RunState,
@@ -68,7 +69,14 @@ const QUARANTINE: Readonly<Record<QuarantinedRow["state"], Look>> = {
   dropped: { word: "dropped", icon: "dash", tone: "muted" },
 };
 
+const DRIFT: Readonly<Record<DriftVerdict, Look>> = {
+  drift: { word: "drift", icon: "up", tone: "bad" },
+  "no-drift": { word: "no drift", icon: "check", tone: "good" },
+  "cannot-tell": { word: "cannot tell", icon: "question", tone: "warn" },
+};
+
 const LOOKS = {
+  drift: DRIFT,
   model: MODEL,
   run: RUN,
   step: STEP,

@@ -2,7 +2,7 @@
 import type { DriftReference, Instant } from "../../core/index.ts";
 
 export type { DriftFeatureView, DriftHeatCell, DriftHeatmap, DriftView } from "../../loop/drift-contract.ts";
-export type { DriftBin, DriftReference, DriftReport, FeatureDrift } from "../../core/index.ts";
+export type { DriftBin, DriftReference, DriftReport, DriftVerdict, FeatureDrift } from "../../core/index.ts";
 
 /** GET /models/{model}/drift */
 export interface DriftWindowQuery {
