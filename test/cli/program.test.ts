@@ -44,9 +44,14 @@ describe("help", () => {
   });
 
   it("leads to a module that is there, for every command", () => {
-    const source = ["program.ts", "program-read.ts", "program-rollout.ts", "program-tasks.ts", "program-write.ts"];
-    const source = ["program.ts", "program-read.ts", "program-rollout.ts", "program-write.ts"];
-    const source = ["program.ts", "program-drift.ts", "program-read.ts", "program-write.ts"]
+    const source = [
+      "program.ts",
+      "program-drift.ts",
+      "program-read.ts",
+      "program-rollout.ts",
+      "program-tasks.ts",
+      "program-write.ts",
+    ]
       .map((file) => readFileSync(join(ROOT, "src", "cli", file), "utf8"))
       .join("\n");
     const modules = [...source.matchAll(/import\("\.\/(commands\/[a-z-]+\.ts)"\)/g)].map(([, path]) => path as string);
