@@ -8,7 +8,7 @@ const NUMERIC = { task: "regression", label: f.number() };
 
 describe("monitors of a configuration", () => {
   it("watch the main loss of the task with ADWIN unless told otherwise", () => {
-    expect(monitors({})).toEqual({ falseAlarms: 1, conceptDrift: { detector: "adwin", metric: "logLoss" } });
+    expect(monitors({})).toMatchObject({ falseAlarms: 1, conceptDrift: { detector: "adwin", metric: "logLoss" } });
     expect(monitors({}, NUMERIC)?.conceptDrift).toEqual({ detector: "adwin", metric: "mae" });
     expect(monitors({ conceptDrift: false })?.conceptDrift).toBeNull();
   });

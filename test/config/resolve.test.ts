@@ -90,7 +90,7 @@ describe("defaults", () => {
         { kind: "noWorseThanChampion", metric: "logLoss" },
       ],
       slices: [],
-      rollout: [{ kind: "full" }],
+      rollout: [{ kind: "full", metric: "logLoss", margin: 0.02, guards: [], watchMs: DAY_MS }],
       limits: { trainTimeoutMs: HOUR_MS, trainMemoryBytes: 4 * 1024 * 1024 * 1024 },
       seed: 1,
     });
