@@ -99,6 +99,8 @@ export function bankModel(): Model {
       maxPerDay: 1,
       stopAfterRejections: 5,
     },
+    // A window a week, compared once a week: two and a half years pass in a minute here.
+    monitors: { dataDrift: { window: "7d", every: "7d" } },
     // No gate on ranking: with one "yes" in twenty, a holdout of the first months is too small to prove any.
     gates: [gate.noWorseThanChampion("logLoss", { margin: 0.02 })],
     rollout: [stage.full()],

@@ -81,6 +81,8 @@ export function generatedModel(): Model {
     labelDelay: "3d",
     trainer: linear(),
     data: { window: "30d", minRows: 600, holdout: { share: 0.25, minRows: 200, maxRows: 2000 } },
+    // A window a week, compared once a week: half a year passes in seconds here.
+    monitors: { dataDrift: { window: "7d", every: "7d" } },
     retrain: {
       when: when.any(
         when.performanceDrop("logLoss", { relative: 0.08, window: "7d" }),

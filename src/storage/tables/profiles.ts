@@ -39,34 +39,67 @@ function sumCounts(texts: readonly string[]): string {
 }
 
 interface Group {
-  readonly model: string;
-  readonly grid: string;
   readonly scope: string;
   readonly from: number;
   readonly widthMs: number;
 }
+/** Groups of one transaction: short enough that folds and readers come between, long enough that it is not all commits. */
+const GROUPS_AT_ONCE = 100;
 
-async function collapseGroup(transaction: Queryable, group: Group): Promise<void> {
-  const { model, grid, scope, from, widthMs } = group;
+async function collapseGroups(
+  transaction: Queryable,
+  { model, grid }: { readonly model: string; readonly grid: string },
+  groups: readonly Group[],
+): Promise<void> {
+  const lines = (values: readonly (string | number)[]) => values.join("\n");
   const { rows } = await transaction.query(
-    `delete from profile where model = $1 and grid = $2 and scope = $3 and bucket >= $4 and bucket < $5
-     returning scope, bucket, width, from_seq, fold_seq, counts`,
-    [model, grid, scope, from, from + widthMs],
-  );
-  if (rows.length === 0) return;
-  const found = rows.map(toRow);
-  await transaction.query(
-    `insert into profile (model, grid, scope, bucket, width, from_seq, fold_seq, counts)
-     values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+    `delete from profile p using unnest(string_to_array($3, E'\\n'), string_to_array($4, E'\\n')::bigint[],
+       string_to_array($5, E'\\n')::bigint[]) as g (scope, start, width)
+     where p.model = $1 and p.grid = $2 and p.scope = g.scope and p.bucket >= g.start and p.bucket < g.start + g.width
+     returning p.scope, p.bucket, p.width, p.from_seq, p.fold_seq, p.counts, g.start`,
     [
       model,
       grid,
-      scope,
-      from,
-      Math.max(widthMs, ...found.map((row) => row.widthMs)),
-      Math.min(...found.map((row) => row.fromSeq)),
-      Math.max(...found.map((row) => row.foldSeq)),
-      sumCounts(found.map((row) => row.counts)),
+      lines(groups.map((group) => group.scope)),
+      lines(groups.map((group) => group.from)),
+      lines(groups.map((group) => group.widthMs)),
+    ],
+  );
+  const found = new Map<string, ReturnType<typeof toRow>[]>();
+  for (const row of rows) {
+    const key = `${row["start"] as string} ${row["scope"] as string}`;
+    found.set(key, [...(found.get(key) ?? []), toRow(row)]);
+  }
+  const merged = groups.flatMap(({ scope, from, widthMs }) => {
+    const parts = found.get(`${from} ${scope}`);
+    if (parts === undefined) return [];
+    return [
+      {
+        scope,
+        from,
+        width: Math.max(widthMs, ...parts.map((row) => row.widthMs)),
+        fromSeq: Math.min(...parts.map((row) => row.fromSeq)),
+        foldSeq: Math.max(...parts.map((row) => row.foldSeq)),
+        counts: sumCounts(parts.map((row) => row.counts)),
+      },
+    ];
+  });
+  if (merged.length === 0) return;
+  await transaction.query(
+    `insert into profile (model, grid, scope, bucket, width, from_seq, fold_seq, counts)
+     select $1, $2, s, b, w, f, t, c
+     from unnest(string_to_array($3, E'\\n'), string_to_array($4, E'\\n')::bigint[], string_to_array($5, E'\\n')::bigint[],
+       string_to_array($6, E'\\n')::bigint[], string_to_array($7, E'\\n')::bigint[], string_to_array($8, E'\\n'))
+       as v (s, b, w, f, t, c)`,
+    [
+      model,
+      grid,
+      lines(merged.map((row) => row.scope)),
+      lines(merged.map((row) => row.from)),
+      lines(merged.map((row) => row.width)),
+      lines(merged.map((row) => row.fromSeq)),
+      lines(merged.map((row) => row.foldSeq)),
+      lines(merged.map((row) => row.counts)),
     ],
   );
 }
@@ -90,9 +123,11 @@ async function collapse(
   const groups: Group[] = [
     ...days.rows.map((row) => ({ row, widthMs: DAY_MS })),
     ...hours.rows.map((row) => ({ row, widthMs: HOUR_MS })),
-  ].map(({ row, widthMs }) => ({ model, grid, scope: row["scope"] as string, from: toNumber(row["start"]), widthMs }));
-  // One group a transaction: folds and readers come between.
-  for (const group of groups) await database.transaction((transaction) => collapseGroup(transaction, group));
+  ].map(({ row, widthMs }) => ({ scope: row["scope"] as string, from: toNumber(row["start"]), widthMs }));
+  for (let i = 0; i < groups.length; i += GROUPS_AT_ONCE) {
+    const some = groups.slice(i, i + GROUPS_AT_ONCE);
+    await database.transaction((transaction) => collapseGroups(transaction, { model, grid }, some));
+  }
 }
 
 export function createProfileStore(database: SqlDatabase): ProfileStore {
