@@ -8,7 +8,6 @@ import "@mantine/core/styles/ActionIcon.css";
 import "@mantine/core/styles/CloseButton.css";
 import "@mantine/core/styles/Code.css";
 import "@mantine/core/styles/Input.css";
-import "@mantine/core/styles/Kbd.css";
 import "@mantine/core/styles/Loader.css";
 import "@mantine/core/styles/Overlay.css";
 import "@mantine/core/styles/ModalBase.css";

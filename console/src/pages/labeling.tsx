@@ -9,6 +9,7 @@ import { BulkView } from "./labeling-bulk.tsx";
 import { ItemView } from "./labeling-item.tsx";
 import { Choice, nameOf, useKeys } from "./labeling-parts.tsx";
 import { type Answer, useLabelingWork, type Work } from "./labeling-session.ts";
+import "@mantine/core/styles/Kbd.css";
 import "../css/labeling.css";
 
 export function LabelingPage() {

@@ -1,15 +1,17 @@
 /** The frame around every page: brand, clock, live state, navigation. */
 import { ActionIcon, Button, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { type ErrorComponentProps, Link, Outlet, useRouterState } from "@tanstack/react-router";
-import { useEffect, useRef, useState } from "react";
+import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { useLive } from "../api/live.tsx";
 import { useApi } from "../api/queries.ts";
 import { instant } from "../format.ts";
 import { Empty } from "../parts/feedback.tsx";
 import { Icon } from "../parts/icons.tsx";
 import { PageHeading } from "../parts/layout.tsx";
-import { HelpDialog, useShortcuts } from "./shortcuts.tsx";
+import { useShortcuts } from "./shortcuts.tsx";
 import { Navigation } from "./navigation.tsx";
+
+const HelpDialog = lazy(() => import("./help-dialog.tsx").then((module) => ({ default: module.HelpDialog })));
 
 export function Shell() {
   const [isMenuOpen, setIsMenuOpen] = useState(false);
@@ -61,7 +63,11 @@ export function Shell() {
         <StoreNotice />
         <Outlet />
       </main>
-      <HelpDialog isOpen={isHelpOpen} onClose={() => setIsHelpOpen(false)} />
+      {isHelpOpen && (
+        <Suspense fallback={null}>
+          <HelpDialog isOpen onClose={() => setIsHelpOpen(false)} />
+        </Suspense>
+      )}
     </div>
   );
 }

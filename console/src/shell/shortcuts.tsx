@@ -1,5 +1,4 @@
 /** Keys that work on every page: `g` then a letter goes somewhere, `?` shows this list, space-free so nothing typed is lost. */
-import { Kbd, Modal } from "@mantine/core";
 import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useRef } from "react";
 import { useLive } from "../api/live.tsx";
@@ -31,39 +30,5 @@ export function useShortcuts(onHelp: () => void): void {
 function isTyping(target: EventTarget | null): boolean {
   return (
     target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
-  );
-}
-
-const KEYS: readonly (readonly [keys: readonly string[], what: string])[] = [
-  [["g", "o"], "Overview"],
-  [["g", "r"], "Runs"],
-  [["g", "d"], "Decisions"],
-  [["g", "a"], "Alerts"],
-  [["p"], "Pause or resume live updates"],
-  [["?"], "This list"],
-  [["Esc"], "Close a dialog"],
-];
-
-export function HelpDialog({ isOpen, onClose }: { readonly isOpen: boolean; readonly onClose: () => void }) {
-  return (
-    <Modal opened={isOpen} onClose={onClose} title="Keys" closeButtonProps={{ "aria-label": "Close" }}>
-      <table className="table plain">
-        <tbody>
-          {KEYS.map(([keys, what]) => (
-            <tr key={what}>
-              <td>
-                {keys.map((key, index) => (
-                  <span key={key}>
-                    {index > 0 ? " then " : ""}
-                    <Kbd>{key}</Kbd>
-                  </span>
-                ))}
-              </td>
-              <td>{what}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </Modal>
   );
 }
