@@ -108,8 +108,8 @@ const SUITES = [
     () => vitest("type-tests", ["--typecheck.only", "--typecheck.tsconfig=tsconfig.json"], { minutes: 5 }),
   ],
   ["install size", () => true, () => check(process.execPath, ["scripts/install-size.mjs"])],
-  ["services", () => hasFolder("test/services"), () => vitest("services", config("services"), { minutes: 10 })],
-  ["browser", () => hasFolder("test/browser"), () => vitest("browser", config("browser"), { minutes: 10 })],
+  ["services", () => hasFolder("test/services"), () => vitest("services", config("services"), { minutes: 15 })],
+  ["browser", () => hasFolder("test/browser"), () => vitest("browser", config("browser"), { minutes: 15 })],
   [
     "python",
     () => hasFolder("test/python"),
@@ -121,7 +121,7 @@ const SUITES = [
       });
     },
   ],
-  ["faults", () => hasFolder("test/faults"), () => vitest("faults", config("faults"), { minutes: 25 })],
+  ["faults", () => hasFolder("test/faults"), () => vitest("faults", config("faults"), { minutes: 45 })],
   [
     "unit on Node 24",
     () => true,

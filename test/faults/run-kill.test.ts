@@ -36,8 +36,9 @@ const points = [
   ...RUN_STEPS.flatMap((step) => [`${step}.begun`, `${step}.done`, `${step}.recorded`]),
   "register.stored",
   "register.numbered",
-  "promote.loaded",
-  "promote.committed",
+  "rollout.loaded",
+  "rollout.promote.before",
+  "rollout.promote.committed",
   "finish.updated",
   "finish.reported",
 ];
