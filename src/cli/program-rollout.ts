@@ -1,6 +1,6 @@
 /** `retrain rollout`: where a rollout stands, and moving it by hand. */
 import type { Command } from "commander";
-import { withExamples, withServer } from "./program-options.ts";
+import { parseCount, withExamples, withServer } from "./program-options.ts";
 
 export function addRollout(program: Command): void {
   const rollout = program.command("rollout").description("how a version goes live, in stages");
@@ -10,6 +10,16 @@ export function addRollout(program: Command): void {
     ),
     "retrain rollout status customers",
   ).action(async (model, options) => (await import("./commands/rollout.ts")).status(model, options));
+  withExamples(
+    withServer(rollout.command("list <model>"))
+      .description("rollouts of a model with how they ended, newest first")
+      .option("--limit <count>", "how many", parseCount, 20),
+    "retrain rollout list customers",
+  ).action(async (model, options) => (await import("./commands/rollout.ts")).list(model, options));
+  withExamples(
+    withServer(rollout.command("show <id>")).description("one rollout with the evidence of each of its stages"),
+    "retrain rollout show 01983c5a-…",
+  ).action(async (id, options) => (await import("./commands/rollout.ts")).show(id, options));
   withExamples(
     withServer(rollout.command("start <model> <version>")).description("put a registered version into the stages"),
     "retrain rollout start customers v4",

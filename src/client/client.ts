@@ -155,7 +155,9 @@ function readers(get: Get) {
     exportKey: () => get<"GET /export-key">("/export-key"),
     config: () => get<"GET /config">("/config"),
     sources: () => get<"GET /sources">("/sources"),
-    rollouts: (model: string) => get<"GET /models/:model/rollouts">(`/models/${part(model)}/rollouts`),
+    /** Newest first. */
+    rollouts: (model: string, query: PageQuery = {}) =>
+      get<"GET /models/:model/rollouts">(`/models/${part(model)}/rollouts`, query),
     /** A rollout with the evidence of each of its phases. */
     experiment: (id: string) => get<"GET /experiments/:id">(`/experiments/${part(id)}`),
     tokens: () => get<"GET /tokens">("/tokens"),

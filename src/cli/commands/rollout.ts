@@ -1,4 +1,4 @@
-/** Rollouts: where one stands, and moving it by hand. */
+/** Rollouts: where one stands, what there were, and moving the open one by hand. */
 import type { RolloutAction, RolloutDetail } from "../../server/contract.ts";
 import { formatInstant, formatNumber, printData, table } from "../output.ts";
 import { connect, type RemoteOptions } from "../remote.ts";
@@ -6,14 +6,42 @@ import { connect, type RemoteOptions } from "../remote.ts";
 export interface ReasonOptions extends RemoteOptions {
   readonly reason: string;
 }
+export interface ListOptions extends RemoteOptions {
+  readonly limit: number;
+}
+
+const none = (model: string) => `${model} has had no rollout; its first version went live directly.`;
 
 export async function status(model: string, options: RemoteOptions): Promise<void> {
   const client = connect(options);
-  const [newest] = (await client.rollouts(model)).items;
+  const [newest] = (await client.rollouts(model, { limit: 1 })).items;
   const detail = newest === undefined ? undefined : await client.experiment(newest.id);
-  printData(options, detail ?? null, () =>
-    detail === undefined ? `${model} has had no rollout; its first version went live directly.` : describe(detail),
+  printData(options, detail ?? null, () => (detail === undefined ? none(model) : describe(detail)));
+}
+
+export async function list(model: string, options: ListOptions): Promise<void> {
+  const found = await connect(options).rollouts(model, { limit: options.limit });
+  printData(options, found, () =>
+    found.items.length === 0
+      ? none(model)
+      : table(
+          ["id", "challenger", "champion", "state", "begun", "ended", "where it stands"],
+          found.items.map(({ id, challenger, champion, state, createdAt, endedAt, verdict }) => [
+            id,
+            challenger,
+            champion,
+            state,
+            formatInstant(createdAt),
+            endedAt === undefined ? "–" : formatInstant(endedAt),
+            verdict,
+          ]),
+        ),
   );
+}
+
+export async function show(id: string, options: RemoteOptions): Promise<void> {
+  const detail = await connect(options).experiment(id);
+  printData(options, detail, () => describe(detail));
 }
 
 function describe({ rollout, evidence, power }: RolloutDetail): string {
