@@ -2,7 +2,7 @@
 import type { Features, FeatureValue, LabelValue, Task } from "../core/index.ts";
 import { createPreparedWriter } from "../data/index.ts";
 import { findTrainer, gbdtContributions, linearContributions } from "../learn/index.ts";
-import type { TrainedWeights } from "../learn/index.ts";
+import type { ScoreRows, TrainedWeights } from "../learn/index.ts";
 import { createForecastPredictor } from "./forecast.ts";
 import { createLocalOnnxPredictor, isExternal } from "./onnx/predictor.ts";
 import type { Prediction, PredictionTrace, Predictor, PredictorParts } from "./predictor.ts";
@@ -16,11 +16,20 @@ export function createPredictor(parts: PredictorParts): Predictor {
   if (task === "forecast") return createForecastPredictor(weights, preparation);
   if (isExternal(weights)) return createLocalOnnxPredictor(parts);
   const writer = createPreparedWriter(preparation);
-  const score = findTrainer(weights.trainer).scorer(weights, task);
+  const trainer = findTrainer(weights.trainer);
+  const score = trainer.scorer(weights, task);
   const threshold = parts.threshold ?? 0.5;
   const prepared = new Float32Array(writer.width);
   const outputs = task === "regression" ? 1 : classes.length;
   const out = new Float64Array(outputs);
+  const scoreAll: ScoreRows =
+    trainer.rowsScorer?.(weights, task) ??
+    ((x, rows, answers) => {
+      for (let i = 0; i < rows; i++) {
+        score(x, i * writer.width, out);
+        answers.set(out, i * outputs);
+      }
+    });
 
   function decide(): LabelValue {
     if (task === "regression") return out[0] as number;
@@ -56,14 +65,12 @@ export function createPredictor(parts: PredictorParts): Predictor {
     scoreFrame(frame, rows) {
       const width = task === "multiclass" ? outputs : 1;
       const scores = new Float64Array(rows.length * width);
+      const answers = new Float64Array(Math.min(SCORE_BLOCK, rows.length) * outputs);
       for (let from = 0; from < rows.length; from += SCORE_BLOCK) {
         const block = rows.subarray(from, from + SCORE_BLOCK);
-        const values = writer.writeFrame(frame, block);
-        for (let i = 0; i < block.length; i++) {
-          score(values, i * writer.width, out);
-          if (task === "multiclass") scores.set(out, (from + i) * width);
-          else scores[from + i] = out[outputs - 1] as number;
-        }
+        scoreAll(writer.writeFrame(frame, block), block.length, answers);
+        if (task === "multiclass") scores.set(answers.subarray(0, block.length * width), from * width);
+        else for (let i = 0; i < block.length; i++) scores[from + i] = answers[(i + 1) * outputs - 1] as number;
       }
       return scores;
     },

@@ -1,15 +1,18 @@
 /**
  * Prediction over packed trees: single-precision sums in tree order, the very sums training kept, so a served score has the
- * bits of the score that was trained.
+ * bits of the score that was trained. Trees of up to 64 leaves are compared by a kernel instead of walked (tree-kernel.ts).
  *
- * Four trees are walked side by side until none of the walks moves: leaves lead to themselves. A processor cannot guess which
+ * Walking: four trees are walked side by side until none of the walks moves: leaves lead to themselves. A processor cannot guess which
  * way a row goes; with nothing to guess on the way and four walks to overlap, a row costs a third of the time.
  */
 import type { JsonObject, Task } from "../../core/index.ts";
 import { expDeterministic, sigmoid } from "../../stats/index.ts";
 import { softmaxInPlace } from "../softmax.ts";
-import type { ScoreRow, TrainedWeights } from "../trainer.ts";
+import type { ScoreRow, ScoreRows, TrainedWeights } from "../trainer.ts";
 import { categoryBin } from "./binning.ts";
+import { openBlocks, openRow } from "./tree-kernel.ts";
+import type { AddToRow, AddToRows } from "./tree-kernel.ts";
+import { compareTrees } from "./tree-tables.ts";
 import { COLUMN_MASK, FLAG_CATEGORY, FLAG_MISSING_LEFT, NODE_INTS } from "./tree.ts";
 import type { PackedTrees } from "./tree.ts";
 
@@ -130,30 +133,93 @@ export function regressionAnswer(shape: JsonObject): (score: number) => number {
   return (score) => mean + deviation * score;
 }
 
-export function gbdtScorer(trained: TrainedWeights, task: Task): ScoreRow {
-  const trees = readTrees(packedTreesOf(trained));
+/** How the trees are added up: by comparisons in WebAssembly where that can be had, else by walking. The same bits. */
+export type TreePath = "auto" | "walk";
+
+/** Adds all trees to the scores of one row, one per output. */
+function openRowPath(trees: PackedTrees, outputs: number, columns: number, path: TreePath): AddToRow {
+  const compared = path === "walk" ? undefined : compareTrees(trees);
+  const kernel = compared === undefined ? undefined : openRow(compared, outputs, columns);
+  if (kernel !== undefined) return kernel;
+  const reader = readTrees(trees);
+  const each = Array.from({ length: outputs }, (_, output) => ({ output, outputs }));
+  return (x, offset, scores) => {
+    for (const one of each) scores[one.output] = addTrees(reader, one, x, offset, scores[one.output] as number);
+  };
+}
+
+/** Adds all trees to the scores of rows, `scores[output × stride + row]`. */
+export function openRowsPath(trees: PackedTrees, outputs: number, columns: number, path: TreePath = "auto"): AddToRows {
+  const compared = path === "walk" ? undefined : compareTrees(trees);
+  const kernel = compared === undefined ? undefined : openBlocks(compared, outputs, columns);
+  if (kernel !== undefined) return kernel;
+  const reader = readTrees(trees);
+  return (x, rows, scores, stride) => {
+    for (let output = 0; output < outputs; output++) {
+      for (let row = 0; row < rows.rows; row++) {
+        const at = output * stride + row;
+        scores[at] = addTrees(reader, { output, outputs }, x, row * rows.columns, scores[at] as number);
+      }
+    }
+  };
+}
+
+/** What scores mean: they become the row's answer, in place. */
+function answerInPlace(task: Task, shape: JsonObject): (out: Float64Array) => void {
+  if (task === "multiclass") return softmaxInPlace;
+  if (task === "regression") {
+    const answer = regressionAnswer(shape);
+    return (out) => {
+      out[0] = answer(out[0] as number);
+    };
+  }
+  return (out) => {
+    const p = sigmoid(out[0] as number);
+    out[0] = 1 - p;
+    out[1] = p;
+  };
+}
+
+export function gbdtScorer(trained: TrainedWeights, task: Task, path: TreePath = "auto"): ScoreRow {
   const start = trained.arrays["start"] as Float32Array;
   const outputs = start.length;
-  const first = start[0] as number;
-  const one = { output: 0, outputs: 1 };
-  if (task === "binary") {
-    return (x, offset, out) => {
-      const p = sigmoid(addTrees(trees, one, x, offset, first));
-      out[0] = 1 - p;
-      out[1] = p;
-    };
-  }
-  if (task === "regression") {
-    const answer = regressionAnswer(trained.shape);
-    return (x, offset, out) => {
-      out[0] = answer(addTrees(trees, one, x, offset, first));
-    };
-  }
-  const each = Array.from({ length: outputs }, (_, output) => ({ output, outputs }));
+  const answer = answerInPlace(task, trained.shape);
+  const scores = new Float32Array(outputs);
+  let add: AddToRow | undefined;
   return (x, offset, out) => {
-    for (let c = 0; c < outputs; c++) {
-      out[c] = addTrees(trees, each[c] as (typeof each)[number], x, offset, start[c] as number);
+    add ??= openRowPath(packedTreesOf(trained), outputs, Number(trained.shape["columns"]), path);
+    for (let output = 0; output < outputs; output++) scores[output] = start[output] as number;
+    add(x, offset, scores);
+    for (let output = 0; output < outputs; output++) out[output] = scores[output] as number;
+    answer(out);
+  };
+}
+
+/** Rows whose scores are kept at a time. */
+const ROWS_AT_ONCE = 1024;
+
+export function gbdtRowsScorer(trained: TrainedWeights, task: Task, path: TreePath = "auto"): ScoreRows {
+  const start = trained.arrays["start"] as Float32Array;
+  const outputs = start.length;
+  const width = task === "binary" ? 2 : outputs;
+  const columns = Number(trained.shape["columns"]);
+  const answer = answerInPlace(task, trained.shape);
+  const scores = new Float32Array(outputs * ROWS_AT_ONCE);
+  const row = new Float64Array(width);
+  let add: AddToRows | undefined;
+  return (x, rows, out) => {
+    add ??= openRowsPath(packedTreesOf(trained), outputs, columns, path);
+    for (let from = 0; from < rows; from += ROWS_AT_ONCE) {
+      const count = Math.min(ROWS_AT_ONCE, rows - from);
+      for (let output = 0; output < outputs; output++) {
+        scores.fill(start[output] as number, output * ROWS_AT_ONCE, (output + 1) * ROWS_AT_ONCE);
+      }
+      add(x.subarray(from * columns), { rows: count, columns }, scores, ROWS_AT_ONCE);
+      for (let i = 0; i < count; i++) {
+        for (let output = 0; output < outputs; output++) row[output] = scores[output * ROWS_AT_ONCE + i] as number;
+        answer(row);
+        for (let k = 0; k < width; k++) out[(from + i) * width + k] = row[k] as number;
+      }
     }
-    softmaxInPlace(out);
   };
 }
