@@ -61,4 +61,11 @@ export function addTasks(program: Command): void {
     ),
     "retrain tasks import customers labelled.csv",
   ).action(async (model, file, options) => (await import("./commands/tasks.ts")).importCsv(model, file, options));
+  withExamples(
+    withServer(tasks.command("history <model> <example>"))
+      .description("everything stated about an example, and what counts")
+      .option("--as-of <time>", "only what was known then"),
+    "retrain tasks history customers c-17",
+    "retrain tasks history customers c-17 --as-of 2026-03-01",
+  ).action(async (model, example, options) => (await import("./commands/tasks.ts")).history(model, example, options));
 }

@@ -23,8 +23,9 @@ export function labelingMethods(get: Get, post: Post) {
     tasks: (model: string, query: TasksQuery = {}) => get<"GET /models/:model/tasks">(at(model, ""), query),
     task: (model: string, id: string) => get<"GET /models/:model/tasks/:id">(at(model, `/${part(id)}`)),
     labelingStats: (model: string) => get<"GET /models/:model/tasks/stats">(at(model, "/stats")),
-    labelHistory: (model: string, exampleId: string) =>
-      get<"GET /models/:model/examples/:id/labels">(`/models/${part(model)}/examples/${part(exampleId)}/labels`),
+    /** @param query `asOf`: only what was known at this instant */
+    labelHistory: (model: string, exampleId: string, query: { readonly asOf?: number } = {}) =>
+      get<"GET /models/:model/examples/:id/labels">(`/models/${part(model)}/examples/${part(exampleId)}/labels`, query),
     buildTasks: (model: string, body: BuildBody = {}) =>
       post<"POST /models/:model/tasks/build">(at(model, "/build"), body, slow),
     claimTasks: (model: string, count?: number, as?: string) =>

@@ -4,6 +4,7 @@ import type { LabelValue, TaskState } from "../../server/contract.ts";
 import type { QueueStrategy } from "../../feedback/spec.ts";
 import { fail } from "../../core/index.ts";
 import { readRows } from "../../collect/index.ts";
+import { parseInstant } from "../../data/index.ts";
 import { formatInstant, formatNumber, printData, table } from "../output.ts";
 import { connect, type RemoteOptions } from "../remote.ts";
 
@@ -134,6 +135,34 @@ export async function curve(model: string, options: RemoteOptions): Promise<void
         ]),
     ),
   );
+}
+
+export async function history(
+  model: string,
+  example: string,
+  options: RemoteOptions & { readonly asOf?: string },
+): Promise<void> {
+  const asOf = options.asOf === undefined ? undefined : parseInstant(options.asOf);
+  if (options.asOf !== undefined && asOf === undefined) {
+    throw fail("USAGE", {
+      message: `"${options.asOf}" is no time.`,
+      remedy: "Write an ISO 8601 time, such as 2026-03-01T12:00:00Z.",
+    });
+  }
+  const found = await connect(options).labelHistory(model, example, asOf === undefined ? {} : { asOf });
+  printData(options, found, () => {
+    if (found.statements.length === 0) return `Nobody has stated a label of ${example}.`;
+    const rows = found.statements.map((one) => [
+      one.isEffective ? "counts" : "",
+      one.value === null ? "taken back" : String(one.value),
+      one.source,
+      formatInstant(one.at),
+      formatInstant(one.receivedAt),
+      one.selective ? "no" : "yes",
+      one.comment,
+    ]);
+    return table(["", "value", "source", "true since", "known since", "may judge", "comment"], rows);
+  });
 }
 
 /** Open tasks with their features, as CSV with an empty `answer` column for a spreadsheet. */

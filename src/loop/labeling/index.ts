@@ -48,7 +48,7 @@ export function createLabeling(context: LoopContext): LabelingSurface {
     },
     drawCurve: (model) => drawCurve(context, model),
     stats: (model) => labelingStats(context, model),
-    history: (model, exampleId) => labelHistory(context, model, exampleId),
+    history: (model, exampleId, asOf) => labelHistory(context, model, exampleId, asOf),
     relabel: (model, request) => relabel(context, model, request),
   };
 }

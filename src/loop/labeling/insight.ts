@@ -1,5 +1,5 @@
 /** Looking back: progress, agreement, performance from fair labels, advice to stop; the history of one example; mass relabeling. */
-import type { Annotation, Json, LabelingTask } from "../../core/index.ts";
+import type { Annotation, Instant, Json, LabelEvent, LabelingTask, LoggedEvent } from "../../core/index.ts";
 import { effectiveLabel } from "../../data/effective-label.ts";
 import { groupedBy } from "../../feedback/grouping.ts";
 import { estimateFromTasks } from "../../feedback/labeled-estimate.ts";
@@ -44,7 +44,11 @@ export async function labelingStats(context: LoopContext, model: string): Promis
   ]);
   const standing = annotations.filter((one) => !one.undone);
   const byId = new Map(tasks.map((task) => [task.id, task]));
-  const answered = tasks.filter((task) => task.state === "done" && task.version !== undefined);
+  const answered = await withWhatCounts(
+    context,
+    model,
+    tasks.filter((task) => task.state === "done" && task.version !== undefined),
+  );
   const curve = (stored ?? null) as unknown as LearningCurve | null;
   const agreement = describeAgreement(standing);
   return {
@@ -60,6 +64,35 @@ export async function labelingStats(context: LoopContext, model: string): Promis
     curve,
     advice: adviceOf(curve),
   };
+}
+
+/** Examples whose labels are looked up at once. */
+const LOOKUP = 2_000;
+
+/** Answered tasks with the label that counts by now: a ground truth that came later overrules what people answered. */
+async function withWhatCounts(
+  context: LoopContext,
+  model: string,
+  tasks: readonly LabelingTask[],
+): Promise<readonly LabelingTask[]> {
+  const said = new Map<string, LoggedEvent<LabelEvent>[]>();
+  for (let i = 0; i < tasks.length; i += LOOKUP) {
+    const part = tasks.slice(i, i + LOOKUP);
+    const exampleOf = new Map(part.flatMap((task) => (task.predictionId ? [[task.predictionId, task.exampleId]] : [])));
+    const labels = await context.store.log.findLabels(model, {
+      exampleIds: part.map((task) => task.exampleId),
+      predictionIds: [...exampleOf.keys()],
+    });
+    for (const label of labels) {
+      const exampleId = label.exampleId ?? exampleOf.get(label.predictionId ?? "") ?? "";
+      said.set(exampleId, [...(said.get(exampleId) ?? []), label]);
+    }
+  }
+  return tasks.map((task) => {
+    const { answer: _answer, ...rest } = task;
+    const label = effectiveLabel(said.get(task.exampleId) ?? []);
+    return label === undefined ? rest : { ...rest, answer: label.value };
+  });
 }
 
 function adviceOf(curve: LearningCurve | null): LabelingStats["advice"] {
@@ -81,13 +114,21 @@ function adviceOf(curve: LearningCurve | null): LabelingStats["advice"] {
   };
 }
 
-export async function labelHistory(context: LoopContext, model: string, exampleId: string): Promise<LabelHistory> {
+/** @param asOf only what was known at this instant; default: everything */
+export async function labelHistory(
+  context: LoopContext,
+  model: string,
+  exampleId: string,
+  asOf?: Instant,
+): Promise<LabelHistory> {
   modelSpec(context, model);
   const { log, labeling } = context.store;
-  const predictions = await log.findPredictions(model, { exampleIds: [exampleId] });
+  const known = asOf === undefined ? {} : { asOf };
+  const predictions = await log.findPredictions(model, { exampleIds: [exampleId], ...known });
   const labels = await log.findLabels(model, {
     exampleIds: [exampleId],
     predictionIds: predictions.map((one) => one.predictionId),
+    ...known,
   });
   const tasks = await labeling.tasks({ model, exampleId, limit: 50 });
   const annotations =
@@ -112,7 +153,7 @@ export async function labelHistory(context: LoopContext, model: string, exampleI
       predictionId: one.predictionId ?? null,
       isEffective: one.seq === effective?.seq,
     })),
-    annotations,
+    annotations: asOf === undefined ? annotations : annotations.filter((one) => one.at <= asOf),
   };
 }
 

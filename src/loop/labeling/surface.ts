@@ -162,6 +162,7 @@ export interface LabelingSurface {
   stats(model: string): Promise<LabelingStats>;
   /** Trains on growing parts of the labels; minutes for a slow trainer. */
   drawCurve(model: string): Promise<LearningCurve>;
-  history(model: string, exampleId: string): Promise<LabelHistory>;
+  /** @param asOf only what was known at this instant */
+  history(model: string, exampleId: string, asOf?: Instant): Promise<LabelHistory>;
   relabel(model: string, request: RelabelRequest): Promise<{ readonly matched: number; readonly changed: number }>;
 }

@@ -15,7 +15,7 @@ import type {
   UndoBody,
 } from "../contract.ts";
 import { page, pageRequest } from "../paging.ts";
-import { addRoute, modelName, object, oneOf, pageQuery, recordId, type ServerContext, text } from "../route.ts";
+import { addRoute, digits, modelName, numberOf, object, oneOf, pageQuery, recordId, type ServerContext, text } from "../route.ts";
 import { defined } from "./models.ts";
 
 const MODEL = object({ model: modelName }, ["model"]);
@@ -86,8 +86,12 @@ function addTaskReads(app: FastifyInstance, context: ServerContext): void {
     url: "/api/v1/models/:model/examples/:id/labels",
     summary: "Everything that was ever stated about an example, and what counts",
     params: EXAMPLE,
+    query: object({ asOf: digits }),
     answer: "LabelHistory",
-    handler: async (request) => labeling.history(paramsOf(request).model, paramsOf(request).id),
+    handler: async (request) => {
+      const { asOf } = request.query as { asOf?: string };
+      return labeling.history(paramsOf(request).model, paramsOf(request).id, numberOf(asOf));
+    },
   });
 }
 
