@@ -8,6 +8,7 @@ import {
   dataSearch,
   decisionsSearch,
   driftSearch,
+  feedbackSearch,
   performanceSearch,
   runsSearch,
 } from "./search.ts";
@@ -111,6 +112,12 @@ const data = createRoute({
   component: lazyRouteComponent(() => import("./pages/data.tsx"), "DataPage"),
 });
 
+const feedback = createRoute({
+  getParentRoute: () => model,
+  path: "/feedback",
+  validateSearch: feedbackSearch,
+  component: lazyRouteComponent(() => import("./pages/feedback.tsx"), "FeedbackPage"),
+});
 const labeling = createRoute({
   getParentRoute: () => model,
   path: "/labeling",
@@ -140,6 +147,7 @@ const routeTree = root.addChildren([
     modelDecisions,
     modelAlerts,
     data,
+    feedback,
     labeling,
     labelingTeam,
   ]),

@@ -97,6 +97,13 @@ export interface DataSearch {
 }
 export const dataSearch = (raw: Raw): DataSearch => ({ state: oneOf(raw["state"], [...QUARANTINE_STATES, "all"]) });
 
+export interface FeedbackSearch {
+  readonly show?: "up" | "down" | "value" | "comment" | undefined;
+}
+export const feedbackSearch = (raw: Raw): FeedbackSearch => ({
+  show: oneOf(raw["show"], ["up", "down", "value", "comment"]),
+});
+
 const versionName = (value: unknown): string | undefined =>
   typeof value === "string" && /^v\d{1,9}$/.test(value) ? value : undefined;
 /** `a` is what is compared with: the champion unless said. */

@@ -2,12 +2,14 @@
 import type { Command } from "commander";
 import { addRollout } from "./program-rollout.ts";
 import { type Ran, withExamples, withServer } from "./program-options.ts";
+import { addFeedback } from "./program-feedback.ts";
 import { addTasks } from "./program-tasks.ts";
 
 export function addWriteCommands(program: Command, ran: Ran): void {
   addDataCommands(program);
   addQuarantine(program);
   addTasks(program);
+  addFeedback(program);
   addVersionActions(program);
   addRollout(program);
   addApproval(program, ran);

@@ -28,6 +28,7 @@ import type {
   TokenBody,
   TriggerEventBody,
 } from "../server/contract.ts";
+import { feedbackMethods } from "./feedback.ts";
 import { labelingMethods } from "./labeling.ts";
 import { download, type RequestBody, type RequestOptions, send, type Transport } from "./request.ts";
 import { streamEvents, type StreamItem, type StreamOptions } from "./stream.ts";
@@ -79,6 +80,7 @@ export function createClient(options: ClientOptions = {}) {
     ...writers(post),
     ...predictions(transport),
     ...labelingMethods(get, post),
+    ...feedbackMethods(get, post),
     /** Sends a body of rows as it is: CSV, NDJSON, JSON or Parquet, a string, bytes or a stream. */
     upload: (model: string, body: RequestBody, { contentType, idempotencyKey, ...query }: UploadOptions) =>
       send<Api["POST /models/:model/examples"]>(transport, {

@@ -11,6 +11,7 @@ export * from "./gates.ts";
 export * from "./ids.ts";
 export * from "./job-child.ts";
 export * from "./job-protocol.ts";
+export * from "./feedback.ts";
 export * from "./labeling.ts";
 export * from "./model-host.ts";
 export * from "./output-tail.ts";

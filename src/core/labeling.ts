@@ -1,4 +1,5 @@
 /** Records of the labeling queue: what is asked of people, what they answered, and the port that keeps both. */
+import type { FeedbackStore } from "./feedback.ts";
 import type { Features, Instant, LabelEvent, LabelValue } from "./records.ts";
 
 /**
@@ -129,8 +130,10 @@ export interface TaskCounts {
   readonly claimed: number;
 }
 
-/** Tasks, claims and annotations. Everything it acknowledges survives kill -9. */
+/** Tasks, claims and annotations, and feedback beside them. Everything it acknowledges survives kill -9. */
 export interface LabelingStore {
+  /** What users say about single answers; its labels leave through the same effects. */
+  readonly feedback: FeedbackStore;
   /** One transaction, idempotent by batch id. Examples that have an open task already are left out. @returns how many were added */
   addBatch(batch: LabelingBatch, tasks: readonly LabelingTask[]): Promise<number>;
   batches(filter: { model: string; limit: number; before?: string }): Promise<readonly LabelingBatch[]>;

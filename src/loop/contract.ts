@@ -29,22 +29,12 @@ import type { GateSurface } from "./gate-surface.ts";
 import type { Reproduction, TransferSurface } from "./transfer-surface.ts";
 import type { DriftSurface } from "./drift-contract.ts";
 import type { MonitorSurface } from "./monitor-contract.ts";
+import type { FeedbackSurface } from "./feedback/surface.ts";
 import type { LabelingSurface } from "./labeling/surface.ts";
 import type { RolloutSurface } from "./rollouts/contract.ts";
+import type { RowReading } from "./row-reading.ts";
 
-/** One row as a reader found it: an object, or the reason why it is none. */
-export type RowReading =
-  | {
-      readonly rowNumber: number;
-      readonly row: Readonly<Record<string, unknown>>;
-      readonly text?: boolean;
-      readonly raw?: string;
-    }
-  | {
-      readonly rowNumber: number;
-      readonly problem: { readonly code: string; readonly message: string };
-      readonly raw: string;
-    };
+export type { RowReading } from "./row-reading.ts";
 
 export interface IngestRequest {
   readonly model: string;
@@ -251,6 +241,8 @@ export interface Loop
   predict(request: PredictRequest): Promise<PredictAnswer>;
   /** Which examples people are asked about, and what they answered. */
   readonly labeling: LabelingSurface;
+  /** What users of an application say about single answers. */
+  readonly feedback: FeedbackSurface;
   replayQuarantine(
     model: string,
     ids?: readonly string[],

@@ -26,6 +26,7 @@ import { EntityStates } from "./entity-state.ts";
 import { driftSurface } from "./drift-view.ts";
 import { readEvaluation } from "./evaluation.ts";
 import { raiseEvent } from "./events.ts";
+import { createFeedback } from "./feedback/index.ts";
 import { ingest } from "./ingest.ts";
 import { createLabeling, registerLabeling } from "./labeling/index.ts";
 import { performanceSeries } from "./performance.ts";
@@ -125,6 +126,7 @@ export function createLoop(options: LoopOptions): Loop & { readonly predictor: P
     performance: (query) => performanceSeries(context, query),
     ingest: ingestRows,
     labeling: createLabeling(context),
+    feedback: createFeedback(context),
     predict(request) {
       touch(request.model);
       return predictor.predict(request);

@@ -15,7 +15,9 @@ export interface ReadBody {
   readonly payloadHash?: string;
 }
 export interface BodyOptions {
-  readonly form: "observation" | "label";
+  readonly form?: "observation" | "label";
+  /** The key rows stand under in an object; default: `rows`, or `labels`. */
+  readonly list?: string;
   /** Gather and hash the body before reading it. */
   readonly hash: boolean;
 }
@@ -41,7 +43,7 @@ export async function openBody(request: FastifyRequest, options: BodyOptions): P
 }
 
 function jsonBody(body: unknown, options: BodyOptions): ReadBody {
-  const list = options.form === "label" ? "labels" : "rows";
+  const list = options.list ?? (options.form === "label" ? "labels" : "rows");
   const values = Array.isArray(body) ? body : listIn(body, list);
   const rows = values.map((value: unknown, i): RowReading => {
     const rowNumber = i + 1;

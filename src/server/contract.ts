@@ -42,11 +42,13 @@ import type {
 import type { ApprovalAnswer, ApprovalList, CompareAnswer } from "./contract/gates.ts";
 import type { ExportKeyAnswer, ImportAnswer } from "./contract/transfer.ts";
 import type { DriftFeatureView, DriftView } from "./contract/drift.ts";
+import type { FeedbackApi } from "./contract/feedback.ts";
 import type { LabelingApi } from "./contract/labeling.ts";
 import type { Page, PageQuery } from "./contract/page.ts";
 import type { RolloutApi } from "./contract/rollouts.ts";
 import type { Diagnosis, SlicePerformance, TriggerExplanation } from "./contract/monitors.ts";
 
+export type * from "./contract/feedback.ts";
 export type * from "./contract/labeling.ts";
 export type * from "./contract/drift.ts";
 export type * from "./contract/monitors.ts";
@@ -359,7 +361,7 @@ export type {
 /**
  * Every path below `/api/v1` with the type of its answer; the client and the console are typed by it.
  */
-export interface Api extends LabelingApi, RolloutApi {
+export interface Api extends LabelingApi, FeedbackApi, RolloutApi {
   readonly "GET /server": ServerInfo;
   readonly "GET /models": ModelList;
   readonly "GET /models/:model": ModelDetail;

@@ -56,6 +56,15 @@ export class Idempotency {
     const key = this.keyOf(request);
     if (key === undefined) return work();
     const hash = sha256Hex(canonicalJson({ query: request.query ?? {}, body: request.body ?? null }));
+    return this.keyed({ key, hash }, reply, work);
+  }
+
+  /** The same for a body that was hashed by the caller. @throws IDEMPOTENCY_MISMATCH, IDEMPOTENCY_IN_FLIGHT */
+  async keyed(
+    { key, hash }: { readonly key: string; readonly hash: string },
+    reply: FastifyReply,
+    work: () => Promise<unknown>,
+  ): Promise<unknown> {
     return this.exclusive(key, async () => {
       const stored = await this.#store.settings.idempotent(key);
       if (stored !== undefined) {

@@ -22,6 +22,7 @@ import { addDecisionRoutes } from "./routes/decisions.ts";
 import { addExampleRoutes } from "./routes/examples.ts";
 import { addGateRoutes } from "./routes/gates.ts";
 import { addHealthRoutes, addReplayRoutes } from "./routes/health.ts";
+import { addFeedbackRoutes } from "./routes/feedback.ts";
 import { addLabelingRoutes } from "./routes/labeling.ts";
 import { addInferenceRoutes } from "./routes/inference.ts";
 import { addModelRoutes } from "./routes/models.ts";
@@ -209,6 +210,7 @@ async function addEverything(
   addDriftRoutes(app, context);
   addExampleRoutes(app, context);
   addLabelingRoutes(app, context);
+  addFeedbackRoutes(app, context);
   addQuarantineRoutes(app, context);
   addRunRoutes(app, context);
   addRolloutRoutes(app, context);

@@ -47,6 +47,7 @@ describe("help", () => {
     const source = [
       "program.ts",
       "program-drift.ts",
+      "program-feedback.ts",
       "program-read.ts",
       "program-rollout.ts",
       "program-tasks.ts",

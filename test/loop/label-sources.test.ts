@@ -95,7 +95,10 @@ beforeAll(async () => {
   await test.loop.advance(test.clock.now() + HOUR_MS);
   const receivedAt = test.clock.now();
   const half = ids.filter((_, i) => i % 2 === 0);
-  await post("labels?labelSource=expert", half.map((exampleId) => ({ exampleId, label: true })));
+  await post(
+    "labels?labelSource=expert",
+    half.map((exampleId) => ({ exampleId, label: true })),
+  );
   for (const exampleId of half) said.push({ exampleId, source: "expert", label: true, receivedAt, order: order++ });
   instants.push(receivedAt);
   await test.loop.advance(test.clock.now() + HOUR_MS);
@@ -106,7 +109,7 @@ describe("labels of several sources", () => {
   it("are in conflict here, so that the rule has something to decide", () => {
     const last = instants.at(-1) as Instant;
     const sources = new Set([...asked.keys()].map((id) => whatCounts(id, last)?.source));
-    expect([...sources].sort()).toEqual(expect.arrayContaining(["expert", "rule", "system", "user"]));
+    expect([...sources]).toEqual(expect.arrayContaining(["expert", "rule", "system", "user"]));
   });
 
   it("are shown with their whole history, as of any instant", async () => {

@@ -14,6 +14,8 @@ import type {
   DecisionsQuery,
   DriftFeatureQuery,
   DriftWindowQuery,
+  FeedbackQuery,
+  FeedbackSummaryQuery,
   LabelsBody,
   PageQuery,
   PerformanceQuery,
@@ -57,6 +59,8 @@ interface Queries {
   readonly "GET /alerts": AlertsQuery;
   readonly "GET /audit": PageQuery;
   readonly "GET /models/:model/tasks": TasksQuery;
+  readonly "GET /models/:model/feedback": FeedbackQuery;
+  readonly "GET /models/:model/feedback/summary": FeedbackSummaryQuery;
   readonly "POST /models/:model/predict": PredictQuery;
 }
 /** `undefined` values are left out of the address. */

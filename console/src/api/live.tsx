@@ -53,6 +53,7 @@ const AFFECTED: Readonly<Record<string, readonly ReadRoute[]>> = {
   "alert.opened": ["GET /alerts", "GET /models"],
   "alert.resolved": ["GET /alerts", "GET /models"],
   ingest: [...OVERALL, "GET /models/:model/performance", "GET /models/:model/batches", "GET /models/:model/quarantine"],
+  feedback: ["GET /models/:model/feedback", "GET /models/:model/feedback/summary"],
   tick: ["GET /server", "GET /models", "GET /models/:model/performance"],
   "config.changed": ["GET /server", ...OVERALL],
 };

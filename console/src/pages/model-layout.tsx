@@ -17,6 +17,7 @@ const TABS = [
   { to: "/models/$model/alerts", name: "Alerts", exact: false },
   { to: "/models/$model/data", name: "Data", exact: false },
   { to: "/models/$model/labeling", name: "Labeling", exact: false },
+  { to: "/models/$model/feedback", name: "Feedback", exact: false },
   { to: "/models/$model/predict", name: "Try a prediction", exact: false },
 ] as const;
 

@@ -34,7 +34,7 @@ export async function label(model: string, id: string, text: string, options: La
 }
 
 /** `true`, `12.5` and `null` mean what they mean in JSON; any other word is a class name. */
-function parseLabel(text: string): LabelBody["label"] {
+export function parseLabel(text: string): LabelBody["label"] {
   try {
     const value: unknown = JSON.parse(text);
     if (value === null || typeof value === "boolean" || typeof value === "number" || typeof value === "string")

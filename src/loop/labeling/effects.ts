@@ -18,14 +18,29 @@ export async function flushEffects(context: LoopContext): Promise<number> {
     const effects = await labeling.effects(EFFECTS_AT_ONCE);
     if (effects.length === 0) return written;
     stopPoint("labeling.answered");
-    // In order per example: a label and its retraction must not change places.
-    for (const effect of effects) await appendEffect(context, effect);
+    for (const wave of wavesOf(effects)) await Promise.all(wave.map((effect) => appendEffect(context, effect)));
     stopPoint("labeling.appended");
     await labeling.finishEffects(effects.map(({ id }) => id));
     for (const { model } of effects) context.ticks.dirty.add(model);
     written += effects.length;
     if (effects.length < EFFECTS_AT_ONCE) return written;
   }
+}
+
+/** Side by side, but in order per example: a label and its retraction must not change places. */
+function wavesOf(effects: readonly LabelingEffect[]): readonly LabelingEffect[][] {
+  const waves: LabelingEffect[][] = [];
+  const next = new Map<string, number>();
+  for (const effect of effects) {
+    const { model, event } = effect;
+    const key = `${model} ${event.labelSource} ${event.exampleId ?? event.predictionId}`;
+    const wave = next.get(key) ?? 0;
+    next.set(key, wave + 1);
+    const own = waves[wave];
+    if (own === undefined) waves.push([effect]);
+    else own.push(effect);
+  }
+  return waves;
 }
 
 async function appendEffect(context: LoopContext, { id, model, event }: LabelingEffect): Promise<void> {

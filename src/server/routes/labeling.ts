@@ -15,7 +15,18 @@ import type {
   UndoBody,
 } from "../contract.ts";
 import { page, pageRequest } from "../paging.ts";
-import { addRoute, digits, modelName, numberOf, object, oneOf, pageQuery, recordId, type ServerContext, text } from "../route.ts";
+import {
+  addRoute,
+  digits,
+  modelName,
+  numberOf,
+  object,
+  oneOf,
+  pageQuery,
+  recordId,
+  type ServerContext,
+  text,
+} from "../route.ts";
 import { defined } from "./models.ts";
 
 const MODEL = object({ model: modelName }, ["model"]);

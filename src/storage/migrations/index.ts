@@ -7,6 +7,7 @@ import * as rollouts from "./0005-rollouts.ts";
 import * as labeling from "./0006-labeling.ts";
 import * as gates from "./0009-gates.ts";
 import * as lease from "./0011-lease.ts";
+import * as feedback from "./0012-feedback.ts";
 
 export const migrations: Readonly<Record<string, Migration>> = {
   "0001-log": log,
@@ -16,4 +17,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0006-labeling": labeling,
   "0009-gates": gates,
   "0011-lease": lease,
+  "0012-feedback": feedback,
 };

@@ -9,6 +9,7 @@ import type {
   TaskState,
 } from "../../core/index.ts";
 import { bodyOf, Conditions, listBodies, parseBody, type Queryable, type SqlDatabase, toNumber } from "../sql.ts";
+import { createFeedbackStore } from "./feedback.ts";
 import { claimMethods } from "./labeling-claims.ts";
 
 /** Reviews hold an answer back, so they come before everything else. */
@@ -178,6 +179,7 @@ export function withoutUndefined<T extends object>(value: T): T {
 
 export function createLabelingStore(database: SqlDatabase): LabelingStore {
   return {
+    feedback: createFeedbackStore(database),
     ...batchMethods(database),
     ...taskMethods(database),
     ...claimMethods(database),
