@@ -17,6 +17,8 @@ export interface SystemClock {
   /** Monotonic milliseconds with fractions, for durations. */
   monotonicMs(): number;
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Milliseconds this process's event loop has been at work so far: what waited meanwhile waited for us. Absent: unknown. */
+  busyMs?(): number;
 }
 
 export interface VirtualWorldClock extends WorldClock {
@@ -29,9 +31,13 @@ export interface VirtualWorldClock extends WorldClock {
   speed(): number;
 }
 
+/** Node's own; the types of a browser, with which the console reads this file too, do not know it. */
+const loop = performance as { readonly eventLoopUtilization?: () => { readonly active: number } };
+
 export const systemClock: SystemClock = {
   now: () => Date.now(),
   monotonicMs: () => performance.now(),
+  busyMs: () => loop.eventLoopUtilization?.().active ?? 0,
   sleep: (ms, signal) =>
     new Promise((resolve, reject) => {
       if (signal?.aborted) {

@@ -9,9 +9,13 @@ export type BadAnswer = "error" | "invalid" | "timeout" | "slow";
 /** The latest answers looked at. With all of them bad it trips after 10; with a fifth of them bad after 50 answers. */
 const WINDOW = 50;
 const BAD_TO_TRIP = 10;
-/** A challenger is slow beyond five times the champion's own 99 % quantile, but nobody feels less than 2 ms. */
+/**
+ * A challenger is slow beyond five times the champion's own 99 % quantile, but not below a floor: in this process 2 ms hold up
+ * every other request; another process waits for a core that long on a busy machine without being slow, and nobody feels 10 ms.
+ */
 const SLOW_FACTOR = 5;
 const SLOW_FLOOR_MICROS = 2_000;
+const REMOTE_SLOW_FLOOR_MICROS = 10_000;
 /** Answers of the champion before its quantile says anything. */
 const LATENCY_ROWS = 50;
 /** Bins of a latency histogram, four to a doubling: 1 µs to 18 minutes. */
@@ -76,9 +80,10 @@ export class Breaker {
   }
 
   /** µs beyond which an answer of the challenger counts as slow; Infinity while the champion's own are unknown. */
-  slowLimit(): number {
+  slowLimit(isRemote: boolean): number {
     if (this.#champion.count < LATENCY_ROWS) return Number.POSITIVE_INFINITY;
-    return Math.max(SLOW_FLOOR_MICROS, SLOW_FACTOR * (this.#champion.quantile(0.99) as number));
+    const floor = isRemote ? REMOTE_SLOW_FLOOR_MICROS : SLOW_FLOOR_MICROS;
+    return Math.max(floor, SLOW_FACTOR * (this.#champion.quantile(0.99) as number));
   }
 
   /** @returns true when this answer tripped the breaker */

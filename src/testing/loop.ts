@@ -43,7 +43,13 @@ export function builtJobEntry(): URL {
 export async function openTestLoop(
   config: unknown,
   start: Instant,
-  options: { database?: TestDatabase; jobEntry?: URL; environment?: readonly string[] } = {},
+  options: {
+    database?: TestDatabase;
+    jobEntry?: URL;
+    environment?: readonly string[];
+    /** The program of ONNX models' processes; default the built one. */
+    hostEntry?: string;
+  } = {},
 ): Promise<TestLoop> {
   const test = options.database ?? (await openTestDatabase());
   const clock = createVirtualClock(start);
@@ -65,7 +71,11 @@ export async function openTestLoop(
     logger: silentLogger,
     environment: options.environment ?? [],
   });
-  const modelHost = createModelHost({ systemClock, logger: silentLogger });
+  const modelHost = createModelHost({
+    systemClock,
+    logger: silentLogger,
+    ...(options.hostEntry === undefined ? {} : { entry: options.hostEntry }),
+  });
   const loop = createLoop({
     modelHost,
     spec,

@@ -82,9 +82,10 @@ export class RoutedAnswers {
   }
 
   #count(model: string, route: LiveRoute, checked: CheckedAnswer): void {
-    const { breaker } = route;
+    const { breaker, challenger } = route;
     if (breaker === undefined) return;
-    const isSlow = checked.bad === undefined && checked.micros > breaker.slowLimit();
+    const limit = breaker.slowLimit(challenger?.model.remote !== undefined);
+    const isSlow = checked.bad === undefined && checked.micros > limit;
     if (breaker.record(checked.bad ?? (isSlow ? "slow" : undefined), checked.micros)) {
       this.#onTrip(model, breaker.rollout, breaker.tripped as string);
     }
