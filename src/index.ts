@@ -2,6 +2,7 @@
 export {
   type AnswerOf,
   alert,
+  best,
   command,
   type ConfigDefinition,
   defineConfig,
@@ -25,6 +26,7 @@ export {
   seasonalNaive,
   source,
   stage,
+  transfer,
   when,
 } from "./config/index.ts";
 export { ERROR_CODES, type ErrorCode, RetrainError } from "./core/index.ts";

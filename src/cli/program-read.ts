@@ -11,7 +11,7 @@ function addRuns(program: Command, ran: Ran): void {
   withExamples(
     withServer(program.command("run <model>"))
       .description("retrain now, and wait for the outcome")
-      .option("--strategy <strategy>", "full, warm-start or incremental (default: the model's)")
+      .option("--strategy <strategy>", "full, warm-start, incremental, transfer or best (default: the model's)")
       .option("--reason <text>", "why; it is kept with the run")
       .option("--no-wait", "return as soon as the run is queued"),
     "retrain run customers",

@@ -3,7 +3,7 @@
  * names and kinds from the definition to every later use, so a wrong feature, label, metric or slice does not compile. What
  * the types cannot see (JSON, an override by the environment) is checked again at run time by `resolve/`.
  */
-import type { DurationText, LabelValue, Task, TrainingStrategy } from "../core/index.ts";
+import type { DurationText, LabelValue, Task } from "../core/index.ts";
 import type { MetricName } from "../stats/index.ts";
 import type { AlertConfig } from "./alerts.ts";
 import type { BooleanLabel, CategoryLabel, FeatureConfig, NumberLabel } from "./features.ts";
@@ -12,6 +12,7 @@ import type { MonitorsConfig } from "./monitors.ts";
 import type { LabelingConfig } from "./labeling.ts";
 import type { SourceConfig } from "./sources.ts";
 import type { StageConfig } from "./stages.ts";
+import type { StrategyConfig } from "./strategies.ts";
 import type { TrainerConfig } from "./trainers.ts";
 import type { TriggerConfig } from "./triggers.ts";
 
@@ -104,7 +105,7 @@ export interface DataConfig {
 
 export interface RetrainConfig<M extends MetricName = MetricName> {
   readonly when?: TriggerConfig<M>;
-  readonly how?: TrainingStrategy;
+  readonly how?: StrategyConfig;
   /** Versions in a row that may start from the one before (warm start, incremental); then a run is full. Default 10. */
   readonly maxChain?: number;
   /** Shortest time between two runs; default "6h". */

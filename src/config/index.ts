@@ -31,6 +31,7 @@ export { definitionRevision } from "./revision.ts";
 export { type SourceConfig, source } from "./sources.ts";
 export type * from "./spec.ts";
 export { type StageConfig, stage } from "./stages.ts";
+export { best, type StrategyConfig, transfer } from "./strategies.ts";
 export {
   command,
   forecast,

@@ -28,6 +28,7 @@ import { monitorsField } from "./monitors.ts";
 import { labelingField } from "./labeling.ts";
 import { silenceField } from "./silence-field.ts";
 import { rolloutField } from "./stages.ts";
+import { strategyField } from "./strategies.ts";
 import { trainerField } from "./trainers.ts";
 
 export const TASKS = ["binary", "multiclass", "regression", "forecast"] as const satisfies readonly Task[];
@@ -244,7 +245,7 @@ const retrain = (task: Task) => {
   };
   return objectField("When and how to retrain.", {
     when: withDefault(triggerField(task), when, `1,000 new labels or a drop of ${metric}, for the task ${task}`),
-    how: withDefault(choiceField("Where training starts from.", ["full", "warm-start", "incremental"]), "full"),
+    how: withDefault(strategyField(task), "full"),
     maxChain: withDefault(
       numberField("Versions in a row that may start from the one before; then a run is full.", {
         min: 1,

@@ -2,8 +2,9 @@
 import { choiceField, type FieldPlace, fail, nearestWord, objectField, placeAt, refuse } from "../core/index.ts";
 import { resolveLabeling } from "./labeling.ts";
 import { leafSpecs } from "../trigger/index.ts";
-import { describeTrainer } from "../learn/index.ts";
+import { describeTrainer, frozenProblem } from "../learn/index.ts";
 import type { Frequency } from "../data/calendar.ts";
+import { resolveStrategy } from "./strategies.ts";
 import { splitAggregates } from "./aggregate.ts";
 import { modelTable, TASKS, withoutUndefined } from "./model-fields.ts";
 import type { ModelSpec } from "./spec.ts";
@@ -40,7 +41,7 @@ export function resolveModel(value: unknown, place: FieldPlace): ModelSpec {
     },
     retrain: {
       when: read.retrain.when,
-      how: read.retrain.how,
+      ...resolveStrategy(read.retrain.how, read.trainer, place),
       maxChain: read.retrain.maxChain,
       cooldownMs: read.retrain.cooldown,
       maxPerDay: read.retrain.maxPerDay,
@@ -205,14 +206,40 @@ function checkPolicy(spec: ModelSpec, place: FieldPlace): void {
       "Remove it.",
     );
   }
-  const trainer = describeTrainer(spec.trainer.name);
-  if (!trainer.strategies.includes(spec.retrain.how)) {
+  checkStrategy(spec, place);
+}
+
+/** Trainers offer strategies; `best` asks each of its own. */
+function checkStrategy(spec: ModelSpec, place: FieldPlace): void {
+  const { how, best, transfer } = spec.retrain;
+  const path = `${place.path}.retrain.how`;
+  if (best !== undefined && spec.schema.forecast !== undefined)
+    throw wrong(path, 'is "best", but a forecast has one trainer, which chooses its own method.', 'Write "full".');
+  if (transfer?.from.model === spec.name)
     throw wrong(
-      `${place.path}.retrain.how`,
-      `is "${spec.retrain.how}", but the trainer "${trainer.name}" can only do ${trainer.strategies.join(", ")}.`,
+      path,
+      `transfers from ${spec.name}, the model itself.`,
+      'Write "warm-start" to go on from its own version.',
+    );
+  const ways = best?.of ?? [{ how, trainer: spec.trainer }];
+  for (const way of ways) {
+    const trainer = describeTrainer(way.trainer.name);
+    if (trainer.strategies.includes(way.how as (typeof trainer.strategies)[number])) continue;
+    throw wrong(
+      path,
+      `is "${way.how}", but the trainer "${trainer.name}" can only do ${trainer.strategies.join(", ")}.`,
       `Write ${trainer.strategies.map((one) => `"${one}"`).join(" or ")}, or choose another trainer.`,
     );
   }
+  if (transfer !== undefined) checkFreeze(transfer.freeze, spec, path);
+}
+
+function checkFreeze(freeze: readonly string[], spec: ModelSpec, path: string): void {
+  const hidden = spec.trainer.params["hidden"];
+  if (!Array.isArray(hidden)) return;
+  const names = hidden.map((_, i) => `hidden${i + 1}`);
+  const problem = frozenProblem(freeze, names);
+  if (problem !== undefined) throw wrong(path, problem, `Name some of ${names.join(", ")}.`);
 }
 
 /** Triggers that read a monitor need the monitor, and features there are. */

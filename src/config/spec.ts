@@ -10,6 +10,7 @@ import type { GateSpec } from "../evaluate/spec.ts";
 import type { MonitorsSpec } from "../monitor/spec.ts";
 import type { LabelingSpec } from "../feedback/spec.ts";
 import type { QuietHours } from "../trigger/quiet-hours.ts";
+import type { BestSpec, TransferSpec } from "../train/spec.ts";
 import type { TriggerSpec } from "../trigger/spec.ts";
 
 export interface ModelSpec {
@@ -31,6 +32,8 @@ export interface ModelSpec {
   readonly retrain: {
     readonly when: TriggerSpec;
     readonly how: TrainingStrategy;
+    readonly transfer?: TransferSpec;
+    readonly best?: BestSpec;
     /** Versions in a row that may start from the one before; absent in definitions of earlier releases: no limit. */
     readonly maxChain?: number;
     readonly cooldownMs: number;

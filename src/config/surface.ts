@@ -4,6 +4,7 @@ export { defineConfig, defineModel } from "./define.ts";
 export { f } from "./features.ts";
 export { gate } from "./gates.ts";
 export { source } from "./sources.ts";
+export { best, transfer } from "./strategies.ts";
 export { stage } from "./stages.ts";
 export { command, forecast, gbdt, lastValue, linear, majority, mean, mlp, seasonalNaive } from "./trainers.ts";
 export { when } from "./triggers.ts";

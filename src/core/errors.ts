@@ -108,6 +108,11 @@ export const ERROR_CODES = {
     exit: 1,
     meaning: "The command of an external trainer ended with an error, or left no usable result.",
   },
+  TRANSFER_BASE_UNFIT: {
+    status: 422,
+    exit: 1,
+    meaning: "The version that a transfer starts from is not there, or its layers do not fit the model.",
+  },
   TRAINER_DIVERGED: { status: 500, exit: 1, meaning: "The loss became NaN or infinite." },
   TRAINER_CRASHED: { status: 500, exit: 1, meaning: "The training process died." },
   TRAINER_TIMEOUT: { status: 500, exit: 1, meaning: "The training process passed its time limit and was killed." },

@@ -7,6 +7,7 @@ export * from "./duration.ts";
 export * from "./environment.ts";
 export * from "./errors.ts";
 export * from "./fields.ts";
+export * from "./candidates.ts";
 export * from "./gates.ts";
 export * from "./ids.ts";
 export * from "./job-child.ts";

@@ -249,7 +249,8 @@ export interface TriggerCause {
   readonly decisionIds: readonly string[];
 }
 
-export type TrainingStrategy = "full" | "warm-start" | "incremental";
+export const TRAINING_STRATEGIES = ["full", "warm-start", "incremental", "transfer", "best"] as const;
+export type TrainingStrategy = (typeof TRAINING_STRATEGIES)[number];
 
 export interface RunRecord {
   readonly id: string;

@@ -17,6 +17,7 @@ export interface FitJob {
   readonly model?: string;
   readonly holdout?: Uint32Array;
   readonly base?: TrainedWeights;
+  readonly freeze?: FitRequest["freeze"];
   readonly signal: AbortSignal;
   readonly onPoint: (point: TrainingPoint) => Promise<void>;
   readonly resume?: FitRequest["resume"];

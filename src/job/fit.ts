@@ -42,6 +42,7 @@ export async function fitOnDataset(job: FitJob): Promise<TrainedWeights> {
     params: job.params,
     seed: job.seed,
     ...(job.base === undefined ? {} : { base: job.base }),
+    ...(job.freeze === undefined ? {} : { freeze: job.freeze }),
     signal: job.signal,
     onPoint: job.onPoint,
     ...(job.resume === undefined ? {} : { resume: job.resume }),

@@ -1,6 +1,7 @@
 /** Every job the training process does, by type. */
 import type { JobHandler } from "../core/job-child.ts";
 import { assess } from "./assess.ts";
+import { choose } from "./best.ts";
 import { evaluate } from "./evaluate.ts";
 import { importOnnx } from "./import-onnx.ts";
 import { learningCurve } from "./learning-curve.ts";
@@ -16,6 +17,7 @@ export const JOB_HANDLERS: Readonly<Record<string, JobHandler>> = {
   assess,
   prepare,
   train,
+  choose,
   evaluate,
   regate,
   reproduce,

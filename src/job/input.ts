@@ -13,6 +13,8 @@ export interface JobInput {
   readonly strategy: TrainingStrategy;
   readonly asOf: Instant;
   readonly baseFolder?: string;
+  /** What the base is called, for messages and the manifest: `v3`, `digits@v3`. */
+  readonly baseVersion?: string;
   readonly championFolder?: string;
   readonly championVersion?: string;
   readonly lastDatasetMaxReceivedAt?: Instant;
@@ -49,7 +51,7 @@ export function parseJobInput(input: JsonObject): JobInput {
     });
   }
   const optional = (
-    key: "baseFolder" | "championFolder" | "championVersion" | "artifactFolder" | "candidateFolder",
+    key: "baseFolder" | "baseVersion" | "championFolder" | "championVersion" | "artifactFolder" | "candidateFolder",
   ) => {
     const value = text(input, key);
     return value === undefined ? {} : { [key]: value };
@@ -62,6 +64,7 @@ export function parseJobInput(input: JsonObject): JobInput {
     strategy: (text(input, "strategy") as TrainingStrategy | undefined) ?? spec.retrain.how,
     asOf: typeof input["asOf"] === "number" ? input["asOf"] : LAST_INSTANT,
     ...optional("baseFolder"),
+    ...optional("baseVersion"),
     ...optional("championFolder"),
     ...optional("championVersion"),
     ...optional("artifactFolder"),

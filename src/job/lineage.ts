@@ -2,7 +2,7 @@
 import { createRequire } from "node:module";
 import type { Dataset, ReferenceProfile, Splits } from "../data/index.ts";
 import type { TrainerDescription } from "../learn/index.ts";
-import type { ArtifactParts } from "../model/index.ts";
+import type { ArtifactParts, Manifest } from "../model/index.ts";
 import { strategyParams } from "../train/index.ts";
 import { readArtifactFolder } from "./folder.ts";
 import type { PreparedState } from "./folder.ts";
@@ -13,6 +13,18 @@ import type { FinalModel } from "./refit.ts";
 
 // By the package's own name, so the same line works from the sources and from the built files.
 export const { version } = createRequire(import.meta.url)("retrain/package.json") as { readonly version: string };
+
+/** A transfer learns all of its own rows, so it is no link of a chain of versions that each saw a part. */
+function lineageOf(
+  base: Manifest | undefined,
+  { strategy }: PreparedState,
+  input: JobInput,
+): Pick<Manifest, "base" | "chain" | "transfer"> {
+  if (base === undefined) return {};
+  if (strategy !== "transfer") return { base: base.modelHash, chain: (base.chain ?? 0) + 1 };
+  const from = input.baseVersion ?? base.model;
+  return { base: base.modelHash, transfer: { from, freeze: input.spec.retrain.transfer?.freeze ?? [] } };
+}
 
 export async function describeArtifact(
   options: {
@@ -60,7 +72,7 @@ export async function describeArtifact(
       params: strategyParams(trainer, state.strategy, spec.trainer.params),
       seed: input.seed,
       strategy: state.strategy,
-      ...(base === undefined ? {} : { base: base.modelHash, chain: (base.chain ?? 0) + 1 }),
+      ...lineageOf(base, state, input),
       dataset: {
         hash: dataset.hash,
         rows: dataset.rows,

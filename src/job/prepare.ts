@@ -1,18 +1,24 @@
 /** `prepare`: splits the rows and fits the preparation on the training part alone (or takes over the base's). */
 import type { JobHandler } from "../core/job-child.ts";
 import { asRetrainError } from "../core/index.ts";
+import type { JsonObject } from "../core/index.ts";
 import type { Dataset, Preparation, Splits } from "../data/index.ts";
 import { checkClasses, countMissing, fitPreparation, isWide, splitRows, wideSize } from "../data/index.ts";
 import { findTrainer, inputOf } from "../learn/index.ts";
 import type { TrainerKind } from "../learn/index.ts";
 import type { Artifact } from "../model/index.ts";
 import { selectTrainingRows, strategyParams } from "../train/index.ts";
+import { prepareBest } from "./best.ts";
 import { loadDataset, readArtifactFolder, SPLIT_NOT_REPLAYED, writePrepared } from "./folder.ts";
 import { prepareForecast } from "./forecast/prepare.ts";
 import { parseJobInput } from "./input.ts";
+import { readTransferBase, transferPreparation } from "./transfer-base.ts";
 import type { JobInput } from "./input.ts";
 
-export const prepare: JobHandler = async (raw) => {
+export const prepare: JobHandler = async (raw) =>
+  raw["strategy"] === "best" ? prepareBest(raw, prepareOne) : prepareOne(raw);
+
+async function prepareOne(raw: JsonObject): Promise<JsonObject> {
   const input = parseJobInput(raw);
   const { spec } = input;
   if (spec.schema.forecast !== undefined) return prepareForecast(raw);
@@ -41,8 +47,10 @@ export const prepare: JobHandler = async (raw) => {
     base: base?.manifest.dataset,
     seed: input.seed,
   });
+  const inherited =
+    base !== undefined && strategy === "transfer" ? transferPreparation(base, dataset) : base?.preparation;
   const preparation =
-    base?.preparation ??
+    inherited ??
     fitPreparation({
       frame: dataset.frame,
       rows: splits.train,
@@ -76,13 +84,14 @@ export const prepare: JobHandler = async (raw) => {
     newRows: selection.newRows,
     replayedRows: selection.replayedRows,
     strategy,
+    ...(strategy === "transfer" && input.baseVersion !== undefined ? { base: input.baseVersion } : {}),
     ...(fallback === undefined ? {} : { fallback }),
     columns: preparation.columns.length,
     ...countPrepared(dataset, preparation, splits),
     holdoutFrom: splits.holdoutFrom,
     holdoutTo: splits.holdoutTo,
   };
-};
+}
 
 /** What was filled and scaled, for the status table. */
 function countPrepared(dataset: Dataset, preparation: Preparation, splits: Splits) {
@@ -109,6 +118,7 @@ async function findBase(
   dataset: Dataset,
 ): Promise<{ readonly base?: Artifact; readonly fallback?: string }> {
   if (input.strategy === "full") return {};
+  if (input.strategy === "transfer") return { base: await readTransferBase(input, trainer) };
   if (input.baseFolder === undefined) return { fallback: "There is no earlier version to start from." };
   let base: Artifact;
   try {

@@ -32,6 +32,7 @@ export const train: JobHandler = async (raw, control) => {
     state.strategy === "full" || input.baseFolder === undefined
       ? undefined
       : await readArtifactFolder(input.baseFolder);
+  const freeze = state.strategy === "transfer" ? (spec.retrain.transfer?.freeze ?? []) : undefined;
   const fingerprint = requestFingerprint({
     dataset: dataset.hash,
     splits: sha256Hex(splits.assignment),
@@ -39,6 +40,7 @@ export const train: JobHandler = async (raw, control) => {
     params,
     seed: input.seed,
     base: base?.manifest.modelHash ?? null,
+    freeze: freeze ?? null,
     preparation: preparation as unknown as JsonObject,
   });
   const checkpoint = await readCheckpoint(input.folder, fingerprint);
@@ -70,6 +72,7 @@ export const train: JobHandler = async (raw, control) => {
             folder: input.folder,
             model: spec.name,
             ...(base === undefined ? {} : { base: base.weights }),
+            ...(freeze === undefined ? {} : { freeze }),
             ...(checkpoint === undefined ? {} : { resume: checkpoint.state }),
             onCheckpoint: async (state) => {
               if (isDue()) await writeCheckpoint(input.folder, fingerprint, { state: state(), points });

@@ -43,6 +43,8 @@ export interface FitRequest {
   readonly seed: number;
   /** Weights of an earlier model, for warm-start and incremental. */
   readonly base?: TrainedWeights;
+  /** Transfer: the base's hidden layers are reused under a new head, and the layers named here never learn. */
+  readonly freeze?: readonly string[];
   readonly signal: AbortSignal;
   /** Called once an epoch (or block of trees); awaited, so that cancel and streaming get their turn. */
   readonly onPoint: (point: TrainingPoint) => Promise<void>;
@@ -70,7 +72,7 @@ export type ScoreRows = (x: Float32Array, rows: number, out: Float64Array) => vo
 export interface TrainerDescription {
   readonly name: string;
   readonly tasks: readonly Task[];
-  readonly strategies: readonly ("full" | "warm-start" | "incremental")[];
+  readonly strategies: readonly ("full" | "warm-start" | "incremental" | "transfer")[];
   readonly defaults: JsonObject;
   /** Throws CONFIG_INVALID naming the key, its range and the nearest known key. Returns the complete parameters. */
   resolveParams(params: Json): JsonObject;

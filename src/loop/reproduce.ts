@@ -2,13 +2,16 @@
  * Retrains a version from its manifest and frozen dataset, and compares the model hashes. A warm start is reproduced from its
  * base's artifact, and the base itself before it, down to the full training at the root: the whole chain has to come out alike.
  */
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fail, type JsonObject, uuidV7 } from "../core/index.ts";
+import { fail, type JsonObject, uuidV7, type VersionRecord } from "../core/index.ts";
+import { parseManifest } from "../model/index.ts";
+import type { ModelSpec } from "../config/spec.ts";
 import { type LoopContext, modelSpec } from "./context.ts";
 import { requireVersion } from "./promote.ts";
 import type { Reproduction } from "./transfer-surface.ts";
 import { textOf } from "./run-record.ts";
+import { findTransferBase } from "./steps/base.ts";
 import { materializeArtifact } from "./steps/job.ts";
 
 export async function reproduce(context: LoopContext, model: string, version: string): Promise<Reproduction> {
@@ -37,24 +40,23 @@ export async function reproduce(context: LoopContext, model: string, version: st
   await mkdir(folder, { recursive: true });
   try {
     await writeFile(join(folder, "dataset.parquet"), await context.objects.get(dataset));
-    const base =
-      record.strategy === "full" || run.champion === undefined
-        ? undefined
-        : await requireVersion(context, model, run.champion);
-    const below = base === undefined ? undefined : await reproduce(context, model, base.name);
+    const artifactFolder = await materializeArtifact(context, record.artifact);
+    const base = await baseOf(context, record, { artifactFolder, champion: run.champion });
+    const below = base === undefined ? undefined : await reproduce(context, base.model, base.name);
+    const baseVersion = base === undefined ? "" : base.model === model ? base.name : `${base.model}@${base.name}`;
     const bases =
-      base === undefined ? [] : [{ version: base.name, equal: below?.equal === true }, ...(below?.bases ?? [])];
-    const spec = revision.definition as unknown as JsonObject;
+      base === undefined ? [] : [{ version: baseVersion, equal: below?.equal === true }, ...(below?.bases ?? [])];
+    const spec = await specOf(revision.definition as unknown as ModelSpec, artifactFolder);
     const limits = (revision.definition as unknown as { limits: { trainTimeoutMs: number; trainMemoryBytes: number } })
       .limits;
     const input: JsonObject = {
       folder,
-      spec,
+      spec: spec as unknown as JsonObject,
       seed: run.seed,
       strategy: record.strategy,
       asOf: run.asOf,
-      artifactFolder: await materializeArtifact(context, record.artifact),
-      ...(base === undefined ? {} : { baseFolder: await materializeArtifact(context, base.artifact) }),
+      artifactFolder,
+      ...(base === undefined ? {} : { baseFolder: await materializeArtifact(context, base.artifact), baseVersion }),
     };
     const options = { limits: { timeoutMs: limits.trainTimeoutMs, memoryBytes: limits.trainMemoryBytes } };
     const result = await context.jobs.run({ type: "reproduce", affinity: id, input }, options);
@@ -67,4 +69,25 @@ export async function reproduce(context: LoopContext, model: string, version: st
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** The definition, with the trainer that won where there were several. */
+async function specOf(definition: ModelSpec, artifactFolder: string): Promise<ModelSpec> {
+  if (definition.retrain.best === undefined) return definition;
+  const { trainer, params } = parseManifest(await readFile(join(artifactFolder, "manifest.json"), "utf8"));
+  return { ...definition, trainer: { name: trainer, params } };
+}
+
+/** What the version started from: nothing, the champion of its run, or the version of another model its manifest names. */
+async function baseOf(
+  context: LoopContext,
+  record: VersionRecord,
+  of: { readonly artifactFolder: string; readonly champion: string | undefined },
+): Promise<VersionRecord | undefined> {
+  if (record.strategy === "full") return undefined;
+  if (record.strategy !== "transfer")
+    return of.champion === undefined ? undefined : await requireVersion(context, record.model, of.champion);
+  const { transfer } = parseManifest(await readFile(join(of.artifactFolder, "manifest.json"), "utf8"));
+  const [model, version] = (transfer?.from ?? "").split("@") as [string, string];
+  return await findTransferBase(context, { model, version });
 }

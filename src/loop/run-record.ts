@@ -162,7 +162,7 @@ function causeOf(run: OpenRun, error: unknown): RetrainError {
 }
 
 /** The process is going down, or a newer attempt took over: the run is not over, somebody resumes it. */
-function isInterruption(error: RetrainError): boolean {
+export function isInterruption(error: RetrainError): boolean {
   return error.code === "ENGINE_STOPPED" || error.code === "ATTEMPT_STALE";
 }
 

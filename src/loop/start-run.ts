@@ -4,8 +4,9 @@
  */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { type RunRecord, seedFrom, type TrainingStrategy, type TriggerCause, uuidV7 } from "../core/index.ts";
+import { fail, type RunRecord, seedFrom, type TrainingStrategy, type TriggerCause, uuidV7 } from "../core/index.ts";
 import { definitionRevision } from "../config/index.ts";
+import type { ModelSpec } from "../config/spec.ts";
 import { type LoopContext, modelSpec } from "./context.ts";
 import { announce } from "./run-record.ts";
 
@@ -32,7 +33,7 @@ export async function startRun(
   const revision = definitionRevision(spec);
   await store.registry.saveDefinition({ model: spec.name, revision, definition: spec as never, createdAt: at });
   const id = uuidV7(at);
-  const strategy = champion === undefined ? "full" : (request.strategy ?? spec.retrain.how);
+  const strategy = strategyOf(spec, request.strategy, champion !== undefined);
   const number = await store.runs.countSince(request.model, 0);
   const run: RunRecord = {
     id,
@@ -64,6 +65,22 @@ export async function startRun(
   await enqueue(context, run);
   announce(context, run.id, run.model, "queued");
   return { run, coalesced: false };
+}
+
+/**
+ * Without a champion there is nothing of its own to go on from; a transfer starts from another model, `best` leaves out what cannot be done.
+ * @throws CONFIG_INVALID for a strategy asked for by hand that the definition says nothing about
+ */
+function strategyOf(spec: ModelSpec, asked: TrainingStrategy | undefined, hasChampion: boolean): TrainingStrategy {
+  const { how, transfer, best } = spec.retrain;
+  const wanted = asked ?? how;
+  if ((wanted === "transfer" && transfer === undefined) || (wanted === "best" && best === undefined)) {
+    throw fail("CONFIG_INVALID", {
+      message: `${spec.name} was asked for the strategy "${wanted}", but its definition does not describe one.`,
+      remedy: `Write \`how: ${wanted}({ … })\` in its \`retrain\`, or ask for full, warm-start or incremental.`,
+    });
+  }
+  return hasChampion || wanted === "transfer" || wanted === "best" ? wanted : "full";
 }
 
 async function enqueue(context: LoopContext, run: RunRecord): Promise<void> {

@@ -32,6 +32,8 @@ export interface Manifest {
   readonly strategy: TrainingStrategy;
   /** The model hash of the version it started from. */
   readonly base?: string;
+  /** Transfer: the version whose layers it reuses (`digits@v3`), and which of them never learned. */
+  readonly transfer?: { readonly from: string; readonly freeze: readonly string[] };
   /** How many versions it stands behind the last full training: 1 for one that started from a full one. Absent for a full one. */
   readonly chain?: number;
   readonly dataset: DatasetLineage;

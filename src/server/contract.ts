@@ -326,6 +326,7 @@ export type {
   CompareAnswer,
   CompareQuery,
 } from "./contract/gates.ts";
+export type { CandidateChoice, TriedCandidate } from "../core/candidates.ts";
 export type { ExportKeyAnswer, ImportAnswer } from "./contract/transfer.ts";
 export type {
   AlertRecord,

@@ -1,4 +1,6 @@
 /** Training strategies. */
+export * from "./best.ts";
 export * from "./run-command.ts";
+export * from "./spec.ts";
 export * from "./strategies.ts";
 export * from "./threshold.ts";

@@ -1,7 +1,8 @@
 /**
  * Training strategies as pure selections: which rows train, from which weights, with which parameters. `full` starts afresh on
  * all training rows. `warm-start` and `incremental` start from a base version and train on what it has not seen, plus a replayed
- * part of what it has, so that learning the new does not forget the old.
+ * part of what it has, so that learning the new does not forget the old. `transfer` trains on all rows from another model's
+ * hidden layers.
  */
 import { createRandom, fail, seedFrom, shuffleInPlace } from "../core/index.ts";
 import type { Instant, JsonObject, TrainingStrategy } from "../core/index.ts";
@@ -45,7 +46,8 @@ export function selectTrainingRows(options: {
   readonly seed: number;
 }): Selection {
   const { strategy, train, base } = options;
-  if (strategy === "full" || base === undefined) return { rows: train, newRows: train.length, replayedRows: 0 };
+  if (strategy === "full" || strategy === "transfer" || base === undefined)
+    return { rows: train, newRows: train.length, replayedRows: 0 };
   const trainTo = base.trainTo;
   const isNew =
     options.timeOrdered && trainTo !== null
@@ -80,7 +82,7 @@ export function strategyParams(
   strategy: TrainingStrategy,
   params: JsonObject,
 ): JsonObject {
-  if (!trainer.strategies.includes(strategy)) {
+  if (strategy === "best" || !trainer.strategies.includes(strategy)) {
     throw fail("CONFIG_INVALID", {
       message: `The trainer "${trainer.name}" cannot do "${strategy}"; it offers ${trainer.strategies.join(", ")}.`,
       remedy: "Set `retrain.how` to one of these.",

@@ -9,7 +9,13 @@ import { RUN_STEPS } from "../../src/core/index.ts";
 const child = fileURLToPath(new URL("./support/run-child.mjs", import.meta.url));
 
 interface Report {
-  readonly runs: readonly { id: string; state: string; version: string | null; steps: readonly string[] }[];
+  readonly runs: readonly {
+    id: string;
+    state: string;
+    version: string | null;
+    steps: readonly string[];
+    candidates: readonly string[];
+  }[];
   readonly engineSteps: readonly number[];
   readonly versions: readonly { name: string; runId: string; role: string | null; whole: boolean }[];
   readonly serving: string;
@@ -20,15 +26,20 @@ interface Report {
 }
 
 /** Runs the child to its end. @returns its report, or the signal that ended it */
-function runChild(directory: string, mode: string, stopAt?: string): Promise<Report | "killed"> {
+function runChild(directory: string, mode: string, stopAt?: string, how?: string): Promise<Report | "killed"> {
   const env = { ...process.env, ...(stopAt === undefined ? {} : { RETRAIN_STOP_AT: stopAt }) };
   return new Promise((resolve, reject) => {
-    execFile(process.execPath, [child, directory, mode], { env, timeout: 90_000 }, (error, stdout, stderr) => {
-      if (error !== null && error.signal === "SIGKILL" && stderr.includes(`stop point ${stopAt}`)) resolve("killed");
-      else if (error !== null)
-        reject(new Error(`${mode} at ${stopAt ?? "no stop"} ended badly: ${error.message}\n${stderr.slice(-2_000)}`));
-      else resolve(JSON.parse(stdout.trim().split("\n").at(-1) as string) as Report);
-    });
+    execFile(
+      process.execPath,
+      [child, directory, mode, ...(how === undefined ? [] : [how])],
+      { env, timeout: 90_000 },
+      (error, stdout, stderr) => {
+        if (error !== null && error.signal === "SIGKILL" && stderr.includes(`stop point ${stopAt}`)) resolve("killed");
+        else if (error !== null)
+          reject(new Error(`${mode} at ${stopAt ?? "no stop"} ended badly: ${error.message}\n${stderr.slice(-2_000)}`));
+        else resolve(JSON.parse(stdout.trim().split("\n").at(-1) as string) as Report);
+      },
+    );
   });
 }
 
@@ -69,6 +80,20 @@ describe("kill -9 at every named stop point of a run", () => {
     expect(report.versions.every((version) => version.whole)).toBe(true);
     expect(report).toMatchObject({ serving: "v2", routing: 2, alerts: [], jobFolders: 0 });
     expect(report.promotions).toBeLessThanOrEqual(2);
+    await rm(directory, { recursive: true, force: true });
+  });
+});
+
+describe("kill -9 between two candidates of the strategy best", () => {
+  it("goes on with the next candidate and keeps what the first one came to", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "retrain-best-kill-"));
+    const undisturbed = (await runChild(join(directory, "a"), "seed", undefined, "best")) as Report;
+    expect(await runChild(join(directory, "b"), "seed", "best.trained", "best")).toBe("killed");
+    const resumed = (await runChild(join(directory, "b"), "finish", undefined, "best")) as Report;
+    expect(resumed.runs[0]?.state).toBe("promoted");
+    expect(resumed.runs[0]?.candidates).toEqual(undisturbed.runs[0]?.candidates);
+    expect(resumed.runs[0]?.candidates).toEqual(["linear full: chosen, 5 points", "majority full: trained, 1 points"]);
+    expect(resumed).toMatchObject({ serving: "v1", alerts: [], jobFolders: 0 });
     await rm(directory, { recursive: true, force: true });
   });
 });

@@ -12,6 +12,8 @@ const STRATEGIES: readonly { value: TrainingStrategy | ""; label: string }[] = [
   { value: "full", label: "Full: from nothing, on the whole window" },
   { value: "warm-start", label: "Warm start: from the champion's weights" },
   { value: "incremental", label: "Incremental: new rows only" },
+  { value: "transfer", label: "Transfer: from another model's layers, as described" },
+  { value: "best", label: "Best: several ways, as described, and the gate judges the best" },
 ];
 
 export function ModelActions({ model, champion }: { readonly model: string; readonly champion: string | null }) {

@@ -11,6 +11,7 @@ import { Await, Refused } from "../parts/feedback.tsx";
 import { Facts, PageHeading } from "../parts/layout.tsx";
 import { State } from "../parts/state.tsx";
 import { AssessmentSection } from "./assessment.tsx";
+import { CandidatesSection } from "./candidates.tsx";
 import { EvaluationSection } from "./evaluation.tsx";
 import { GateSection } from "./gate.tsx";
 import { StepsSection } from "./steps.tsx";
@@ -37,6 +38,7 @@ export function RunPage() {
           <TrainingProgress run={found} />
           <StepsSection run={found} />
           <AssessmentSection run={found} />
+          <CandidatesSection run={found} />
           <TraceSection run={found} />
           <GateSection run={found} />
           <EvaluationSection run={found} />

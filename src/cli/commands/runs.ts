@@ -1,5 +1,6 @@
 /** `retrain runs`: listing them, and one in full with its training as a table and a curve. */
 import type { RunRecord, TracePoint } from "../../server/contract.ts";
+import { candidatesText } from "../candidates.ts";
 import { colors, curve, formatInstant, printData, table } from "../output.ts";
 import { connect, type RemoteOptions } from "../remote.ts";
 
@@ -55,6 +56,8 @@ export function runText(run: RunRecord, points: readonly TracePoint[]): string {
     "",
     table(["step", "state", "ms", "input", "output"], steps),
   ];
+  const candidates = candidatesText(run);
+  if (candidates !== undefined) lines.push("", candidates);
   if (run.gate !== undefined) {
     const checks = run.gate.checks.map(({ gate, outcome, reason }) => [gate, outcome, reason]);
     lines.push("", `Gate: ${run.gate.outcome}. ${run.gate.reason}`, table(["gate", "outcome", "reason"], checks));

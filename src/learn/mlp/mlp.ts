@@ -16,6 +16,7 @@ import { takeTurn } from "../turn.ts";
 import type { KernelChoice } from "../wasm.ts";
 import { continueLayers, startLayers, storeLayers } from "./layers.ts";
 import type { Layer } from "./layers.ts";
+import { transferLayers } from "./transfer.ts";
 import { openNetwork } from "./network.ts";
 import type { Network } from "./network.ts";
 import { PARAMETERS } from "./params.ts";
@@ -31,7 +32,7 @@ const LEAST_BATCH = 8;
 export const mlp: TrainerKind = {
   name: "mlp",
   tasks: ["binary", "multiclass", "regression"],
-  strategies: ["full", "warm-start", "incremental"],
+  strategies: ["full", "warm-start", "incremental", "transfer"],
   input: "dense",
   defaults: parameterDefaults(PARAMETERS),
   resolveParams: (params) => resolveParameters("mlp", PARAMETERS, params),
@@ -42,11 +43,12 @@ export const mlp: TrainerKind = {
 /** As `mlp.fit`; `kernels` picks one implementation, which changes the time and never the bits. */
 export async function fitMlp(given: FitRequest, kernels: KernelChoice = "auto"): Promise<TrainedWeights> {
   checkFitRequest(given, false);
-  if (given.base === undefined) checkTwoClasses(given.train.y);
+  if (given.base === undefined || given.freeze !== undefined) checkTwoClasses(given.train.y);
   const params = mlp.resolveParams(given.params) as unknown as MlpParameters;
   const request = params.classWeights === "balanced" ? balanceClasses(given) : given;
   const { task, train, resume } = request;
-  const scale = task === "regression" ? targetScale(train.y, request.base) : NO_SCALE;
+  const scale =
+    task === "regression" ? targetScale(train.y, request.freeze === undefined ? request.base : undefined) : NO_SCALE;
   const { layers, rates } = chooseLayers(request, params);
   const batch = Math.min(params.batch, Math.max(LEAST_BATCH, Math.ceil(train.x.rows / LEAST_STEPS)));
   const network = openNetwork({
@@ -78,12 +80,13 @@ export async function fitMlp(given: FitRequest, kernels: KernelChoice = "auto"):
   return assemble(request, params, { layers: best.weights, scale, bestEpoch: best.epoch });
 }
 
-/** Starting weights and the learning rate of each layer: afresh, or the base's with a careful rate. */
+/** Starting weights and the learning rate of each layer: afresh, the base's with a careful rate, or the base's under a new head. */
 function chooseLayers(request: FitRequest, params: MlpParameters) {
-  const { task, train, base } = request;
+  const { task, train, base, freeze } = request;
   const fresh = startLayers(request, params, task === "multiclass" ? train.y.classCount : 1);
   const rate = params.learningRate;
   if (base === undefined) return { layers: fresh, rates: fresh.map(() => rate) };
+  if (freeze !== undefined) return transferLayers({ base, fresh, freeze, rate, reusedRate: rate * params.warmRate });
   return { layers: continueLayers(base, fresh), rates: fresh.map(() => rate * params.warmRate) };
 }
 

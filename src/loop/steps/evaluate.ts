@@ -6,6 +6,7 @@ import { rowsWanted } from "../held.ts";
 import { activeGrid } from "../profiles.ts";
 import { requireVersion } from "../promote.ts";
 import type { RunStep, StepInput, StepResult } from "../run-record.ts";
+import { baseInput, runBase } from "./base.ts";
 import { championFolder, jobInput, jobOptions, materializeArtifact, runJob } from "./job.ts";
 
 export const evaluate: RunStep = {
@@ -14,6 +15,8 @@ export const evaluate: RunStep = {
     const champion = await championFolder(input);
     const grid = await activeGrid(input.context, input.run.model);
     const extra: JsonObject = {
+      // A held version that is judged again keeps the manifest it has.
+      ...(input.run.regate === undefined ? baseInput(await runBase(input)) : {}),
       ...(champion === undefined ? {} : { championFolder: champion.folder, championVersion: champion.version }),
       ...(grid === undefined ? {} : { profileGrid: grid.grid as unknown as Json }),
     };

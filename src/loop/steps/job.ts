@@ -2,6 +2,7 @@
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { JobOptions, Json, JsonObject, TrainingStrategy } from "../../core/index.ts";
+import type { ModelSpec } from "../../config/spec.ts";
 import type { StepInput } from "../run-record.ts";
 import type { LoopContext } from "../context.ts";
 
@@ -9,7 +10,7 @@ import type { LoopContext } from "../context.ts";
 export function jobInput(input: StepInput, extra: JsonObject = {}): JsonObject {
   return {
     folder: input.folder,
-    spec: input.spec as unknown as Json,
+    spec: usedSpec(input) as unknown as Json,
     seed: input.run.seed,
     strategy: usedStrategy(input),
     definitionRevision: input.run.definitionRevision,
@@ -18,9 +19,20 @@ export function jobInput(input: StepInput, extra: JsonObject = {}): JsonObject {
   };
 }
 
-/** The strategy asked for, or `full` where the champion could not be continued (another schema, another trainer). */
+/**
+ * The strategy asked for, `full` where the champion could not be continued (another schema, another trainer), or after `best` has
+ * trained the strategy of the winner.
+ */
 export function usedStrategy(input: StepInput): TrainingStrategy {
-  return (input.results.prepare?.strategy as TrainingStrategy | undefined) ?? input.run.strategy;
+  const { train, prepare } = input.results;
+  const used = train?.strategy ?? prepare?.strategy;
+  return (used as TrainingStrategy | undefined) ?? input.run.strategy;
+}
+
+/** The definition with the trainer that made the candidate: after `best` has trained, the winner's. */
+export function usedSpec(input: StepInput): ModelSpec {
+  const trainer = input.results.train?.trainer as unknown as ModelSpec["trainer"] | undefined;
+  return trainer === undefined ? input.spec : { ...input.spec, trainer };
 }
 
 export function jobOptions(input: StepInput, onProgress?: (message: JsonObject) => void): JobOptions {

@@ -1,13 +1,13 @@
 /** Splits the frozen rows and fits imputation, scaling and encoding on the training part alone. */
 import type { RunStep } from "../run-record.ts";
-import { championFolder, jobInput, jobOptions, runJob } from "./job.ts";
+import { baseInput, runBase } from "./base.ts";
+import { jobInput, jobOptions, runJob } from "./job.ts";
 
 export const prepare: RunStep = {
   name: "prepare",
   async run(input) {
-    const champion = input.run.strategy === "full" ? undefined : await championFolder(input);
-    const extra = champion === undefined ? {} : { baseFolder: champion.folder };
-    const prepared = await runJob(input, "prepare", jobInput(input, extra), jobOptions(input));
+    const base = await runBase(input);
+    const prepared = await runJob(input, "prepare", jobInput(input, baseInput(base)), jobOptions(input));
     const count = (key: string) => Number(prepared[key] ?? 0).toLocaleString("en-US");
     const rows = Number(input.results.snapshot?.rows ?? 0).toLocaleString("en-US");
     const fallback =

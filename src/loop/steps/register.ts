@@ -5,13 +5,13 @@ import { type EvaluationReport, type GateResult, stopPoint } from "../../core/in
 import { rememberHeld } from "../held.ts";
 import { requireVersion } from "../promote.ts";
 import { type RunStep, type StepInput, type StepResult, textOf } from "../run-record.ts";
-import { usedStrategy } from "./job.ts";
+import { usedSpec, usedStrategy } from "./job.ts";
 
 export const register: RunStep = {
   name: "register",
   async run(input) {
     if (input.run.regate !== undefined) return recordSecondLook(input, input.run.regate.version);
-    const { context, run, spec, folder, results, attempt } = input;
+    const { context, run, folder, results, attempt } = input;
     const evaluated = results.evaluate ?? {};
     const artifact = textOf(evaluated, "artifactHash");
     const report = evaluated.report as unknown as EvaluationReport;
@@ -30,7 +30,7 @@ export const register: RunStep = {
         createdAt: context.worldClock.now(),
         artifact,
         definitionRevision: run.definitionRevision,
-        trainer: spec.trainer.name,
+        trainer: usedSpec(input).trainer.name,
         strategy: usedStrategy(input),
         datasetHash,
         datasetRows: Number(results.snapshot?.rows),

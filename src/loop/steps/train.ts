@@ -1,7 +1,9 @@
 /** Trains in the child process; the trace streams to the store and the console as it comes. */
 import { asRetrainError, fail, type JsonObject, type RetrainError, type TracePoint } from "../../core/index.ts";
 import { type RunStep, type StepInput, textOf } from "../run-record.ts";
-import { championFolder, jobInput, jobOptions, runJob, usedStrategy } from "./job.ts";
+import { baseInput, runBase } from "./base.ts";
+import { trainBest } from "./train-best.ts";
+import { jobInput, jobOptions, runJob, usedStrategy } from "./job.ts";
 
 /** Trace points are written at most this often: each write is a commit, and an epoch may take a millisecond. */
 const TRACE_FLUSH_MS = 250;
@@ -9,18 +11,17 @@ const TRACE_FLUSH_MS = 250;
 export const train: RunStep = {
   name: "train",
   async run(input) {
-    const champion = usedStrategy(input) === "full" ? undefined : await championFolder(input);
-    const extra = champion === undefined ? {} : { baseFolder: champion.folder };
+    if (usedStrategy(input) === "best") return await trainBest(input);
+    const base = await runBase(input);
     const trace = new TraceWriter(input);
     const options = jobOptions(input, (message) => trace.add(message));
-    const trained = await runJob(input, "train", jobInput(input, extra), options).catch((error: unknown) => {
+    const trained = await runJob(input, "train", jobInput(input, baseInput(base)), options).catch((error: unknown) => {
       throw trainerFailure(input.spec.trainer.name, error);
     });
     await trace.flush();
     const { trainer } = input.spec;
-    const base = champion === undefined ? "" : `, from ${champion.version}`;
     return {
-      input: `${Number(input.results.prepare?.trainRows ?? 0).toLocaleString("en-US")} rows, ${trainer.name} ${usedStrategy(input)}${base}`,
+      input: `${Number(input.results.prepare?.trainRows ?? 0).toLocaleString("en-US")} rows, ${trainer.name} ${usedStrategy(input)}${base === undefined ? "" : `, from ${base.version}`}`,
       output: `best epoch ${textOf(trained, "bestEpoch")} of ${textOf(trained, "epochs")}`,
       data: trained,
     };

@@ -1,6 +1,13 @@
 /** Runs: listing, one run with its steps, trace and evaluation, starting and canceling. */
 import type { FastifyInstance } from "fastify";
-import { fail, RUN_STATES, type RunRecord, type RunState, type TrainingStrategy } from "../../core/index.ts";
+import {
+  fail,
+  RUN_STATES,
+  type RunRecord,
+  type RunState,
+  TRAINING_STRATEGIES,
+  type TrainingStrategy,
+} from "../../core/index.ts";
 import type { RunStarted, StepsAnswer, TraceAnswer } from "../contract.ts";
 import { page, pageRequest } from "../paging.ts";
 import {
@@ -130,7 +137,7 @@ function addRunActions(app: FastifyInstance, context: ServerContext): void {
     tag: "runs",
     access: OPERATOR,
     params: object({ model: modelName }, ["model"]),
-    body: object({ reason: text(500), strategy: oneOf("full", "warm-start", "incremental") }),
+    body: object({ reason: text(500), strategy: oneOf(...TRAINING_STRATEGIES) }),
     answer: "RunStarted",
     handler: async (request, reply): Promise<RunStarted> => {
       const { model } = request.params as { model: string };

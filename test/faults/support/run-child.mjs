@@ -1,14 +1,16 @@
 // A process with a whole loop over the embedded store and the durable engine, for the tests that kill it at named points:
-//   run-child.mjs DIRECTORY seed|run|finish
+//   run-child.mjs DIRECTORY seed|run|finish [best]
 // `seed` fills the directory with labelled rows and one live version; `run` starts a run and waits for it; `finish` only lets
-// what was interrupted end. Each prints one line of JSON with what the records say. Runs the built product.
+// what was interrupted end. Each prints one line of JSON with what the records say. With `best` runs train two ways.
+// Runs the built product.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
 const from = (path) => import(new URL(`../../../dist/src/${path}`, import.meta.url).href);
-const [directory, mode] = process.argv.slice(2);
+const [directory, mode, how] = process.argv.slice(2);
 const { createRandom, liveWorldClock, silentLogger, systemClock } = await from("core/index.js");
-const { defineConfig, defineModel, f, gate, linear, resolveConfig, when } = await from("config/index.js");
+const { best, defineConfig, defineModel, f, gate, linear, majority, resolveConfig, when } =
+  await from("config/index.js");
 const { createDbosEngine, createJobPool } = await from("engine/index.js");
 const { createLoop } = await from("loop/index.js");
 const { logSchemaOf } = await from("loop/context.js");
@@ -25,7 +27,12 @@ const model = defineModel({
   label: f.boolean(),
   trainer: linear({ epochs: 5 }),
   data: { minRows: 300 },
-  retrain: { when: when.manual(), cooldown: "0s", maxPerDay: 1000 },
+  retrain: {
+    when: when.manual(),
+    cooldown: "0s",
+    maxPerDay: 1000,
+    ...(how === "best" ? { how: best({ of: ["full", { trainer: majority() }] }) } : {}),
+  },
   gates: [gate.betterThanBaseline("logLoss")],
 });
 const spec = resolveConfig(defineConfig({ models: [model], storage: { dir: directory } }), {
@@ -106,6 +113,9 @@ console.log(
       error: run.error ?? null,
       version: run.version ?? null,
       steps: run.steps.map((step) => `${step.step}:${step.state}`),
+      candidates: (run.steps.find(({ step }) => step === "train")?.details?.choice?.candidates ?? []).map(
+        ({ name, state, trace }) => `${name}: ${state}, ${trace?.length ?? 0} points`,
+      ),
     })),
     engineSteps: steps.map((list) => list.length),
     versions: versions.map((version) => ({

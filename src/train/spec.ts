@@ -1,0 +1,34 @@
+/** Resolved strategies that need more than their word: plain JSON. */
+import type { JsonObject, TrainingStrategy } from "../core/index.ts";
+
+/** Reuses the hidden layers of a version of another model under a new head. */
+export interface TransferSpec {
+  readonly from: {
+    readonly model: string /** A version such as `v3`, or the alias `champion`. */;
+    readonly version: string;
+  };
+  /** Layers that never learn. */
+  readonly freeze: readonly string[];
+}
+
+/** One of several trainings whose best is judged by the gate. */
+export interface BestCandidate {
+  readonly how: Exclude<TrainingStrategy, "best">;
+  readonly trainer: { readonly name: string; readonly params: JsonObject };
+}
+
+export interface BestSpec {
+  readonly of: readonly BestCandidate[];
+  /** No further candidate is begun after this. */
+  readonly budgetMs: number;
+}
+
+/** What `retrain.how` becomes. */
+export interface StrategySpec {
+  readonly how: TrainingStrategy;
+  readonly transfer?: TransferSpec;
+  readonly best?: BestSpec;
+}
+
+/** `digits@champion`, `digits@v3`. */
+export const versionText = (of: TransferSpec["from"]): string => `${of.model}@${of.version}`;
