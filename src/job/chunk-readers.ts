@@ -18,6 +18,8 @@ function fieldsOf(vector: DuckDBVector): VectorFields {
   return vector as unknown as VectorFields;
 }
 
+const ALL_VALID = 0xffff_ffff;
+
 /** The validity bits as 32-bit words; null when every item is valid; undefined when the fields are not as expected. */
 function validityWords(fields: VectorFields): Uint32Array | null | undefined {
   if (fields.validity === undefined || (fields.validity.offset ?? 0) !== 0) return undefined;
@@ -39,6 +41,41 @@ export function doubleReader(vector: DuckDBVector): (i: number) => number {
   }
   if (words === null) return (i) => items[i] as number;
   return (i) => (((words[i >>> 5] as number) >>> (i & 31)) & 1 ? (items[i] as number) : Number.NaN);
+}
+
+type Numbers =
+  | Float64Array
+  | Float32Array
+  | Int32Array
+  | Uint32Array
+  | Int16Array
+  | Uint16Array
+  | Int8Array
+  | Uint8Array;
+const isNumbers = (items: unknown): items is Numbers =>
+  ArrayBuffer.isView(items) &&
+  !(items instanceof DataView || items instanceof BigInt64Array || items instanceof BigUint64Array);
+
+/** Copies a chunk's numbers, as many as `into` holds; missing is NaN. */
+export function fillNumbers(vector: DuckDBVector, into: Float32Array): void {
+  const fields = fieldsOf(vector);
+  const words = validityWords(fields);
+  const items: unknown = fields.items;
+  if (!isNumbers(items) || words === undefined) {
+    for (let i = 0; i < into.length; i++) {
+      const value = vector.getItem(i);
+      into[i] = value === null ? Number.NaN : Number(value);
+    }
+    return;
+  }
+  into.set(items.length === into.length ? items : items.subarray(0, into.length));
+  if (words === null) return;
+  for (let word = 0; word * 32 < into.length; word++) {
+    const bits = words[word] as number;
+    if (bits === ALL_VALID) continue;
+    const end = Math.min(32, into.length - word * 32);
+    for (let bit = 0; bit < end; bit++) if (((bits >>> bit) & 1) === 0) into[word * 32 + bit] = Number.NaN;
+  }
 }
 
 /** 0, 1 or BOOLEAN_MISSING. */

