@@ -8,6 +8,7 @@ import {
   dataSearch,
   decisionsSearch,
   driftSearch,
+  experimentSearch,
   feedbackSearch,
   performanceSearch,
   runsSearch,
@@ -118,6 +119,18 @@ const feedback = createRoute({
   validateSearch: feedbackSearch,
   component: lazyRouteComponent(() => import("./pages/feedback.tsx"), "FeedbackPage"),
 });
+const rollouts = createRoute({
+  getParentRoute: () => model,
+  path: "/rollouts",
+  component: lazyRouteComponent(() => import("./pages/rollouts.tsx"), "RolloutsPage"),
+});
+const experiment = createRoute({
+  getParentRoute: () => model,
+  path: "/rollouts/$id",
+  validateSearch: experimentSearch,
+  component: lazyRouteComponent(() => import("./pages/experiment.tsx"), "ExperimentPage"),
+});
+
 const labeling = createRoute({
   getParentRoute: () => model,
   path: "/labeling",
@@ -143,6 +156,8 @@ const routeTree = root.addChildren([
     modelRuns,
     versions,
     version,
+    rollouts,
+    experiment,
     compare,
     modelDecisions,
     modelAlerts,

@@ -124,3 +124,11 @@ export const driftSearch = (raw: Raw): DriftSearch => ({
   feature: typeof raw["feature"] === "string" ? raw["feature"].slice(0, 200) : undefined,
   to: typeof raw["to"] === "number" && Number.isSafeInteger(raw["to"]) ? raw["to"] : undefined,
 });
+
+export interface ExperimentSearch {
+  /** Position of the phase that is shown; the latest unless said. */
+  readonly phase?: number | undefined;
+}
+export const experimentSearch = (raw: Raw): ExperimentSearch => ({
+  phase: typeof raw["phase"] === "number" && Number.isSafeInteger(raw["phase"]) ? raw["phase"] : undefined,
+});

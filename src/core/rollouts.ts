@@ -245,6 +245,8 @@ export interface SampleRatio {
 export interface PhaseEvidence {
   readonly phase: number;
   readonly exposures: { readonly champion: number; readonly challenger: number; readonly mirrored: number };
+  /** Assignment buckets that asked: the independent pieces a split is judged by, at most one a unit. */
+  readonly buckets: { readonly champion: number; readonly challenger: number };
   readonly firstExposureAt: Instant | null;
   readonly lastExposureAt: Instant | null;
   readonly sampleRatio: SampleRatio | null;

@@ -202,7 +202,7 @@ export interface ModelSummary {
 }
 
 export interface LoopEvent {
-  /** run.updated, run.trace, version.registered, version.promoted, decision, alert.opened, alert.resolved, ingest, tick, config.changed */
+  /** run.updated, run.trace, version.registered, version.promoted, rollout.updated, decision, alert.opened, alert.resolved, ingest, tick, config.changed */
   readonly type: string;
   readonly model: string | null;
   readonly at: Instant;

@@ -1,9 +1,8 @@
 // Every page in both color schemes and on a narrow screen: no policy violation, no error, nothing from outside, no sideways
 // scroll, and none of the faults against WCAG 2.1 A and AA that a machine can find.
-import { createRequire } from "node:module";
-import { readFileSync } from "node:fs";
-import type { Browser, Page } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { lookAt, UNKNOWN } from "./look.ts";
 import { launchBrowser, type LivedServer, MODEL, openPage, settle, startServer, until } from "./setup.ts";
 
 let server: LivedServer;
@@ -37,7 +36,7 @@ beforeAll(async () => {
     [`/runs/${run.id}`, "Loss per epoch"],
     [`/decisions?model=${MODEL}&kind=gate&outcome=yes`, "betterThanBaseline"],
     ["/alerts?state=all", alerts > 0 ? "shown" : "No alert yet"],
-    ["/runs/01234567-0000-7000-8000-000000000000", "RUN_UNKNOWN"],
+    [`/runs/${UNKNOWN}`, "RUN_UNKNOWN"],
     ["/nowhere", "No such page"],
   ];
 }, 240_000);
@@ -46,54 +45,17 @@ afterAll(async () => {
   await server?.close();
 });
 
-/** A refusal that a page is about is logged by the browser itself. */
-const isExpected = (path: string, problem: string) => path.includes("01234567") && problem.includes("404");
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const CHECK = `axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"], resultTypes: ["violations"] })
-  .then(({ violations }) => violations.map(({ id, nodes }) => id + ": " + nodes.slice(0, 3).map(({ html, failureSummary }) => html.slice(0, 160) + " | " + failureSummary.split(String.fromCharCode(10))[1]).join(" ;; ")))`;
-
-/** Rules broken on the page as it is shown, with the first elements that break each. */
-async function accessibilityFaults(page: Page): Promise<readonly string[]> {
-  await page.evaluate(AXE);
-  return page.evaluate<readonly string[]>(CHECK);
-}
-
-async function look(scheme: "light" | "dark", width: number): Promise<readonly string[]> {
-  const found: string[] = [];
-  const { page, context, problems } = await openPage(browser, server.url, { scheme, width });
-  for (const [path, text] of pages) {
-    await page.goto(server.url + path);
-    await settle(page).catch((error: unknown) => found.push(`${path}: never settled: ${String(error)}`));
-    await page
-      .locator("main")
-      .getByText(text, { exact: false })
-      .filter({ visible: true })
-      .first()
-      .waitFor({ timeout: 15_000 })
-      .catch(() => found.push(`${path}: does not show "${text}"`));
-    const shown = await page.evaluate<string>("document.documentElement.getAttribute('data-mantine-color-scheme')");
-    if (shown !== scheme) found.push(`${path}: is ${shown}`);
-    const scrollWidth = await page.evaluate<number>("document.documentElement.scrollWidth");
-    if (width > 1000) for (const fault of await accessibilityFaults(page)) found.push(`${path}: ${fault}`);
-    if (scrollWidth > width) found.push(`${path}: scrolls sideways, ${scrollWidth} > ${width}`);
-    for (const problem of await problems()) if (!isExpected(path, problem)) found.push(`${path}: ${problem}`);
-  }
-  await context.close();
-  return found;
-}
-
 describe("every page", () => {
   it("opens in light colors without a violation, an error or an outside request", async () => {
-    expect(await look("light", 1280)).toEqual([]);
+    expect(await lookAt(browser, server.url, pages, { scheme: "light", width: 1280 })).toEqual([]);
   });
 
   it("opens in dark colors without a violation, an error or an outside request", async () => {
-    expect(await look("dark", 1280)).toEqual([]);
+    expect(await lookAt(browser, server.url, pages, { scheme: "dark", width: 1280 })).toEqual([]);
   });
 
   it("fits a screen 360 pixels wide", async () => {
-    expect(await look("dark", 360)).toEqual([]);
+    expect(await lookAt(browser, server.url, pages, { scheme: "dark", width: 360 })).toEqual([]);
   });
 });
 

@@ -1,8 +1,8 @@
 /** Versions that go live in stages, told to a server over HTTP: what the tests of routes, commands and pages look at. */
-import type { RetrainClient } from "../../src/client/index.ts";
 import { vi } from "vitest";
+import type { RetrainClient } from "../../src/client/index.ts";
 import { defineModel, f, gate, linear, type StageConfig, when } from "../../src/config/index.ts";
-import { createRandom, DAY_MS, HOUR_MS, type Instant } from "../../src/core/index.ts";
+import { createRandom, HOUR_MS, type Instant } from "../../src/core/index.ts";
 
 /** A shop whose label follows `x`; a version trained on the opposite side is plainly wrong. */
 export function shopModel(name: string, rollout: readonly StageConfig[]) {
@@ -39,7 +39,7 @@ export function visits(count: number, from: Instant, seed: number, side: Side, s
 /** Sends rows of one side and trains on them. @returns the version it made */
 export async function teachShop(client: RetrainClient, model: string, seed: number, side: Side): Promise<string> {
   const { now } = await client.server();
-  await client.ingest(model, visits(700, now - 5 * DAY_MS, seed, side, 60_000));
+  await client.ingest(model, visits(700, now - 12 * HOUR_MS, seed, side, 60_000));
   const { run } = await client.startRun(model, { reason: "a test" });
   const ended = await vi.waitUntil(
     async () => {
@@ -48,7 +48,7 @@ export async function teachShop(client: RetrainClient, model: string, seed: numb
     },
     { timeout: 60_000, interval: 20 },
   );
-  if (ended.version === undefined) throw new Error(JSON.stringify(ended.error ?? ended.gate));
+  if (ended.version === undefined) throw new Error(JSON.stringify(ended.error ?? ended.gate ?? ended.state));
   return ended.version;
 }
 

@@ -25,6 +25,7 @@ import type {
   QuarantineIds,
   QuarantineQuery,
   ReasonBody,
+  RolloutBody,
   RunBody,
   RunsQuery,
   SlicesQuery,
@@ -53,6 +54,7 @@ interface Queries {
   readonly "GET /models/:model/quarantine": QuarantineQuery;
   readonly "GET /models/:model/batches": PageQuery;
   readonly "GET /models/:model/runs": RunsQuery;
+  readonly "GET /models/:model/rollouts": PageQuery;
   readonly "GET /runs": RunsQuery;
   readonly "GET /runs/:id/trace": TraceQuery;
   readonly "GET /decisions": DecisionsQuery;
@@ -80,6 +82,8 @@ interface Bodies {
   readonly "POST /models/:model/quarantine/drop": QuarantineIds;
   readonly "POST /models/:model/versions/:version/promote": ReasonBody;
   readonly "POST /models/:model/rollback": ReasonBody;
+  readonly "POST /models/:model/rollouts": RolloutBody;
+  readonly "POST /models/:model/rollouts/:action": ReasonBody;
   readonly "POST /models/:model/versions/:version/approvals": ApprovalBody;
   readonly "POST /alerts/:id/resolve": Partial<ReasonBody>;
 }

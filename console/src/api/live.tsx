@@ -49,12 +49,26 @@ const AFFECTED: Readonly<Record<string, readonly ReadRoute[]>> = {
     "GET /models/:model/versions/:version",
     "GET /models/:model/performance",
   ],
+  "rollout.updated": [
+    ...OVERALL,
+    "GET /models/:model/rollouts",
+    "GET /models/:model/versions",
+    "GET /experiments/:id",
+    "GET /decisions",
+  ],
   decision: ["GET /decisions", "GET /models/:model/status", "GET /models/:model/triggers"],
   "alert.opened": ["GET /alerts", "GET /models"],
   "alert.resolved": ["GET /alerts", "GET /models"],
   ingest: [...OVERALL, "GET /models/:model/performance", "GET /models/:model/batches", "GET /models/:model/quarantine"],
   feedback: ["GET /models/:model/feedback", "GET /models/:model/feedback/summary"],
-  tick: ["GET /server", "GET /models", "GET /models/:model/performance"],
+  // A look at an experiment is taken at a tick.
+  tick: [
+    "GET /server",
+    "GET /models",
+    "GET /models/:model/performance",
+    "GET /models/:model/rollouts",
+    "GET /experiments/:id",
+  ],
   "config.changed": ["GET /server", ...OVERALL],
 };
 

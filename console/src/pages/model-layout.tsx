@@ -11,6 +11,7 @@ const TABS = [
   { to: "/models/$model/drift", name: "Drift", exact: false },
   { to: "/models/$model/runs", name: "Runs", exact: false },
   { to: "/models/$model/versions", name: "Versions", exact: false },
+  { to: "/models/$model/rollouts", name: "Rollouts", exact: false },
   { to: "/models/$model/compare", name: "Compare", exact: false },
   { to: "/models/$model/decisions", name: "Decisions", exact: false },
   { to: "/models/$model/diagnosis", name: "Diagnosis", exact: false },
@@ -18,7 +19,7 @@ const TABS = [
   { to: "/models/$model/data", name: "Data", exact: false },
   { to: "/models/$model/labeling", name: "Labeling", exact: false },
   { to: "/models/$model/feedback", name: "Feedback", exact: false },
-  { to: "/models/$model/predict", name: "Try a prediction", exact: false },
+  { to: "/models/$model/predict", name: "Predict", exact: false },
 ] as const;
 
 export function ModelLayout() {

@@ -96,6 +96,7 @@ export async function gatherEvidence(context: LoopContext, input: EvidenceInput)
   return {
     phase: index,
     exposures: exposure.counts,
+    buckets: { champion: exposures.champion.size, challenger: exposures.challenger.size },
     firstExposureAt: exposure.firstAt ?? firstLabelled(phase, estimates.first),
     lastExposureAt: exposure.lastAt,
     sampleRatio: isSplit ? sampleRatio(exposures, phase.share) : null,

@@ -25,6 +25,9 @@ export type {
   PhaseEvidence,
   RolloutPhase,
   RolloutRecord,
+  RolloutState,
+  SampleRatio,
+  ServingCounts,
   StageSpec,
 } from "../../core/rollouts.ts";
 export type { OutcomeInput, PowerEstimate, RolloutAction, RolloutDetail } from "../../loop/rollouts/contract.ts";
