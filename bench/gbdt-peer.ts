@@ -1,9 +1,8 @@
 // The Python peers of `gbdt` as a child process that fits on request, so that its runs stand between ours.
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
+import { peerPython, rootFolder } from "./peer-python.ts";
 
 export interface PeerTimes {
   readonly cpu: number;
@@ -17,20 +16,12 @@ export interface Peers {
   close(): void;
 }
 
-/** The package's root, seen from the sources and from the built benchmarks alike. */
-function rootFolder(): string {
-  let folder = fileURLToPath(new URL(".", import.meta.url));
-  while (!existsSync(join(folder, "package.json"))) folder = join(folder, "..");
-  return folder;
-}
-
 /** Undefined where there is no Python with a peer: RETRAIN_BENCH_PYTHON, or what `node bench/peers.mjs` made. */
 export async function openPeers(): Promise<Peers | undefined> {
-  const root = rootFolder();
-  const python = process.env["RETRAIN_BENCH_PYTHON"] ?? join(root, ".retrain", "bench-peers", "bin", "python");
-  if (!existsSync(python)) return undefined;
+  const python = peerPython();
+  if (python === undefined) return undefined;
   // One thread for all: figures of one thread are compared.
-  const child: ChildProcess = spawn(python, [join(root, "bench", "gbdt-peer.py")], {
+  const child: ChildProcess = spawn(python, [join(rootFolder(), "bench", "gbdt-peer.py")], {
     stdio: ["pipe", "pipe", "inherit"],
     env: { ...process.env, OMP_NUM_THREADS: "1" },
   });

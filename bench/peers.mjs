@@ -6,7 +6,13 @@ import { fileURLToPath } from "node:url";
 
 const folder = fileURLToPath(new URL("../.retrain/bench-peers", import.meta.url));
 execFileSync("python3", ["-m", "venv", folder], { stdio: "inherit" });
-execFileSync(join(folder, "bin", "pip"), ["install", "xgboost==3.2.0", "scikit-learn==1.9.1", "river==0.26.1"], {
-  stdio: "inherit",
-});
+const peers = [
+  "xgboost==3.2.0",
+  "scikit-learn==1.9.1",
+  "river==0.26.1",
+  "evidently==0.7.23",
+  "pandas==2.2.3",
+  "pyarrow==26.0.1",
+];
+execFileSync(join(folder, "bin", "pip"), ["install", ...peers], { stdio: "inherit" });
 console.log(`The peers are in ${folder}.`);

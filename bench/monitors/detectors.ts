@@ -1,13 +1,11 @@
-// Detectors of concept drift against River's, update by update; one tick of a model; the estimate before labels over 50 seeds.
+// Detectors of concept drift against River's, update by update, and the estimate before labels over 50 seeds.
 // River is found as `bench/peers.mjs` describes; without it our own figures stand alone.
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { createRandom } from "../src/core/index.ts";
-import { DETECTORS } from "../src/monitor/index.ts";
-import { estimationError } from "./estimation.ts";
-import { type BenchResult, type Figure, median } from "./harness.ts";
+import { createRandom } from "../../src/core/index.ts";
+import { DETECTORS } from "../../src/monitor/index.ts";
+import { estimationError } from "../estimation.ts";
+import { type BenchResult, type Figure, median } from "../harness.ts";
+import { peerPython } from "../peer-python.ts";
 
 const COUNT = 200_000;
 const ROUNDS = 5;
@@ -42,15 +40,9 @@ for name, kind in kinds.items():
 print(json.dumps(found))
 `;
 
-function rootFolder(): string {
-  let folder = fileURLToPath(new URL(".", import.meta.url));
-  while (!existsSync(join(folder, "package.json"))) folder = join(folder, "..");
-  return folder;
-}
-
 async function theirs(values: readonly number[]): Promise<Readonly<Record<string, number | string>> | undefined> {
-  const python = process.env["RETRAIN_BENCH_PYTHON"] ?? join(rootFolder(), ".retrain", "bench-peers", "bin", "python");
-  if (!existsSync(python)) return undefined;
+  const python = peerPython();
+  if (python === undefined) return undefined;
   const child = spawn(python, ["-c", PEER], { stdio: ["pipe", "pipe", "ignore"] });
   child.stdin.end(values.join(""));
   let text = "";
@@ -62,7 +54,7 @@ async function theirs(values: readonly number[]): Promise<Readonly<Record<string
   }
 }
 
-export async function run(): Promise<BenchResult> {
+export async function detectors(): Promise<BenchResult> {
   const values = stream();
   const figures: Figure[] = [];
   const notes: string[] = [];

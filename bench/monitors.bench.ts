@@ -1,0 +1,11 @@
+// Everything monitors promise about speed: counting, reports, files, ticks, and detectors against River's.
+import type { BenchResult } from "./harness.ts";
+import { detectors } from "./monitors/detectors.ts";
+import { driftFiles } from "./monitors/drift-files.ts";
+import { joined } from "./monitors/joined.ts";
+import { profiles } from "./monitors/profiles.ts";
+import { ticks } from "./monitors/tick.ts";
+
+export async function run(): Promise<BenchResult> {
+  return joined([await profiles(), await ticks(), await detectors(), await driftFiles()]);
+}
