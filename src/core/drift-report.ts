@@ -48,6 +48,8 @@ export interface DriftDistances {
 
 export interface FeatureDrift {
   readonly feature: string;
+  /** The wide feature (text, vector, image) it is a part of. */
+  readonly of?: string;
   readonly kind: "number" | "category" | "boolean";
   readonly verdict: DriftVerdict;
   readonly reason: string;

@@ -4,12 +4,15 @@
  */
 import { wideCell } from "./wide/columns.ts";
 import type { WideColumn } from "./wide/columns.ts";
+import type { WidePart } from "./wide/part.ts";
 
 /** Missing is NaN. */
 export interface NumberColumn {
   readonly kind: "number";
   readonly name: string;
   readonly values: Float32Array;
+  /** Where it stands for a part of a wide feature. */
+  readonly part?: WidePart;
 }
 /** `codes` index `dictionary` in the order of first appearance; missing is −1. */
 export interface CategoryColumn {
@@ -17,6 +20,8 @@ export interface CategoryColumn {
   readonly name: string;
   readonly codes: Int32Array;
   readonly dictionary: readonly string[];
+  /** Where it stands for a part of a wide feature. */
+  readonly part?: WidePart;
 }
 /** 0, 1, or `BOOLEAN_MISSING`. */
 export interface BooleanColumn {

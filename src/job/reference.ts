@@ -1,6 +1,14 @@
 /** What a version remembers of its time: its reference rows over the model's grid, its scores, its labels, what it looks at. */
 import type { FeatureGrid, Frame, FrameColumn, Dataset, ReferenceColumn, ReferenceProfile } from "../data/index.ts";
-import { buildReferenceProfile, extendGrid, isNumeric, referenceColumn, scoreGrid, takeWide } from "../data/index.ts";
+import {
+  buildReferenceProfile,
+  extendGrid,
+  isNumeric,
+  profiledFrame,
+  referenceColumn,
+  scoreGrid,
+  takeWide,
+} from "../data/index.ts";
 import type { Predictor } from "../model/index.ts";
 import { createRandom, shuffleInPlace, type Task } from "../core/index.ts";
 
@@ -25,8 +33,9 @@ export interface ReferenceParts {
 export function describeReference(parts: ReferenceParts): ReferenceProfile {
   const { task, dataset, rows, holdout, predictor } = parts;
   const { frame } = dataset;
-  const grid = parts.grid === undefined ? undefined : usableGrid(parts.grid, frame, rows);
-  const profile = buildReferenceProfile(frame, rows, grid);
+  const counted = profiledFrame(frame);
+  const grid = parts.grid === undefined ? undefined : usableGrid(parts.grid, counted, rows);
+  const profile = buildReferenceProfile(counted, rows, grid);
   const labels = labelsOf(task, dataset, rows);
   // The answers of a forecast hang on histories; a row alone has none.
   if (task === "forecast") return { ...profile, labels };

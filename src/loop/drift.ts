@@ -12,7 +12,7 @@ import {
   type Json,
   type NewDecision,
 } from "../core/index.ts";
-import { extendGrid, frameFromFeatures, type FeatureSpec } from "../data/index.ts";
+import { extendGrid, frameOfGrid } from "../data/index.ts";
 import { compareProfiles, type DriftReport, findingsOf } from "../monitor/index.ts";
 import { raiseAlert, resolveAlert } from "./alerts.ts";
 import type { LoopContext } from "./context.ts";
@@ -241,8 +241,7 @@ async function extendIfLeft(context: LoopContext, basis: DriftBasis, range: Time
   const features = recent.flatMap((event) =>
     event.kind === "prediction" || event.kind === "observation" ? [event.features] : [],
   );
-  const numbers = { features: grid.map(({ name, kind }) => ({ name, spec: { kind } as FeatureSpec })) };
-  const frame = frameFromFeatures(numbers, features);
+  const frame = frameOfGrid(grid, features);
   const rows = Uint32Array.from({ length: frame.rows }, (_, i) => i);
   const extended = extendGrid(grid, frame, rows);
   const next = grid.map((own, i) => {

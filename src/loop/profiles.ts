@@ -21,8 +21,7 @@ import {
   countFrame,
   encodeCounts,
   type FeatureGrid,
-  type FeatureSpec,
-  frameFromFeatures,
+  frameOfGrid,
   gridId,
   layoutOf,
   type ReferenceColumn,
@@ -177,12 +176,11 @@ export function inputDeltas(
   events: readonly (ObservationEvent | PredictionEvent)[],
 ): ProfileDelta[] {
   const layout = layoutOf(grid);
-  const schema = { features: grid.map(({ name, kind }) => ({ name, spec: { kind } as FeatureSpec })) };
   const inputs = events.filter((event) => event.kind === "observation" || event.origin === "live");
   return [...groupBy(inputs, (event) => `${event.kind} ${hourOf(event.at)}`).values()].map((group) => {
     const first = group[0] as (typeof group)[number];
-    const frame = frameFromFeatures(
-      schema,
+    const frame = frameOfGrid(
+      grid,
       group.map((event) => event.features),
     );
     const counts = encodeCounts(sparseOf(countFrame(layout, rare, frame)));

@@ -6,6 +6,7 @@
 import { canonicalJson, sha256Hex } from "../../core/index.ts";
 import { CATEGORY_MISSING } from "../frame.ts";
 import type { CategoryColumn, Frame, NumberColumn } from "../frame.ts";
+import type { WidePart } from "../wide/part.ts";
 import { NumberScan } from "./scan.ts";
 
 /** Cells of a number at first: fine enough for any later binning, small enough to keep per hour and feature. */
@@ -24,11 +25,15 @@ export interface NumberGrid {
   readonly max: number;
   /** Ascending distinct values of a reference that has at most 20: one cell each, anything else between them is `unseen`. */
   readonly values?: readonly number[];
+  /** Where it stands for a part of a wide feature. */
+  readonly part?: WidePart;
 }
 export interface CategoryGrid {
   readonly kind: "category";
   readonly name: string;
   readonly categories: readonly string[];
+  /** Where it stands for a part of a wide feature. */
+  readonly part?: WidePart;
 }
 export interface BooleanGrid {
   readonly kind: "boolean";
@@ -52,10 +57,14 @@ export function gridOfColumn(
   rows: Uint32Array,
 ): { readonly grid: FeatureGrid; readonly rest: readonly string[] } {
   if (column.kind === "boolean") return { grid: { kind: "boolean", name: column.name }, rest: [] };
-  if (column.kind === "number") return { grid: numberGrid(column, rows), rest: [] };
+  const part = column.part === undefined ? {} : { part: column.part };
+  if (column.kind === "number") return { grid: { ...numberGrid(column, rows), ...part }, rest: [] };
   const ranked = rankCategories(column, rows);
   const categories = ranked.slice(0, MAX_COUNTED_CATEGORIES);
-  return { grid: { kind: "category", name: column.name, categories }, rest: ranked.slice(MAX_COUNTED_CATEGORIES) };
+  return {
+    grid: { kind: "category", name: column.name, categories, ...part },
+    rest: ranked.slice(MAX_COUNTED_CATEGORIES),
+  };
 }
 
 export function numberGrid(column: NumberColumn, rows: Uint32Array): NumberGrid {
@@ -133,7 +142,8 @@ function extendNumber(grid: NumberGrid, column: NumberColumn, rows: Uint32Array)
   // A value grid has no order to extend: what is new becomes a value, while there is room, or the column a number of cells.
   if (grid.values !== undefined) {
     const fresh = numberGrid(column, rows);
-    if (fresh.values === undefined) return fresh.edges.length > 0 ? { ...fresh, name: grid.name } : grid;
+    if (fresh.values === undefined)
+      return fresh.edges.length > 0 ? { ...fresh, ...(grid.part === undefined ? {} : { part: grid.part }) } : grid;
     const values = [...new Set([...grid.values, ...fresh.values])].sort((a, b) => a - b).slice(0, MAX_CELLS);
     return { ...grid, values, min: values[0] ?? 0, max: values[values.length - 1] ?? 0 };
   }

@@ -1,5 +1,6 @@
 export * from "./counts.ts";
 export * from "./grid.ts";
 export * from "./profile.ts";
+export * from "./profiled.ts";
 export * from "./scan.ts";
 export * from "./scores.ts";

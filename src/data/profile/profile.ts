@@ -6,6 +6,7 @@ import { fail } from "../../core/index.ts";
 import type { Frame, FrameColumn } from "../frame.ts";
 import { type FeatureLayout, layoutOf, type ProfileLayout, TAILS } from "./counts.ts";
 import { cellsWithin, type FeatureGrid, gridOfColumn } from "./grid.ts";
+import { profiledFrame } from "./profiled.ts";
 import { countBooleans, countCategories, countNumbers } from "./kernel.ts";
 
 export interface FeatureProfile {
@@ -44,7 +45,7 @@ export interface ReferenceProfile {
   readonly scores?: ReferenceColumn;
   /** The labels of the reference rows. */
   readonly labels?: ReferenceColumn;
-  /** Share of the version's answers that rests on each feature, in [0, 1]; they sum to 1. */
+  /** Share of the version's answers that rests on each feature, in [0, 1]; they sum to 1. A wide feature stands for its parts. */
   readonly importance?: Readonly<Record<string, number>>;
 }
 
@@ -52,14 +53,15 @@ export interface ReferenceProfile {
 export const RARE_REMEMBERED = 5_000;
 
 /**
- * The grid of a reference and its profile. Cost O(rows × features).
+ * The grid of a reference and its profile; wide features are described by the plain columns that stand for them. Cost O(rows × features).
  * @param within a grid to count over instead of making one: where every column is described by it the same way
  */
 export function buildReferenceProfile(
-  frame: Frame,
+  described: Frame,
   rows: Uint32Array,
   within?: readonly FeatureGrid[],
 ): ReferenceProfile {
+  const frame = profiledFrame(described);
   const rare: Record<string, readonly string[]> = {};
   const grid = frame.columns.map((column, i): FeatureGrid => {
     const made = gridOfColumn(column, rows);

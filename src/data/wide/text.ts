@@ -19,8 +19,13 @@ const SHORTEST_RUN = 3;
 /** Length of a row: about that of ten scaled numeric columns, so that texts and numbers learn at one pace. */
 const ROW_LENGTH = 3;
 
+/** Words of a text, folded for case and compatibility forms. */
+export function wordsOf(text: string): readonly string[] {
+  return text.normalize("NFKC").toLowerCase().match(WORD) ?? [];
+}
+
 /** 32-bit FNV-1a over UTF-16 units with the finalizer of MurmurHash3. Stable for ever: stored models depend on it. */
-function hashTerm(term: string, seed: number): number {
+export function hashText(term: string, seed: number): number {
   let hash = 0x811c9dc5 ^ seed;
   for (let i = 0; i < term.length; i++) hash = Math.imul(hash ^ term.charCodeAt(i), 0x01000193);
   let z = hash >>> 0;
@@ -36,9 +41,9 @@ export function eachTerm(
   see: (bucket: number, sign: number, term: string) => void,
 ): void {
   const { buckets, characters } = shape;
-  const tokens = text.normalize("NFKC").toLowerCase().match(WORD) ?? [];
+  const tokens = wordsOf(text);
   const add = (term: string, seed: number) => {
-    const hash = hashTerm(term, seed);
+    const hash = hashText(term, seed);
     see((hash >>> 1) % buckets, (hash & 1) === 0 ? 1 : -1, term);
   };
   for (let i = 0; i < tokens.length; i++) {

@@ -63,6 +63,7 @@ export function measureFeature(sides: FeatureSides, options: DriftOptions, tail:
   const share = (count: number, rows: number) => (rows > 0 ? count / rows : 0);
   return {
     feature: grid.name,
+    ...(grid.kind === "boolean" || grid.part === undefined ? {} : { of: grid.part.of }),
     kind: grid.kind,
     statistic: nearest?.statistic ?? "psi",
     value: nearest?.value ?? null,

@@ -38,7 +38,7 @@ export function compareProfiles(
   );
   const adjusted = adjustPValues(measured.map((one) => one.p ?? 1));
   const features = measured
-    .map((one, i) => judged(one, adjusted[i] as number, { options, importance: importance?.[one.feature] }))
+    .map((one, i) => judged(one, adjusted[i] as number, { options, importance: importance?.[one.of ?? one.feature] }))
     .sort((a, b) => (b.ratio ?? -1) - (a.ratio ?? -1) || (a.feature < b.feature ? -1 : 1));
   return {
     ...judgeWhole(features, options),
@@ -95,18 +95,33 @@ function reasonOf(one: Measured, verdict: DriftVerdict, options: DriftOptions): 
   return `"${feature}" is missing in ${percent(one.missing.current)} of the rows, ${percent(one.missing.reference)} in the reference; the change ${moved} ${limit}.`;
 }
 
+/** The parts of a wide feature carry its weight together, and it moved when one of them did. */
+function wholeFeatures(features: readonly FeatureDrift[]): readonly Pick<FeatureDrift, "verdict" | "importance">[] {
+  const parts = new Map<string, Pick<FeatureDrift, "verdict" | "importance">>();
+  const single = features.filter((feature) => feature.of === undefined);
+  for (const one of features) {
+    if (one.of === undefined) continue;
+    const known = parts.get(one.of);
+    const isWorse =
+      known === undefined || one.verdict === "drift" || (one.verdict === "cannot-tell" && known.verdict === "no-drift");
+    if (isWorse) parts.set(one.of, one);
+  }
+  return [...single, ...parts.values()];
+}
+
 type Whole = Pick<DriftReport, "verdict" | "reason" | "share" | "rowsNeeded">;
 
 function judgeWhole(features: readonly FeatureDrift[], options: DriftOptions): Whole {
   if (features.length === 0) {
-    const reason = "The model has no feature of one value per row; texts, vectors and images are not compared.";
-    return { verdict: "cannot-tell", share: null, reason };
+    return { verdict: "cannot-tell", share: null, reason: "There is no feature to compare." };
   }
-  const weightOf = (feature: FeatureDrift) => feature.importance ?? 1 / features.length;
-  const weigh = (verdict: DriftVerdict) =>
-    features.filter((feature) => feature.verdict === verdict).reduce((sum, feature) => sum + weightOf(feature), 0);
   const drifted = features.filter((feature) => feature.verdict === "drift");
   const unknown = features.filter((feature) => feature.verdict === "cannot-tell");
+  const wholes = wholeFeatures(features);
+  const weigh = (verdict: DriftVerdict) =>
+    wholes
+      .filter((one) => one.verdict === verdict)
+      .reduce((sum, one) => sum + (one.importance ?? 1 / wholes.length), 0);
   const share = Math.min(1, weigh("drift"));
   const isWeighted = features.some((feature) => feature.importance !== undefined);
   const named = drifted.slice(0, 3).map((feature) => feature.feature);
