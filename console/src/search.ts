@@ -41,6 +41,7 @@ export const DECISION_KINDS = [
   "promotion",
   "rollout",
   "monitor",
+  "review",
 ] as const satisfies readonly DecisionRecord["kind"][];
 export const OUTCOMES = ["yes", "no", "cannot-tell"] as const satisfies readonly DecisionRecord["outcome"][];
 export const QUARANTINE_STATES = [

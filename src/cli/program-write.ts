@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { addRollout } from "./program-rollout.ts";
 import { type Ran, withExamples, withServer } from "./program-options.ts";
 import { addFeedback } from "./program-feedback.ts";
+import { addReviews } from "./program-reviews.ts";
 import { addTasks } from "./program-tasks.ts";
 
 export function addWriteCommands(program: Command, ran: Ran): void {
@@ -10,6 +11,7 @@ export function addWriteCommands(program: Command, ran: Ran): void {
   addQuarantine(program);
   addTasks(program);
   addFeedback(program);
+  addReviews(program);
   addVersionActions(program);
   addRollout(program);
   addApproval(program, ran);

@@ -30,6 +30,7 @@ import type {
 } from "../server/contract.ts";
 import { feedbackMethods } from "./feedback.ts";
 import { labelingMethods } from "./labeling.ts";
+import { reviewMethods } from "./reviews.ts";
 import { download, type RequestBody, type RequestOptions, send, type Transport } from "./request.ts";
 import { streamEvents, type StreamItem, type StreamOptions } from "./stream.ts";
 
@@ -81,6 +82,7 @@ export function createClient(options: ClientOptions = {}) {
     ...predictions(transport),
     ...labelingMethods(get, post),
     ...feedbackMethods(get, post),
+    ...reviewMethods(get, post),
     /** Sends a body of rows as it is: CSV, NDJSON, JSON or Parquet, a string, bytes or a stream. */
     upload: (model: string, body: RequestBody, { contentType, idempotencyKey, ...query }: UploadOptions) =>
       send<Api["POST /models/:model/examples"]>(transport, {

@@ -10,6 +10,7 @@ import type { BooleanLabel, CategoryLabel, FeatureConfig, NumberLabel } from "./
 import type { GateConfig } from "./gates.ts";
 import type { MonitorsConfig } from "./monitors.ts";
 import type { LabelingConfig } from "./labeling.ts";
+import type { ReviewConfig } from "./review.ts";
 import type { SourceConfig } from "./sources.ts";
 import type { StageConfig } from "./stages.ts";
 import type { StrategyConfig } from "./strategies.ts";
@@ -85,6 +86,8 @@ export interface ModelDefinition<
   readonly rollout?: readonly StageConfig[];
   /** Which examples people are asked to label. */
   readonly labeling?: LabelingConfig;
+  /** Which answers a person decides before they are used. */
+  readonly review?: T extends "binary" | "multiclass" ? ReviewConfig : never;
   readonly limits?: { readonly trainTimeout?: DurationText; readonly trainMemoryMiB?: number };
   /** Integer in [0, 2^32); default 1. */
   readonly seed?: number;

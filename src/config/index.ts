@@ -20,6 +20,7 @@ export { type Environment, type Flags, OVERRIDES, parseDotEnv } from "./environm
 export { type FeatureConfig, f } from "./features.ts";
 export { type GateConfig, gate } from "./gates.ts";
 export { type InitOptions, type InitPlan, initFromCsv, modelNameOf, writeInit } from "./init/index.ts";
+export type { ReviewConfig } from "./review.ts";
 export { LABELING_DEFAULTS, type LabelingConfig } from "./labeling.ts";
 export { CONFIG_NAMES, findConfig, type LoadedConfig, type LoadOptions, loadConfig } from "./load.ts";
 export type { DataDriftConfig } from "./data-drift.ts";

@@ -26,6 +26,7 @@ import { gateField } from "../evaluate/index.ts";
 import { quietHoursField, triggerField } from "../trigger/index.ts";
 import { monitorsField } from "./monitors.ts";
 import { labelingField } from "./labeling.ts";
+import { reviewField } from "./review.ts";
 import { silenceField } from "./silence-field.ts";
 import { rolloutField } from "./stages.ts";
 import { strategyField } from "./strategies.ts";
@@ -307,6 +308,10 @@ export function modelTable(task: Task) {
     slices: withDefault(listField("Features by whose values performance is reported.", text), []),
     rollout: withDefault(rolloutField(task), [{ kind: "full" }]),
     labeling: labelingField,
+    review:
+      task === "binary" || task === "multiclass"
+        ? reviewField
+        : optional(notForTask(task, "gives no class probability")),
     limits: withDefault(limits, {}),
     seed: withDefault(numberField("Seed of every random choice.", { min: 0, max: 4294967295, integer: true }), 1),
   };

@@ -1,6 +1,7 @@
 /** One model's description, resolved. Rules that tie several fields together live here; single fields know their own. */
 import { choiceField, type FieldPlace, fail, nearestWord, objectField, placeAt, refuse } from "../core/index.ts";
 import { resolveLabeling } from "./labeling.ts";
+import { resolveReview } from "./review.ts";
 import { leafSpecs } from "../trigger/index.ts";
 import { describeTrainer, frozenProblem } from "../learn/index.ts";
 import type { Frequency } from "../data/calendar.ts";
@@ -53,6 +54,7 @@ export function resolveModel(value: unknown, place: FieldPlace): ModelSpec {
     gates: read.gates,
     slices: read.slices,
     rollout: read.rollout,
+    ...(read.review === undefined ? {} : { review: resolveReview(read.review) }),
     ...(read.labeling === undefined ? {} : { labeling: resolveLabeling(read.labeling) }),
     limits: {
       trainTimeoutMs: read.limits.trainTimeout,

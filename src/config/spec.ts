@@ -8,7 +8,7 @@ import type { DataSchema } from "../data/schema.ts";
 import type { StageSpec } from "../deploy/spec.ts";
 import type { GateSpec } from "../evaluate/spec.ts";
 import type { MonitorsSpec } from "../monitor/spec.ts";
-import type { LabelingSpec } from "../feedback/spec.ts";
+import type { LabelingSpec, ReviewSpec } from "../feedback/spec.ts";
 import type { QuietHours } from "../trigger/quiet-hours.ts";
 import type { BestSpec, TransferSpec } from "../train/spec.ts";
 import type { TriggerSpec } from "../trigger/spec.ts";
@@ -50,6 +50,8 @@ export interface ModelSpec {
   readonly rollout: readonly StageSpec[];
   /** Absent: nobody is asked unless somebody wants a batch. */
   readonly labeling?: LabelingSpec;
+  /** Absent: every answer is released at once. */
+  readonly review?: ReviewSpec;
   /** Anomalies of these codes stop training. */
   readonly limits: { readonly trainTimeoutMs: number; readonly trainMemoryBytes: number };
   readonly seed: number;

@@ -71,6 +71,7 @@ export const ERROR_CODES = {
   RUN_UNKNOWN: { status: 404, exit: 5, meaning: "No run with that id." },
   NOT_FOUND: { status: 404, exit: 5, meaning: "No such thing at this address." },
   MODEL_NOT_READY: { status: 409, exit: 7, meaning: "The model has no live version yet." },
+  REVIEW_PENDING: { status: 409, exit: 7, meaning: "The answer is held until a person has decided on it." },
   RUN_ACTIVE: { status: 409, exit: 7, meaning: "The model already has a run under way." },
   RUN_FINISHED: { status: 409, exit: 7, meaning: "The run has ended and cannot be canceled." },
   ROLLBACK_IMPOSSIBLE: { status: 409, exit: 7, meaning: "There is no earlier live version to go back to." },

@@ -14,6 +14,7 @@ export * from "./job-child.ts";
 export * from "./job-protocol.ts";
 export * from "./feedback.ts";
 export * from "./labeling.ts";
+export * from "./reviews.ts";
 export * from "./model-host.ts";
 export * from "./output-tail.ts";
 export * from "./ports.ts";

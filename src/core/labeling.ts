@@ -1,5 +1,6 @@
 /** Records of the labeling queue: what is asked of people, what they answered, and the port that keeps both. */
 import type { FeedbackStore } from "./feedback.ts";
+import type { ReviewTerms } from "./reviews.ts";
 import type { Features, Instant, LabelEvent, LabelValue } from "./records.ts";
 
 /**
@@ -53,6 +54,7 @@ export interface LabelingTask {
   readonly createdAt: Instant;
   /** Reviews: when the default action is taken. */
   readonly dueAt?: Instant;
+  readonly review?: ReviewTerms;
   readonly closedAt?: Instant;
   readonly answer?: LabelValue;
   readonly closedBy?: ClosedBy;
@@ -122,12 +124,16 @@ export interface ClaimRequest {
   readonly leaseMs: number;
   /** Ask a gold question if there is one the person has not answered. */
   readonly gold: boolean;
+  /** Only answers that wait for a person's decision. */
+  readonly reviewsOnly?: boolean;
 }
 
 export interface TaskCounts {
   readonly states: Readonly<Record<TaskState, number>>;
   readonly origins: Readonly<Partial<Record<TaskOrigin, number>>>;
   readonly claimed: number;
+  /** Open reviews. */
+  readonly reviews: number;
 }
 
 /** Tasks, claims and annotations, and feedback beside them. Everything it acknowledges survives kill -9. */
@@ -136,6 +142,8 @@ export interface LabelingStore {
   readonly feedback: FeedbackStore;
   /** One transaction, idempotent by batch id. Examples that have an open task already are left out. @returns how many were added */
   addBatch(batch: LabelingBatch, tasks: readonly LabelingTask[]): Promise<number>;
+  /** Tasks that belong to no batch, such as reviews. One transaction. */
+  addTasks(tasks: readonly LabelingTask[]): Promise<void>;
   batches(filter: { model: string; limit: number; before?: string }): Promise<readonly LabelingBatch[]>;
   task(id: string): Promise<LabelingTask | undefined>;
   /** Newest first. */
@@ -169,11 +177,11 @@ export interface LabelingStore {
     request: { model: string; labeler: string; annotationId?: string; now: Instant; leaseMs: number; at: Instant },
     settle: Settle,
   ): Promise<{ readonly annotation: Annotation; readonly task: LabelingTask }>;
-  /** Closes open tasks without asking on: a deadline has passed, or the truth arrived from elsewhere. */
+  /** Closes open tasks without asking on: a deadline has passed, or the truth arrived from elsewhere. @returns ids of those that were open */
   close(
     ids: readonly string[],
     change: { state: TaskState; closedBy: ClosedBy; at: Instant; answer?: LabelValue },
-  ): Promise<void>;
+  ): Promise<readonly string[]>;
   /** Open reviews whose deadline has passed. */
   overdue(model: string, now: Instant): Promise<readonly LabelingTask[]>;
   nextDueAt(model: string): Promise<Instant | undefined>;

@@ -179,8 +179,7 @@ export type Outcome = "yes" | "no" | "cannot-tell";
 export interface DecisionRecord {
   readonly id: string;
   readonly model: string;
-  /** trigger | guard | gate | rollout | assessment | monitor | promotion */
-  readonly kind: "trigger" | "guard" | "gate" | "rollout" | "assessment" | "monitor" | "promotion";
+  readonly kind: "trigger" | "guard" | "gate" | "rollout" | "assessment" | "monitor" | "promotion" | "review";
   /** What was judged: `schedule`, `noWorseThanChampion(logLoss)`, `full`. */
   readonly subject: string;
   readonly outcome: Outcome;

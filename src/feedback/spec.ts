@@ -1,6 +1,19 @@
 /** The resolved labeling policy of a model: plain JSON, every default filled in. */
+import type { ReviewDefault, ReviewMode } from "../core/index.ts";
+
 export const QUEUE_STRATEGIES = ["margin", "least-confidence", "entropy", "committee", "slices", "random"] as const;
 export type QueueStrategy = (typeof QUEUE_STRATEGIES)[number];
+
+/** Which answers a person decides before they are used. */
+export interface ReviewSpec {
+  /** Answers whose largest class probability is below it. */
+  readonly below: number;
+  readonly mode: ReviewMode;
+  readonly deadlineMs: number;
+  readonly onDeadline: ReviewDefault;
+  /** Share of the confident answers that people check afterwards. */
+  readonly audit: number;
+}
 
 export interface LabelingSpec {
   readonly strategy: QueueStrategy;

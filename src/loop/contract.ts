@@ -13,6 +13,7 @@ import type {
   LabelValue,
   Marker,
   QuarantinedRow,
+  ReviewState,
   Routing,
   RunRecord,
   RunState,
@@ -31,6 +32,7 @@ import type { DriftSurface } from "./drift-contract.ts";
 import type { MonitorSurface } from "./monitor-contract.ts";
 import type { FeedbackSurface } from "./feedback/surface.ts";
 import type { LabelingSurface } from "./labeling/surface.ts";
+import type { ReviewSurface } from "./reviews/surface.ts";
 import type { RolloutSurface } from "./rollouts/contract.ts";
 import type { RowReading } from "./row-reading.ts";
 
@@ -101,12 +103,15 @@ export interface PredictedRow {
   readonly predictionId?: string;
   readonly exampleId: string;
   readonly logged: boolean;
-  readonly decision: LabelValue;
+  /** Null while the answer is held for review, and where it is withheld. */
+  readonly decision: LabelValue | null;
   /** Probability per class by its name, absent for regression. */
   readonly probabilities?: Readonly<Record<string, number>>;
   /** Binary: probability of true; regression: the value. */
   readonly score?: number;
   readonly trace?: PredictionTrace;
+  /** An answer the model is not sure of: where its review stands. */
+  readonly review?: { readonly state: ReviewState; readonly dueAt?: Instant; readonly reason?: string };
   /** Task forecast: which period of which series, with its interval. */
   readonly forecast?: ForecastDetails;
   /** During a rollout: the version that answered this row, and what the row counts for. */
@@ -243,6 +248,8 @@ export interface Loop
   readonly labeling: LabelingSurface;
   /** What users of an application say about single answers. */
   readonly feedback: FeedbackSurface;
+  /** Uncertain answers a person decides. */
+  readonly reviews: ReviewSurface;
   replayQuarantine(
     model: string,
     ids?: readonly string[],

@@ -37,6 +37,7 @@ import { reproduce } from "./reproduce.ts";
 import { endWatch } from "./rollouts/begin.ts";
 import { rollBackTripped } from "./rollouts/drive.ts";
 import { RoutingKeeper } from "./rollouts/keeper.ts";
+import { createReviews } from "./reviews/index.ts";
 import { createRolloutSurface } from "./rollouts/surface.ts";
 import { createRunWorkflow } from "./run.ts";
 import { closeRun, RUN_WORKFLOW, startRun } from "./start-run.ts";
@@ -127,6 +128,7 @@ export function createLoop(options: LoopOptions): Loop & { readonly predictor: P
     ingest: ingestRows,
     labeling: createLabeling(context),
     feedback: createFeedback(context),
+    reviews: createReviews(context),
     predict(request) {
       touch(request.model);
       return predictor.predict(request);

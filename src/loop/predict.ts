@@ -20,6 +20,7 @@ import { type LoopContext, modelSpec } from "./context.ts";
 import type { PredictAnswer, PredictedRow, PredictRequest } from "./contract.ts";
 import { forecastRows } from "./forecast.ts";
 import { requireVersion } from "./promote.ts";
+import { type AnsweredRows, askForReview } from "./reviews/ask.ts";
 import { RoutedAnswers } from "./rollouts/routed.ts";
 
 /** Answers whose log write failed, kept for another try; beyond it the oldest is dropped, which the metric shows. */
@@ -77,10 +78,16 @@ export class Predictor {
       this.counts[logged ? "logged" : "unlogged"] += scored.events.length;
       if (logged && route !== undefined) this.routed.mirror(request.model, route, scored.events);
       if (this.#context.worldClock.kind === "virtual") await this.routed.settled();
-      if (logged) return { model: request.model, version: live.version, predictions: scored.rows };
+      if (logged) return this.#released(request, live, { ...scored, logged });
     }
-    const predictions = scored.rows.map(({ predictionId: _, ...row }) => ({ ...row, logged: false }));
-    return { model: request.model, version: live.version, predictions };
+    const rows = scored.rows.map(({ predictionId: _, ...row }) => ({ ...row, logged: false }));
+    return this.#released(request, live, { rows, events: scored.events, logged: false });
+  }
+
+  async #released({ model }: PredictRequest, { version }: LiveVersion, answered: AnsweredRows): Promise<PredictAnswer> {
+    const spec = modelSpec(this.#context, model);
+    const predictions = spec.review === undefined ? answered.rows : await askForReview(this.#context, spec, answered);
+    return { model, version, predictions };
   }
 
   /** Tries the answers again whose log write failed. */

@@ -25,7 +25,7 @@ export async function tick(context: LoopContext, model: string, at: Instant): Pr
   const spec = modelSpec(context, model);
   if (await isQuiet(context, spec, at)) return { skipped: true, decisions: [] };
   await labelSilence(context, spec, at);
-  await tickLabeling(context, spec, at);
+  const reviewsDueAt = await tickLabeling(context, spec, at);
   await absorb(context, model);
   const driftDueAt = await monitorDrift(context, spec, at);
 
@@ -49,6 +49,7 @@ export async function tick(context: LoopContext, model: string, at: Instant): Pr
     guarded.heldUntil ?? Number.POSITIVE_INFINITY,
     held?.nextDueAt ?? Number.POSITIVE_INFINITY,
     driftDueAt,
+    reviewsDueAt,
     rollout.nextDueAt,
   );
   await rememberTick(context, spec, state, { nextDueAt, isHeld, since: evaluation.since });

@@ -43,6 +43,7 @@ import type { ApprovalAnswer, ApprovalList, CompareAnswer } from "./contract/gat
 import type { ExportKeyAnswer, ImportAnswer } from "./contract/transfer.ts";
 import type { DriftFeatureView, DriftView } from "./contract/drift.ts";
 import type { FeedbackApi } from "./contract/feedback.ts";
+import type { ReviewApi } from "./contract/reviews.ts";
 import type { LabelingApi } from "./contract/labeling.ts";
 import type { Page, PageQuery } from "./contract/page.ts";
 import type { RolloutApi } from "./contract/rollouts.ts";
@@ -50,6 +51,7 @@ import type { Diagnosis, SlicePerformance, TriggerExplanation } from "./contract
 
 export type * from "./contract/feedback.ts";
 export type * from "./contract/labeling.ts";
+export type * from "./contract/reviews.ts";
 export type * from "./contract/drift.ts";
 export type * from "./contract/monitors.ts";
 export type * from "./contract/page.ts";
@@ -362,7 +364,7 @@ export type {
 /**
  * Every path below `/api/v1` with the type of its answer; the client and the console are typed by it.
  */
-export interface Api extends LabelingApi, FeedbackApi, RolloutApi {
+export interface Api extends LabelingApi, FeedbackApi, ReviewApi, RolloutApi {
   readonly "GET /server": ServerInfo;
   readonly "GET /models": ModelList;
   readonly "GET /models/:model": ModelDetail;

@@ -23,6 +23,7 @@ import { addExampleRoutes } from "./routes/examples.ts";
 import { addGateRoutes } from "./routes/gates.ts";
 import { addHealthRoutes, addReplayRoutes } from "./routes/health.ts";
 import { addFeedbackRoutes } from "./routes/feedback.ts";
+import { addReviewRoutes } from "./routes/reviews.ts";
 import { addLabelingRoutes } from "./routes/labeling.ts";
 import { addInferenceRoutes } from "./routes/inference.ts";
 import { addModelRoutes } from "./routes/models.ts";
@@ -211,6 +212,7 @@ async function addEverything(
   addExampleRoutes(app, context);
   addLabelingRoutes(app, context);
   addFeedbackRoutes(app, context);
+  addReviewRoutes(app, context);
   addQuarantineRoutes(app, context);
   addRunRoutes(app, context);
   addRolloutRoutes(app, context);

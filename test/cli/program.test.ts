@@ -49,6 +49,7 @@ describe("help", () => {
       "program-drift.ts",
       "program-feedback.ts",
       "program-read.ts",
+      "program-reviews.ts",
       "program-rollout.ts",
       "program-tasks.ts",
       "program-write.ts",

@@ -28,7 +28,9 @@ export interface Work {
   readonly refresh: () => void;
 }
 
-export function useLabelingWork(model: string, isBulk: boolean): Work {
+export function useLabelingWork(model: string, mode: "one" | "bulk" | "reviews"): Work {
+  const isBulk = mode === "bulk";
+  const only = mode === "reviews" ? "reviews" : undefined;
   const [tasks, setTasks] = useState<readonly TaskView[]>([]);
   const [session, setSession] = useState<LabelingSession>();
   const [error, setError] = useState<ApiError>();
@@ -45,19 +47,24 @@ export function useLabelingWork(model: string, isBulk: boolean): Work {
     reading.current = true;
     setReading(true);
     try {
-      const found = await write("POST /models/:model/tasks/claim", { model }, { count: wanted });
+      const found = await write(
+        "POST /models/:model/tasks/claim",
+        { model },
+        { count: wanted, ...(only === undefined ? {} : { only }) },
+      );
       setSession(found);
       setError(undefined);
       setTasks((shown) => {
         const known = new Set(shown.map(({ id }) => id));
-        return [...shown, ...found.tasks.filter(({ id }) => !known.has(id) && !left.current.has(id))];
+        const kept = only === undefined ? shown : shown.filter(({ isReview }) => isReview);
+        return [...kept, ...found.tasks.filter(({ id }) => !known.has(id) && !left.current.has(id))];
       });
     } catch (caught) {
       if (caught instanceof ApiError) setError(caught);
     }
     reading.current = false;
     setReading(false);
-  }, [model, wanted]);
+  }, [model, wanted, only]);
 
   /** After what is under way, in order; a refusal is shown and stops nothing. */
   const send = useCallback((work: () => Promise<void>) => {

@@ -3,6 +3,7 @@ import { Button, Kbd, Modal, NumberInput, Textarea } from "@mantine/core";
 import { Link, useParams } from "@tanstack/react-router";
 import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
 import type { LabelValue, TaskView } from "../../../src/server/contract.ts";
+import { instant } from "../format.ts";
 import { Empty, Loading, Refused } from "../parts/feedback.tsx";
 import { Segments } from "../parts/segments.tsx";
 import { BulkView } from "./labeling-bulk.tsx";
@@ -14,17 +15,18 @@ import "../css/labeling.css";
 
 export function LabelingPage() {
   const { model } = useParams({ from: "/models/$model/labeling" });
-  const [mode, setMode] = useState<"one" | "bulk">("one");
-  const work = useLabelingWork(model, mode === "bulk");
+  const [mode, setMode] = useState<"one" | "bulk" | "reviews">("one");
+  const work = useLabelingWork(model, mode);
   const { tasks, session, error, isReading } = work;
   return (
     <div className="labeling">
       <div className="labeling-bar">
         <Segments
-          label="How many at a time"
+          label="What and how many at a time"
           options={[
             ["one", "One by one"],
             ["bulk", "Similar ones together"],
+            ["reviews", `Answers to decide${session?.progress.reviews ? ` (${session.progress.reviews})` : ""}`],
           ]}
           value={mode}
           onChange={setMode}
@@ -124,7 +126,11 @@ function OneView(props: {
       <article className="card labeling-card" aria-label={`Example ${task.exampleId}`} data-task={task.id}>
         <header className="labeling-heading">
           <span className="mono dimmed">{task.exampleId}</span>
-          {task.isReview ? <span className="tag-review">waits for your decision</span> : null}
+          {task.isReview ? (
+            <span className="tag-review">
+              waits for your decision{task.dueAt === undefined ? "" : ` until ${instant(task.dueAt)}`}
+            </span>
+          ) : null}
         </header>
         <ItemView task={task} />
         <Suggestion task={task} />

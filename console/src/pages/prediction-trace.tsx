@@ -41,7 +41,7 @@ function Way({ answer }: { readonly answer: PredictOneAnswer }) {
     const comparison = score === undefined ? "" : score >= threshold ? "score reaches it" : "score is below";
     stations.push({ name: "Threshold", value: number(threshold), note: comparison });
   }
-  stations.push({ name: "Decision", value: text(answer.decision) });
+  stations.push({ name: "Decision", value: answer.decision === null ? "held for review" : text(answer.decision) });
   return (
     <ol className="way">
       {stations.map(({ name, value, note }, index) => (

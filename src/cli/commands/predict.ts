@@ -57,13 +57,22 @@ function scoreText(row: PredictedRow): string {
   return formatNumber(row.score);
 }
 
+/** The answer, or where its review stands. */
+function decisionText({ decision, review }: PredictedRow): string {
+  if (decision === null) return review?.state === "pending" ? "held for review" : "withheld";
+  return review === undefined ? String(decision) : `${String(decision)} (uncertain, ${review.state})`;
+}
+
 function oneText(answer: PredictOneAnswer): string {
+  const scores = answer.decision === null ? "" : `  (${scoreText(answer)})`;
   const lines = [
-    `${answer.model} ${answer.version}: ${String(answer.decision)}  (${scoreText(answer)})`,
+    `${answer.model} ${answer.version}: ${decisionText(answer)}${scores}`,
     answer.logged
       ? `prediction ${answer.predictionId ?? ""} of example ${answer.exampleId}`
       : `example ${answer.exampleId}, not logged`,
   ];
+  if (answer.review?.state === "pending" && answer.predictionId !== undefined)
+    lines.push(`decided with: retrain reviews show ${answer.model} ${answer.predictionId} --wait 20`);
   if (answer.trace !== undefined) lines.push("", traceText(answer.trace));
   return lines.join("\n");
 }
@@ -86,8 +95,8 @@ function manyText(answer: PredictManyAnswer): string {
     return `${answer.model} ${answer.version}\n\n${forecastText(answer)}`;
   const rows = answer.predictions.map((row) => [
     row.exampleId,
-    String(row.decision),
-    scoreText(row),
+    decisionText(row),
+    row.decision === null ? "–" : scoreText(row),
     row.predictionId ?? "–",
   ]);
   return `${answer.model} ${answer.version}\n\n${table(["example", "decision", "scores", "prediction"], rows)}`;

@@ -6,6 +6,7 @@ import { drawCurve } from "./curve.ts";
 import { closeAnsweredElsewhere, flushEffects } from "./effects.ts";
 import { labelHistory, labelingStats, relabel } from "./insight.ts";
 import { addGold, peopleMethods, requireTask } from "./people.ts";
+import { applyDeadlines } from "../reviews/deadlines.ts";
 import { buildBatch, buildWhenDue, createQueueWorkflow, labelingPolicy, QUEUE_WORKFLOW } from "./queue.ts";
 import type { LabelingSurface } from "./surface.ts";
 
@@ -53,11 +54,13 @@ export function createLabeling(context: LoopContext): LabelingSurface {
   };
 }
 
-/** Part of a tick: labels that wait for the log, tasks whose truth arrived, the day's batch. */
-export async function tickLabeling(context: LoopContext, spec: ModelSpec, at: Instant): Promise<void> {
+/** Part of a tick: reviews nobody decided in time, labels that wait for the log, tasks whose truth arrived, the day's batch. @returns when the next deadline is */
+export async function tickLabeling(context: LoopContext, spec: ModelSpec, at: Instant): Promise<Instant> {
+  await applyDeadlines(context, spec.name, at);
   await flushEffects(context);
   await closeAnsweredElsewhere(context, spec.name);
   await buildWhenDue(context, spec, at);
+  return (await context.store.labeling.nextDueAt(spec.name)) ?? Number.POSITIVE_INFINITY;
 }
 
 export type * from "./surface.ts";

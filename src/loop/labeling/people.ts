@@ -5,6 +5,7 @@ import { compileLabelValidator } from "../../data/validate.ts";
 import { settleTask } from "../../feedback/consensus.ts";
 import type { LabelingSpec } from "../../feedback/spec.ts";
 import { type LoopContext, modelSpec } from "../context.ts";
+import { applyDeadlines } from "../reviews/deadlines.ts";
 import { flushEffects } from "./effects.ts";
 import { labelingPolicy } from "./queue.ts";
 import type { Answered, LabelingSession, LabelingSurface, TaskView } from "./surface.ts";
@@ -16,7 +17,8 @@ const LABELER = /^[\p{L}\p{N}][\p{L}\p{N} ._:@+-]{0,79}$/u;
 
 export function viewOf(task: LabelingTask, policy: LabelingSpec): TaskView {
   // What measures people or the model is answered without a hint.
-  const isHidden = policy.hidePrediction || task.origin === "random" || task.origin === "gold";
+  const isHidden =
+    policy.hidePrediction || task.origin === "random" || task.origin === "gold" || task.origin === "audit";
   const { version, decision, scores } = task;
   const confidence = scores !== undefined && scores.length > 1 ? Math.max(...scores) : undefined;
   return {
@@ -66,6 +68,15 @@ async function choicesOf(context: LoopContext, spec: ModelSpec): Promise<readonl
   return [...new Set(answers.flatMap((one) => (typeof one.answer === "string" ? [one.answer] : [])))].sort();
 }
 
+/** What was released cannot be called back; anything else can. */
+function settleUndone(...[task, annotations]: Parameters<typeof settleTask>): ReturnType<typeof settleTask> {
+  if (task.origin !== "review" || task.state !== "done") return settleTask(task, annotations);
+  throw fail("CONFLICT", {
+    message: `The answer about ${task.exampleId} was released with your decision.`,
+    remedy: "An operator can still adjudicate the task: the application then reads the new value, if it looks again.",
+  });
+}
+
 type People = Pick<LabelingSurface, "claim" | "release" | "answer" | "undo" | "adjudicate">;
 
 export function peopleMethods(context: LoopContext): People {
@@ -79,7 +90,7 @@ export function peopleMethods(context: LoopContext): People {
     return { annotation, state: task.state };
   };
   return {
-    async claim(model, labeler, count): Promise<LabelingSession> {
+    async claim(model, labeler, count, only): Promise<LabelingSession> {
       const spec = modelSpec(context, model);
       const policy = labelingPolicy(spec);
       checkLabeler(labeler);
@@ -97,14 +108,15 @@ export function peopleMethods(context: LoopContext): People {
         now: context.systemClock.now(),
         leaseMs: policy.leaseMs,
         gold: isGoldTurn(mine, policy.gold),
+        reviewsOnly: only === "reviews",
       });
-      const { states, claimed } = await labeling.counts(model);
+      const { states, claimed, reviews } = await labeling.counts(model);
       return {
         tasks: tasks.map((task) => viewOf(task, policy)),
         choices: await choicesOf(context, spec),
         guidelines: policy.guidelines ?? null,
         leaseMs: policy.leaseMs,
-        progress: { open: states.open, done: states.done, adjudicate: states.adjudicate, claimed, mine },
+        progress: { open: states.open, done: states.done, adjudicate: states.adjudicate, claimed, mine, reviews },
       };
     },
     release: async (model, labeler, taskIds) =>
@@ -113,14 +125,16 @@ export function peopleMethods(context: LoopContext): People {
       const spec = modelSpec(context, model);
       const { value, comment, durationMs, kind } = request;
       checkLabeler(request.labeler);
-      await requireTask(context, model, request.taskId);
+      const task = await requireTask(context, model, request.taskId);
+      const at = context.worldClock.now();
+      if (task.dueAt !== undefined && task.dueAt <= at) await applyDeadlines(context, model, at);
       if (kind === "answer") checkLabel(spec, value);
       const outcome = await labeling.annotate(
         {
           taskId: request.taskId,
           labeler: request.labeler,
           kind,
-          at: context.worldClock.now(),
+          at,
           ...(kind === "answer" ? { value: value as LabelValue } : {}),
           ...(comment === undefined || comment === "" ? {} : { comment: comment.slice(0, 2_000) }),
           ...(durationMs === undefined ? {} : { durationMs }),
@@ -140,7 +154,7 @@ export function peopleMethods(context: LoopContext): People {
           at: context.worldClock.now(),
           ...(annotationId === undefined ? {} : { annotationId }),
         },
-        settleTask,
+        settleUndone,
       );
       return { ...(await settled(model, outcome)), task: viewOf(outcome.task, policy) };
     },

@@ -41,6 +41,8 @@ export interface LabelingProgress {
   readonly claimed: number;
   /** Standing annotations of the person who asks. */
   readonly mine: number;
+  /** Answers that wait for a person's decision. */
+  readonly reviews: number;
 }
 /** What a person needs to work: tasks leased to them, the possible answers, the guidelines, how far everybody is. */
 export interface LabelingSession {
@@ -139,7 +141,7 @@ export interface LabelingSurface {
   /** Chooses a batch now and waits for it. @throws CONFLICT when there is nothing to ask about */
   build(model: string, request: BuildRequest): Promise<LabelingBatch>;
   /** Leases tasks to a person and says what they need to work. */
-  claim(model: string, labeler: string, count: number): Promise<LabelingSession>;
+  claim(model: string, labeler: string, count: number, only?: "reviews"): Promise<LabelingSession>;
   release(model: string, labeler: string, taskIds?: readonly string[]): Promise<number>;
   /** @throws NOT_FOUND, CONFLICT, ROW_INVALID for a value that is no label of the model */
   answer(model: string, request: AnswerRequest): Promise<Answered>;

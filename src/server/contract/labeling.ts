@@ -28,6 +28,8 @@ export interface BuildBody {
 export interface ClaimBody {
   /** Tasks held afterwards, 1 to 50; default 6: one on the screen and five behind it. */
   readonly count?: number;
+  /** `reviews`: only answers that wait for a decision. */
+  readonly only?: "reviews";
   /** In the name of this person: operators only. */
   readonly as?: string;
 }

@@ -6,7 +6,7 @@ import { page, pageRequest } from "../paging.ts";
 import { addRoute, modelName, object, oneOf, pageQuery, recordId, type ServerContext, text } from "../route.ts";
 import { defined } from "./models.ts";
 
-const KINDS = ["trigger", "guard", "gate", "rollout", "assessment", "monitor", "promotion"] as const;
+const KINDS = ["trigger", "guard", "gate", "rollout", "assessment", "monitor", "promotion", "review"] as const;
 interface ListQuery {
   readonly model?: string;
   readonly limit?: string;

@@ -5,6 +5,7 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { asRetrainError, fail } from "../../core/index.ts";
+import type { PredictedRow } from "../contract.ts";
 import { translate, logProblem } from "../problem.ts";
 import type { ServerContext } from "../route.ts";
 import {
@@ -216,6 +217,7 @@ async function infer(context: ServerContext, request: FastifyRequest, reply: Fas
   const [first] = answer.predictions;
   const seconds = (systemClock.monotonicMs() - startedMs) / 1000;
   metrics.observePrediction(model, answer.version, answer.predictions.length, first?.logged ?? false, seconds);
+  refuseHeld(model, answer.predictions);
   const classes = Object.keys(first?.probabilities ?? {}).length;
   const tensors = outputTensors(wanted(outputInfos(task, classes), asked), answer.predictions);
   return sendAnswer(reply, asked, tensors, {
@@ -223,6 +225,18 @@ async function infer(context: ServerContext, request: FastifyRequest, reply: Fas
     model_version: answer.version,
     ...(asked.id === undefined ? {} : { id: asked.id }),
     parameters: { logged: first?.logged ?? false },
+  });
+}
+
+/** The protocol has no word for an answer that is not given yet. */
+function refuseHeld(model: string, predictions: readonly PredictedRow[]): void {
+  const held = predictions.filter((row) => row.decision === null);
+  if (held.length === 0) return;
+  const predictionIds = held.slice(0, 20).flatMap((row) => row.predictionId ?? []);
+  throw fail("REVIEW_PENDING", {
+    message: `${held.length} of ${predictions.length} answers are held: the model is not sure of them, and a person decides.`,
+    remedy: `Wait for each at /api/v1/models/${model}/reviews/{predictionId}?wait=30.`,
+    details: { predictionIds },
   });
 }
 

@@ -116,11 +116,11 @@ function addWork(app: FastifyInstance, context: ServerContext): void {
     summary: "Lease tasks to oneself; those already held come first",
     // Asking again is how a lease is renewed: a stored answer would be stale.
     idempotent: false,
-    body: object({ count: { type: "integer", minimum: 1, maximum: 50 }, as: NAME }),
+    body: object({ count: { type: "integer", minimum: 1, maximum: 50 }, only: oneOf("reviews"), as: NAME }),
     answer: "LabelingSession",
     handler: async (request) => {
-      const { count = CLAIM_DEFAULT, as } = request.body as ClaimBody;
-      return labeling.claim(paramsOf(request).model, labelerOf(request, as), count);
+      const { count = CLAIM_DEFAULT, only, as } = request.body as ClaimBody;
+      return labeling.claim(paramsOf(request).model, labelerOf(request, as), count, only);
     },
   });
   addRoute(app, context, {

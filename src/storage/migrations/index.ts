@@ -8,6 +8,7 @@ import * as labeling from "./0006-labeling.ts";
 import * as gates from "./0009-gates.ts";
 import * as lease from "./0011-lease.ts";
 import * as feedback from "./0012-feedback.ts";
+import * as reviews from "./0013-reviews.ts";
 
 export const migrations: Readonly<Record<string, Migration>> = {
   "0001-log": log,
@@ -18,4 +19,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0009-gates": gates,
   "0011-lease": lease,
   "0012-feedback": feedback,
+  "0013-reviews": reviews,
 };

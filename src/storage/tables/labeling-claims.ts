@@ -16,6 +16,9 @@ import {
 } from "../../core/index.ts";
 import { bodyOf, parseBody, type Queryable, type SqlDatabase, toNumber } from "../sql.ts";
 
+/** Reviews hold an answer back, so they come before everything else. */
+export const REVIEW_PRIORITY = 10;
+
 /** One person's claims and answers run one after the other, also from two windows. */
 async function lockPerson(transaction: Queryable, model: string, labeler: string): Promise<void> {
   await transaction.query("select pg_advisory_xact_lock(hashtext($1))", [`labeling ${model} ${labeler}`]);
@@ -46,7 +49,7 @@ async function claimGold(transaction: Queryable, model: string, labeler: string,
 
 const CLAIM_FREE = `with chosen as (
     select s.task_id, s.slot from labeling_slot s
-    where s.model = $1 and not s.is_gold and not s.answered and s.expires_at < $3
+    where s.model = $1 and not s.is_gold and not s.answered and s.expires_at < $3 and s.priority >= $6
       and not exists (select 1 from labeling_slot p where p.task_id = s.task_id and p.slot < s.slot
         and not p.answered and p.expires_at < $3)
       and not exists (select 1 from labeling_slot o where o.task_id = s.task_id and o.labeler = $2
@@ -224,7 +227,7 @@ async function undo(database: SqlDatabase, request: Parameters<LabelingStore["un
 
 export function claimMethods(database: SqlDatabase): Pick<LabelingStore, "claim" | "release" | "annotate" | "undo"> {
   return {
-    claim: ({ model, labeler, count, now, leaseMs, gold }) =>
+    claim: ({ model, labeler, count, now, leaseMs, gold, reviewsOnly }) =>
       database.transaction(async (transaction) => {
         await lockPerson(transaction, model, labeler);
         const expiresAt = now + leaseMs;
@@ -232,18 +235,19 @@ export function claimMethods(database: SqlDatabase): Pick<LabelingStore, "claim"
           `update labeling_slot set labeler = null where model = $1 and labeler = $2 and not answered and expires_at < $3`,
           [model, labeler, now],
         );
-        if (gold) await claimGold(transaction, model, labeler, expiresAt);
+        const lowest = reviewsOnly === true ? REVIEW_PRIORITY : 0;
+        if (gold && lowest === 0) await claimGold(transaction, model, labeler, expiresAt);
         const held = await transaction.query(
-          "update labeling_slot set expires_at = $3 where model = $1 and labeler = $2 and not answered",
+          "update labeling_slot set expires_at = $3 where model = $1 and labeler = $2 and not answered returning priority",
           [model, labeler, expiresAt],
         );
-        const wanted = count - held.rowCount;
-        if (wanted > 0) await transaction.query(CLAIM_FREE, [model, labeler, now, expiresAt, wanted]);
+        const wanted = count - held.rows.filter((row) => toNumber(row["priority"]) >= lowest).length;
+        if (wanted > 0) await transaction.query(CLAIM_FREE, [model, labeler, now, expiresAt, wanted, lowest]);
         const { rows } = await transaction.query(
           `select t.body from labeling_slot s join labeling_task t on t.id = s.task_id
-           where s.model = $1 and s.labeler = $2 and not s.answered
+           where s.model = $1 and s.labeler = $2 and not s.answered and s.priority >= $4
            order by s.priority desc, s.task_position limit $3`,
-          [model, labeler, Math.max(count, 0)],
+          [model, labeler, Math.max(count, 0), lowest],
         );
         return rows.map((row) => parseBody<LabelingTask>(row["body"]));
       }),

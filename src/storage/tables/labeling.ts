@@ -10,10 +10,7 @@ import type {
 } from "../../core/index.ts";
 import { bodyOf, Conditions, listBodies, parseBody, type Queryable, type SqlDatabase, toNumber } from "../sql.ts";
 import { createFeedbackStore } from "./feedback.ts";
-import { claimMethods } from "./labeling-claims.ts";
-
-/** Reviews hold an answer back, so they come before everything else. */
-const REVIEW_PRIORITY = 10;
+import { claimMethods, REVIEW_PRIORITY } from "./labeling-claims.ts";
 
 const priorityOf = (task: LabelingTask) => (task.origin === "review" ? REVIEW_PRIORITY : 0);
 /** Gold questions have no slots of their own: everybody is asked each of them once. */
@@ -60,7 +57,7 @@ async function insertTasks(transaction: Queryable, tasks: readonly LabelingTask[
   return rows.length;
 }
 
-function batchMethods(database: SqlDatabase): Pick<LabelingStore, "addBatch" | "batches"> {
+function batchMethods(database: SqlDatabase): Pick<LabelingStore, "addBatch" | "addTasks" | "batches"> {
   return {
     addBatch: (batch, tasks) =>
       database.transaction(async (transaction) => {
@@ -73,6 +70,11 @@ function batchMethods(database: SqlDatabase): Pick<LabelingStore, "addBatch" | "
         for (let i = 0; i < tasks.length; i += TASKS_AT_ONCE)
           added += await insertTasks(transaction, tasks.slice(i, i + TASKS_AT_ONCE));
         return added;
+      }),
+    addTasks: (tasks) =>
+      database.transaction(async (transaction) => {
+        for (let i = 0; i < tasks.length; i += TASKS_AT_ONCE)
+          await insertTasks(transaction, tasks.slice(i, i + TASKS_AT_ONCE));
       }),
     async batches(filter) {
       const conditions = new Conditions();
@@ -112,10 +114,12 @@ function taskMethods(
       );
       const states: Record<TaskState, number> = { open: 0, adjudicate: 0, done: 0, discarded: 0 };
       const origins: Partial<Record<TaskOrigin, number>> = {};
+      let reviews = 0;
       for (const row of rows) {
         const origin = row["origin"] as TaskOrigin;
         const count = toNumber(row["n"]);
         origins[origin] = (origins[origin] ?? 0) + count;
+        if (origin === "review" && row["state"] === "open") reviews += count;
         // Gold questions stay open for ever; they are no work that is waiting.
         if (origin !== "gold") states[row["state"] as TaskState] += count;
       }
@@ -123,7 +127,7 @@ function taskMethods(
         "select count(*) as n from labeling_slot where model = $1 and labeler is not null and not answered",
         [model],
       );
-      return { states, origins, claimed: toNumber(held.rows[0]?.["n"] ?? 0) };
+      return { states, origins, claimed: toNumber(held.rows[0]?.["n"] ?? 0), reviews };
     },
     async askedExamples(model) {
       const { rows } = await database.query("select distinct example_id from labeling_task where model = $1", [model]);
@@ -139,14 +143,15 @@ function taskMethods(
     },
     async overdue(model, now) {
       const { rows } = await database.query(
-        "select body from labeling_task where model = $1 and state = 'open' and due_at <= $2 order by position",
+        "select body from labeling_task where model = $1 and state in ('open', 'adjudicate') and due_at <= $2 order by position",
         [model, now],
       );
       return rows.map((row) => parseBody<LabelingTask>(row["body"]));
     },
     async nextDueAt(model) {
       const { rows } = await database.query(
-        "select min(due_at) as due from labeling_task where model = $1 and state = 'open' and due_at is not null",
+        `select min(due_at) as due from labeling_task
+         where model = $1 and state in ('open', 'adjudicate') and due_at is not null`,
         [model],
       );
       const due = rows[0]?.["due"];
@@ -168,6 +173,7 @@ function taskMethods(
           ]);
           await transaction.query("delete from labeling_slot where task_id = $1 and not answered", [task.id]);
         }
+        return rows.map((row) => parseBody<LabelingTask>(row["body"]).id);
       }),
   };
 }
