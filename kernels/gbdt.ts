@@ -9,7 +9,7 @@
 
 /** Raised with every change of a signature or a result: the driver refuses a file of another number. */
 export function kernelVersion(): i32 {
-  return 1;
+  return 2;
 }
 
 const BINS: usize = 256;
@@ -93,7 +93,7 @@ export function binColumn(
 
 /**
  * Gradient and hessian of the logistic loss for `rows` (a multiple of 4) scores. `weights` 0 means weight 1. Writes the sums of
- * |g| and of h to two float64 at `sums`: lanes per 4,096 rows, then blocks in order.
+ * |g| and of h of every 4,096 rows to two float64 at `sums`: who adds them up does so in their order.
  */
 export function logisticGradients(
   scores: usize,
@@ -104,8 +104,6 @@ export function logisticGradients(
   rows: i32,
   sums: usize,
 ): void {
-  let sumG: f64 = 0;
-  let sumH: f64 = 0;
   for (let from = 0; from < rows; from += 4096) {
     const to = min(rows, from + 4096);
     let laneG = f32x4.splat(0);
@@ -125,11 +123,10 @@ export function logisticGradients(
       laneG = f32x4.add(laneG, f32x4.abs(g));
       laneH = f32x4.add(laneH, h);
     }
-    sumG += sumOfLanes(laneG);
-    sumH += sumOfLanes(laneH);
+    store<f64>(sums, sumOfLanes(laneG));
+    store<f64>(sums + 8, sumOfLanes(laneH));
+    sums += 16;
   }
-  store<f64>(sums, sumG);
-  store<f64>(sums + 8, sumH);
 }
 
 // @ts-ignore: decorator
@@ -243,6 +240,14 @@ export function histogramAll(histogram: usize, bins: usize, stride: i32, packed:
   }
 }
 
+/** `histogram` becomes itself plus `other`, exactly. */
+export function addHistogram(histogram: usize, other: usize, stride: i32): void {
+  const bytes = <usize>stride * COLUMN_BYTES;
+  for (let i: usize = 0; i < bytes; i += 16) {
+    v128.store(histogram + i, i64x2.add(v128.load(histogram + i), v128.load(other + i)));
+  }
+}
+
 /** `histogram` becomes itself minus `other`, exactly. */
 export function subtractHistogram(histogram: usize, other: usize, stride: i32): void {
   const bytes = <usize>stride * COLUMN_BYTES;
@@ -346,6 +351,11 @@ export function scanColumns(
   store<i32>(out + 20, <i32>(f64x2.extract_lane(bestLeft, 1) / inverseG));
   store<i32>(out + 24, <i32>(f64x2.extract_lane(bestLeft, 0) / inverseH));
   return bestColumn >= 0 ? 1 : 0;
+}
+
+/** `index[i] = i` for i in [begin, end). */
+export function countUp(index: usize, begin: i32, end: i32): void {
+  for (let i = begin; i < end; i++) store<i32>(index + (<usize>i << 2), i);
 }
 
 /**

@@ -61,14 +61,21 @@ const TARGETS = [
   },
 ];
 
+/** Kernels that threads share: built a second time, for a memory that is handed to them. */
+const SHARED_KERNELS = ["gbdt.ts"];
+const SHARED_MEMORY = ["--importMemory", "--sharedMemory", "--enable", "threads", "--maximumMemory", "65536"];
+
 /** Each file directly in kernels/ is one WebAssembly module. */
 function buildKernels(to) {
   mkdirSync(join(to, "kernels"), { recursive: true });
   for (const file of readdirSync(join(ROOT, "kernels")).filter((name) => name.endsWith(".ts"))) {
-    const wasm = join(to, "kernels", file.replace(/\.ts$/, ".wasm"));
-    const options = ["-O3", "--runtime", "stub", "--noAssert", "--enable", "simd", "-o", wasm];
-    const status = runNode([bin("assemblyscript", "bin", "asc.js"), join("kernels", file), ...options]);
-    if (status !== 0) return status;
+    for (const isShared of SHARED_KERNELS.includes(file) ? [false, true] : [false]) {
+      const wasm = join(to, "kernels", file.replace(/\.ts$/, isShared ? "-shared.wasm" : ".wasm"));
+      const options = ["-O3", "--runtime", "stub", "--noAssert", "--enable", "simd", "-o", wasm];
+      const more = isShared ? SHARED_MEMORY : [];
+      const status = runNode([bin("assemblyscript", "bin", "asc.js"), join("kernels", file), ...options, ...more]);
+      if (status !== 0) return status;
+    }
   }
   return 0;
 }

@@ -83,6 +83,8 @@ export interface GbdtParams {
   readonly loss?: "auto" | "squared" | "absolute" | "quantile" | "poisson";
   /** The quantile of the loss `quantile`. */
   readonly quantile?: number;
+  /** Threads of a training; 0: all processors but one. The model has the same bits with any number. */
+  readonly threads?: number;
   /** Numeric features whose answer may only rise (1) or fall (-1). */
   readonly monotone?: Readonly<Record<string, 1 | 0 | -1>>;
 }

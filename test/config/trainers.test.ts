@@ -27,6 +27,7 @@ const GBDT: Required<GbdtParams> = {
   categorySmoothing: 5,
   loss: "quantile",
   quantile: 0.9,
+  threads: 2,
   monotone: { age: 1 },
 };
 const LINEAR: Required<LinearParams> = {

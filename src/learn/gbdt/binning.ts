@@ -5,12 +5,11 @@
  */
 import type { ColumnInfo, Matrix } from "../trainer.ts";
 import { takeTurn } from "../turn.ts";
+import { CATEGORY_BINS } from "./category.ts";
+import type { Crew } from "./crew.ts";
 import { BIN_BLOCK_ROWS, EDGE_SAMPLE_ROWS } from "./memory.ts";
 import type { Memory } from "./memory.ts";
-
-export const MISSING_BIN = 255;
-/** Bins of a category column: codes 1..255. */
-export const CATEGORY_BINS = 255;
+import { COMMANDS } from "./share.ts";
 
 export interface BinnedColumn {
   /** Its column in the matrix. */
@@ -22,22 +21,17 @@ export interface BinnedColumn {
   readonly edges: Float32Array;
 }
 
-/** A category code as its bin: whole codes 1..254 as they are, anything else is "other". NaN is missing. */
-export function categoryBin(code: number): number {
-  if (code !== code) return MISSING_BIN;
-  return code >= 1 && code <= CATEGORY_BINS && Number.isInteger(code) ? code - 1 : CATEGORY_BINS - 1;
-}
-
 /** Finds edges and writes the bins of every row into the memory. Cost: O(rows × columns), about 2 ns a value. */
 export async function binMatrix(options: {
-  readonly memory: Memory;
+  readonly crew: Crew;
   readonly x: Matrix;
   readonly weights: Float64Array | undefined;
   readonly kinds: readonly ColumnInfo["kind"][];
   readonly maxBins: number;
   readonly signal: AbortSignal;
 }): Promise<BinnedColumn[]> {
-  const { memory, x, weights, kinds, maxBins, signal } = options;
+  const { crew, x, weights, kinds, maxBins, signal } = options;
+  const { memory } = crew;
   const order = canonicalOrder(x);
   const numeric = order.filter((source) => kinds[source] !== "category");
   const edges = new Map<number, Float32Array>();
@@ -51,7 +45,8 @@ export async function binMatrix(options: {
     if (found === undefined) return { source, kind: "category", count: CATEGORY_BINS, edges: new Float32Array(0) };
     return { source, kind: "number", count: found.length + 1, edges: found };
   });
-  await writeBins(memory, x, columns, signal);
+  await crew.join();
+  await writeBins(crew, x, columns, signal);
   return columns;
 }
 
@@ -80,29 +75,24 @@ function canonicalOrder(x: Matrix): number[] {
   return prints.map((_, column) => column).sort((a, b) => (prints[a] as number) - (prints[b] as number) || a - b);
 }
 
-async function writeBins(memory: Memory, x: Matrix, columns: readonly BinnedColumn[], signal: AbortSignal) {
-  const { layout, kernels, bytes, floats } = memory;
-  const { block, byRow, byColumn, stride, edges } = layout;
-  for (let from = 0; from < x.rows; from += BIN_BLOCK_ROWS) {
-    const rows = Math.min(BIN_BLOCK_ROWS, x.rows - from);
-    floats.set(x.values.subarray(from * x.columns, (from + rows) * x.columns), block >>> 2);
-    for (let c = 0; c < x.columns; c++) {
-      const column = columns[c] as BinnedColumn;
-      const toRow = byRow + from * stride + c;
-      const toColumn = byColumn + c * x.rows + from;
-      if (column.kind === "category") {
-        for (let i = 0; i < rows; i++) {
-          const bin = categoryBin(x.values[(from + i) * x.columns + column.source] as number);
-          bytes[toRow + i * stride] = bin;
-          bytes[toColumn + i] = bin;
-        }
-        continue;
-      }
-      floats.fill(Infinity, edges >>> 2, (edges >>> 2) + 256);
-      floats.set(column.edges, edges >>> 2);
-      kernels.binColumn(block + column.source * 4, rows, x.columns, edges, toRow, stride, toColumn);
-    }
-    if ((from / BIN_BLOCK_ROWS) % 16 === 15) await takeTurn(signal);
+/** Blocks of rows between two turns of the event loop: about 10 ms. */
+const BLOCKS_PER_TURN = 16;
+
+async function writeBins(crew: Crew, x: Matrix, columns: readonly BinnedColumn[], signal: AbortSignal) {
+  const { layout, ints, floats } = crew.memory;
+  columns.forEach(({ source, kind, edges }, c) => {
+    ints.set([source, kind === "category" ? 1 : 0], (layout.columnTable >>> 2) + c * 2);
+    const at = (layout.edges >>> 2) + c * 256;
+    floats.fill(Infinity, at, at + 256);
+    floats.set(edges, at);
+  });
+  const rows = BIN_BLOCK_ROWS * crew.threads;
+  for (let from = 0; from < x.rows; from += rows) {
+    const to = Math.min(x.rows, from + rows);
+    floats.set(x.values.subarray(from * x.columns, to * x.columns), layout.block >>> 2);
+    crew.prepare([from]);
+    crew.run(COMMANDS.bin);
+    if ((from / rows) % BLOCKS_PER_TURN === BLOCKS_PER_TURN - 1) await takeTurn(signal);
   }
 }
 

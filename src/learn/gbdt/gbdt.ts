@@ -14,14 +14,14 @@ import { binMatrix } from "./binning.ts";
 import type { BinnedColumn } from "./binning.ts";
 import { checkpointOf, NO_PROGRESS, readProgress, takeTrees } from "./checkpoint.ts";
 import type { Progress } from "./checkpoint.ts";
+import { countThreads, Crew } from "./crew.ts";
 import { addToOthers, growTree } from "./grow.ts";
 import type { KernelChoice } from "./kernels.ts";
-import { chooseObjective, fixedPointScale, writeGradients, writeTargets } from "./loss.ts";
+import { chooseObjective, fixedPointScale, outputsOf, writeGradients, writeTargets } from "./loss.ts";
 import type { GradientSums, Objective } from "./loss.ts";
 import { measureScores, traceMetrics } from "./measure.ts";
 import { gbdtCommittee } from "./committee.ts";
 import { openMemory } from "./memory.ts";
-import type { Memory } from "./memory.ts";
 import { PARAMETERS, readParams } from "./params.ts";
 import type { GbdtParams } from "./params.ts";
 import { gbdtRowsScorer, gbdtScorer, openRowsPath, packedTreesOf } from "./predict.ts";
@@ -48,7 +48,7 @@ interface Training {
   readonly request: FitRequest;
   readonly params: GbdtParams;
   readonly objective: Objective;
-  readonly memory: Memory;
+  readonly crew: Crew;
   readonly columns: readonly BinnedColumn[];
   readonly directions: Int8Array;
   /** The base's trees, and those of the checkpoint that is continued. */
@@ -65,7 +65,29 @@ export async function fitGbdt(request: FitRequest, kernels: KernelChoice = "auto
   checkFitRequest(request, true);
   if (request.base === undefined) checkTwoClasses(request.train.y);
   const params = readParams(gbdt.resolveParams(request.params));
-  const training = await prepareTraining(request, params, kernels);
+  const crew = openCrew(request, params, kernels);
+  try {
+    return await boost(await prepareTraining(request, params, crew));
+  } finally {
+    await crew.close();
+  }
+}
+
+function openCrew({ task, train }: FitRequest, params: GbdtParams, kernels: KernelChoice): Crew {
+  const memory = openMemory({
+    rows: train.x.rows,
+    columns: train.x.columns,
+    outputs: outputsOf(task, train.y),
+    hasWeights: train.y.weights !== undefined,
+    params,
+    kernels,
+    threads: countThreads(params.threads, train.x.rows),
+  });
+  return new Crew(memory);
+}
+
+async function boost(training: Training): Promise<TrainedWeights> {
+  const { request, params } = training;
   const rounds: (readonly GrowingNode[])[][] = [];
   let { best } = training.progress;
   let last = training.progress.epoch;
@@ -93,23 +115,16 @@ function canStop({ params, request }: Training): boolean {
   return params.patience > 0 && request.validation.x.rows > 0;
 }
 
-async function prepareTraining(request: FitRequest, params: GbdtParams, kernels: KernelChoice): Promise<Training> {
+async function prepareTraining(request: FitRequest, params: GbdtParams, crew: Crew): Promise<Training> {
+  const { memory } = crew;
   const { task, train, validation, base, signal } = request;
   const infos = request.columns ?? defaultColumns(train.x.columns);
   const objective = chooseObjective(task, train.y, params, base);
   const directions = readDirections(params, infos);
   const baseTrees = base === undefined ? NO_TREES : checkBase(base, objective, train.x.columns);
   const { resume } = request;
-  const memory = openMemory({
-    rows: train.x.rows,
-    columns: train.x.columns,
-    outputs: objective.outputs,
-    hasWeights: train.y.weights !== undefined,
-    params,
-    kernels,
-  });
   const columns = await binMatrix({
-    memory,
+    crew,
     x: train.x,
     weights: train.y.weights,
     kinds: infos.map((info) => info.kind),
@@ -122,7 +137,7 @@ async function prepareTraining(request: FitRequest, params: GbdtParams, kernels:
     request,
     params,
     objective,
-    memory,
+    crew,
     columns,
     directions: Int8Array.from(columns, ({ source }) => directions[source] as number),
     base: resume === undefined ? baseTrees : checkBase(resume, objective, train.x.columns),
@@ -192,64 +207,49 @@ async function startScores(training: Training, x: FitRequest["train"]["x"], scor
 
 /** One round: gradients of all outputs, then a tree for each. */
 async function boostOnce(training: Training, epoch: number): Promise<(readonly GrowingNode[])[]> {
-  const { request, params, objective, memory, columns, directions, baseRounds } = training;
-  const { layout, kernels, ints } = memory;
+  const { request, params, objective, crew, columns, directions, baseRounds } = training;
+  const { layout } = crew.memory;
   // Rounds are counted from the first tree of the base, so a resumed training draws what an uninterrupted one would.
   const round = baseRounds + epoch;
-  const sums = writeGradients(memory, objective);
+  const sums = writeGradients(crew, objective);
   const sample = sampleRows(layout.rows, params.rowShare, seedFrom(request.seed, "rows", round));
   const trees: (readonly GrowingNode[])[] = [];
   for (let output = 0; output < objective.outputs; output++) {
     const offset = output * layout.paddedRows * 4;
     const { g, h } = sums[output] as GradientSums;
-    const [scaleG, scaleH] = [fixedPointScale(g), fixedPointScale(h)];
-    kernels.quantize(
-      layout.gradients + offset,
-      layout.hessians + offset,
-      layout.packed,
-      layout.paddedRows,
-      scaleG,
-      scaleH,
-    );
-    ints.set(sample.rows, layout.index >>> 2);
     const tree = await growTree({
-      memory,
+      crew,
       columns,
       directions,
       allowed: sampleColumns(columns.length, params.columnShare, seedFrom(request.seed, "columns", round, output)),
       params,
-      scaleG,
-      scaleH,
-      rowCount: sample.rows.length,
-      scores: layout.scores + offset,
+      scaleG: fixedPointScale(g),
+      scaleH: fixedPointScale(h),
+      sample: sample?.rows,
+      offset,
       leafQuantile: objective.leafQuantile,
       signal: request.signal,
     });
-    if (sample.mask !== undefined) addToOthers(memory, tree, sample.mask, layout.scores + offset);
+    if (sample !== undefined) addToOthers(crew.memory, tree, sample.mask, layout.scores + offset);
     trees.push(tree);
   }
   return trees;
 }
 
-/** Each row by a draw of its own; all of them where the draws leave none. */
+/** Each row by a draw of its own; undefined: all of them, also where the draws leave none. */
 function sampleRows(rows: number, share: number, seed: number) {
-  const all = allRows(rows);
-  if (share >= 1) return { rows: all, mask: undefined };
+  if (share >= 1) return undefined;
   const random = createRandom(seed);
   const limit = share * 4_294_967_296;
   const mask = new Uint8Array(rows);
-  const drawn = all.filter((row) => {
-    const isIn = random.nextUint32() < limit;
-    if (isIn) mask[row] = 1;
-    return isIn;
-  });
-  return drawn.length === 0 ? { rows: all, mask: undefined } : { rows: drawn, mask };
-}
-
-let identity = new Int32Array(0);
-function allRows(rows: number): Int32Array {
-  if (identity.length !== rows) identity = Int32Array.from({ length: rows }, (_, row) => row);
-  return identity;
+  const drawn = new Int32Array(rows);
+  let count = 0;
+  for (let row = 0; row < rows; row++) {
+    if (random.nextUint32() >= limit) continue;
+    mask[row] = 1;
+    drawn[count++] = row;
+  }
+  return count === 0 ? undefined : { rows: drawn.subarray(0, count), mask };
 }
 
 /** At least one column of the share, by a partial shuffle. */
@@ -274,8 +274,8 @@ function addToValidation({ request, objective, validationScores }: Training, tre
   add(x.values, x, validationScores, x.rows);
 }
 
-function measureRound({ request, objective, memory, validationScores }: Training) {
-  const { layout, floats } = memory;
+function measureRound({ request, objective, crew, validationScores }: Training) {
+  const { layout, floats } = crew.memory;
   const trainScores = floats.subarray(layout.scores >>> 2);
   const train = measureScores(
     objective,

@@ -1,32 +1,34 @@
 /**
  * Grows one tree from packed gradients. Histograms are exact integers, so a child's is its parent's minus its sibling's, and
- * only the smaller child is ever counted. Leaf-wise: the leaf with the largest gain is split next, ties to the older leaf.
+ * only the lighter child is ever counted. Leaf-wise: the leaf with the largest gain is split next, ties to the older leaf.
  * Depth-wise: the oldest leaf of the shallowest level.
  */
 import { takeTurn } from "../turn.ts";
-import { MISSING_BIN } from "./binning.ts";
 import type { BinnedColumn } from "./binning.ts";
+import { MISSING_BIN } from "./category.ts";
+import type { Crew } from "./crew.ts";
 import { weightedQuantile } from "./loss.ts";
 import { maxLeavesOf } from "./memory.ts";
 import type { Memory } from "./memory.ts";
 import type { GbdtParams } from "./params.ts";
+import { COMMANDS, rangePlace, rowsOf } from "./share.ts";
 import { createSplitFinder } from "./split.ts";
 import type { LeafSums, Split, SplitFinder } from "./split.ts";
 import { growingNode } from "./tree.ts";
 import type { GrowingNode } from "./tree.ts";
 
 export interface TreeRequest {
-  readonly memory: Memory;
+  readonly crew: Crew;
   readonly columns: readonly BinnedColumn[];
   readonly directions: Int8Array;
   readonly allowed: Uint8Array;
   readonly params: GbdtParams;
   readonly scaleG: number;
   readonly scaleH: number;
-  /** Rows in the index; fewer than all when sampled. */
-  readonly rowCount: number;
-  /** Offset of the scores the tree is added to. */
-  readonly scores: number;
+  /** Rows the tree looks at, in order; undefined: all. */
+  readonly sample: Int32Array | undefined;
+  /** Offset of the gradients among those of all outputs; the scores have the same. */
+  readonly offset: number;
   readonly leafQuantile: number | undefined;
   readonly signal: AbortSignal;
 }
@@ -34,8 +36,9 @@ export interface TreeRequest {
 interface Leaf extends LeafSums {
   histogram: number;
   readonly node: number;
-  readonly begin: number;
-  readonly end: number;
+  /** Its place among the leaves, by which each thread knows its rows. */
+  readonly slot: number;
+  readonly count: number;
   readonly depth: number;
   split: Split | undefined;
 }
@@ -43,13 +46,14 @@ interface Leaf extends LeafSums {
 /** Values of histograms between two turns of the event loop: 20 to 60 ms, so that a cancel is seen within 200 ms. */
 const WORK_PER_TURN = 30_000_000;
 
-/** The tree, its answers already added to the scores of the rows in the index. */
+/** The tree, its answers already added to the scores of the rows it looked at. */
 export async function growTree(request: TreeRequest): Promise<GrowingNode[]> {
-  const { memory, params, rowCount, signal } = request;
-  const { layout } = memory;
+  const { crew, params, signal } = request;
+  const { layout } = crew.memory;
   const finder = createSplitFinder(request);
-  const nodes: GrowingNode[] = [growingNode(rowCount)];
-  const leaves: Leaf[] = [plantRoot(request, finder)];
+  const root = plantRoot(request, finder);
+  const nodes: GrowingNode[] = [growingNode(root.count)];
+  const leaves: Leaf[] = [root];
   const freeHistograms = Array.from(
     { length: layout.histogramCount - 1 },
     (_, i) => layout.histograms + (i + 1) * layout.histogramBytes,
@@ -61,48 +65,61 @@ export async function growTree(request: TreeRequest): Promise<GrowingNode[]> {
     if (at < 0) break;
     const leaf = leaves[at] as Leaf;
     const isLast = leaves.length + 1 === limit;
-    const [left, right] = splitLeaf(request, finder, nodes, leaf);
+    const mayGrow = !isLast && (params.maxDepth === 0 || leaf.depth + 1 < params.maxDepth);
+    const plan = planCount(request, leaf, mayGrow, freeHistograms);
     // The left child takes its parent's place and the right one comes last: "older" then means what was there first.
+    const [left, right] = splitLeaf(request, finder, nodes, leaf, leaves.length, plan);
     leaves[at] = left;
     leaves.push(right);
-    const mayGrow = !isLast && (params.maxDepth === 0 || left.depth < params.maxDepth);
-    if (mayGrow) findChildSplits(request, finder, [left, right], freeHistograms);
-    work += (leaf.end - leaf.begin) * layout.stride;
+    if (plan !== undefined) findChildSplits(request, finder, [left, right], plan);
+    work += leaf.count * layout.stride;
     if (work < WORK_PER_TURN) continue;
     work = 0;
     await takeTurn(signal);
   }
-  for (const leaf of leaves) finishLeaf(request, finder, nodes[leaf.node] as GrowingNode, leaf);
+  finishLeaves(request, finder, nodes, leaves);
   return nodes;
 }
 
 function plantRoot(request: TreeRequest, finder: SplitFinder): Leaf {
-  const { memory, rowCount } = request;
-  const { layout, kernels, ints } = memory;
-  const { histograms, byRow, stride, packed, index, rows } = layout;
-  if (rowCount === rows) kernels.histogramAll(histograms, byRow, stride, packed, rows);
-  else kernels.histogramRows(histograms, byRow, stride, packed, index, 0, rowCount);
+  const { crew, sample, offset, scaleG, scaleH } = request;
+  const { memory } = crew;
+  const { layout, ints } = memory;
+  const { histograms } = layout;
+  if (sample !== undefined) placeSample(crew, sample);
+  crew.prepare([offset, sample === undefined ? 0 : 1], "scaleG", [scaleG, scaleH]);
+  crew.run(COMMANDS.plant);
   let g = 0;
   let h = 0;
-  // Every row is in one bin of every column, so any column adds up to all.
-  for (let bin = 0; bin < 256; bin++) {
-    h += ints[(histograms >>> 2) + bin * 2] as number;
-    g += ints[(histograms >>> 2) + bin * 2 + 1] as number;
+  // Every row is in one bin of every column, so any column adds up to all: the first one, over all threads.
+  for (let thread = 0; thread < crew.threads; thread++) {
+    const at = (thread === 0 ? histograms : layout.partials + (thread - 1) * layout.histogramBytes) >>> 2;
+    for (let bin = 0; bin < 256; bin++) {
+      h += ints[at + bin * 2] as number;
+      g += ints[at + bin * 2 + 1] as number;
+    }
   }
+  const count = sample === undefined ? layout.rows : sample.length;
   const range = { lower: -Infinity, upper: Infinity };
-  const root: Leaf = {
-    node: 0,
-    begin: 0,
-    end: rowCount,
-    depth: 0,
-    histogram: histograms,
-    g,
-    h,
-    ...range,
-    split: undefined,
-  };
-  root.split = finder.find(root);
+  const root: Leaf = { node: 0, slot: 0, count, depth: 0, histogram: histograms, g, h, ...range, split: undefined };
+  [root.split] = finder.find({ counted: histograms, parent: 0, leaves: [root, undefined] });
   return root;
+}
+
+/** Writes the drawn rows into the index, each thread's from where its own rows begin. */
+function placeSample(crew: Crew, sample: Int32Array): void {
+  const { memory } = crew;
+  const { layout, ints } = memory;
+  let at = 0;
+  for (let thread = 0; thread < crew.threads; thread++) {
+    const { from, to } = rowsOf({ memory, thread });
+    const first = at;
+    while (at < sample.length && (sample[at] as number) < to) at++;
+    ints.set(sample.subarray(first, at), (layout.index >>> 2) + from);
+    const range = rangePlace(memory, 0, thread);
+    ints[range] = from;
+    ints[range + 1] = from + at - first;
+  }
 }
 
 function pickLeaf(leaves: readonly Leaf[], grow: GbdtParams["grow"]): number {
@@ -117,15 +134,42 @@ function pickLeaf(leaves: readonly Leaf[], grow: GbdtParams["grow"]): number {
   return best;
 }
 
-function splitLeaf(request: TreeRequest, finder: SplitFinder, nodes: GrowingNode[], leaf: Leaf): [Leaf, Leaf] {
-  const { memory, columns } = request;
-  const { layout, kernels } = memory;
+/** Where the lighter child of a split will be counted, and which one that is. */
+interface CountPlan {
+  readonly histogram: number;
+  readonly isRight: boolean;
+}
+
+/** Undefined where neither child can be split again: a leaf lighter than two of the least children needs no histogram. */
+function planCount(
+  { params, scaleH }: TreeRequest,
+  leaf: Leaf,
+  mayGrow: boolean,
+  freeHistograms: number[],
+): CountPlan | undefined {
+  const { leftH } = leaf.split as Split;
+  const rightH = leaf.h - leftH;
+  const least = 2 * params.minChildWeight * scaleH;
+  if (!mayGrow || (leftH < least && rightH < least)) return undefined;
+  return { histogram: freeHistograms.pop() as number, isRight: rightH < leftH };
+}
+
+function splitLeaf(
+  request: TreeRequest,
+  finder: SplitFinder,
+  nodes: GrowingNode[],
+  leaf: Leaf,
+  slot: number,
+  plan: CountPlan | undefined,
+): [Leaf, Leaf] {
+  const { crew, columns } = request;
+  const { memory } = crew;
   const split = leaf.split as Split;
   const { column, bin, missingLeft, set, leftG, leftH } = split;
   writeDirections(memory, split);
-  const columnBins = layout.byColumn + column * layout.rows;
-  const { index, goesLeft, scratch } = layout;
-  const middle = leaf.begin + kernels.partition(index, leaf.begin, leaf.end, columnBins, goesLeft, scratch);
+  crew.prepare([leaf.slot, slot, column, plan?.histogram ?? 0, plan?.isRight === true ? 1 : 0]);
+  crew.run(COMMANDS.split);
+  const leftCount = countRows(crew, leaf.slot);
   const node = nodes[leaf.node] as GrowingNode;
   node.column = (columns[column] as BinnedColumn).source;
   node.place = column;
@@ -134,10 +178,16 @@ function splitLeaf(request: TreeRequest, finder: SplitFinder, nodes: GrowingNode
   node.missingLeft = missingLeft;
   node.set = set;
   node.gain = split.gain;
-  node.left = nodes.push(growingNode(middle - leaf.begin)) - 1;
-  node.right = nodes.push(growingNode(leaf.end - middle)) - 1;
-  const left = childOf(leaf, node.left, leaf.begin, middle, leftG, leftH);
-  const right = childOf(leaf, node.right, middle, leaf.end, leaf.g - leftG, leaf.h - leftH);
+  node.left = nodes.push(growingNode(leftCount)) - 1;
+  node.right = nodes.push(growingNode(leaf.count - leftCount)) - 1;
+  const left = childOf(leaf, { node: node.left, slot: leaf.slot, count: leftCount, g: leftG, h: leftH });
+  const right = childOf(leaf, {
+    node: node.right,
+    slot,
+    count: leaf.count - leftCount,
+    g: leaf.g - leftG,
+    h: leaf.h - leftH,
+  });
   const direction = request.directions[column] as number;
   if (direction === 0) return [left, right];
   const between = (finder.leafValue(left) + finder.leafValue(right)) / 2;
@@ -152,9 +202,20 @@ function splitLeaf(request: TreeRequest, finder: SplitFinder, nodes: GrowingNode
       ];
 }
 
-function childOf(parent: Leaf, node: number, begin: number, end: number, g: number, h: number): Leaf {
-  const { histogram, lower, upper, depth } = parent;
-  return { node, begin, end, depth: depth + 1, histogram, g, h, lower, upper, split: undefined };
+function countRows({ memory, threads }: Crew, slot: number): number {
+  let count = 0;
+  for (let thread = 0; thread < threads; thread++) {
+    const range = rangePlace(memory, slot, thread);
+    count += (memory.ints[range + 1] as number) - (memory.ints[range] as number);
+  }
+  return count;
+}
+
+function childOf(
+  { histogram, lower, upper, depth }: Leaf,
+  own: Pick<Leaf, "node" | "slot" | "count" | "g" | "h">,
+): Leaf {
+  return { ...own, depth: depth + 1, histogram, lower, upper, split: undefined };
 }
 
 /** The way of every bin at a split: one table for numbers, categories and missing values. */
@@ -166,42 +227,51 @@ function writeDirections({ layout, bytes }: Memory, { bin, missingLeft, set }: S
   bytes[goesLeft + MISSING_BIN] = missingLeft ? 1 : 0;
 }
 
-function findChildSplits(request: TreeRequest, finder: SplitFinder, pair: [Leaf, Leaf], freeHistograms: number[]) {
-  const { memory, params, scaleH } = request;
-  const { layout, kernels } = memory;
-  // A leaf lighter than two of the least children has no split, and needs no histogram.
+function findChildSplits(request: TreeRequest, finder: SplitFinder, pair: [Leaf, Leaf], plan: CountPlan): void {
+  const { params, scaleH } = request;
   const least = 2 * params.minChildWeight * scaleH;
-  const canSplit = (leaf: Leaf) => leaf.h >= least && leaf.end - leaf.begin > 1;
-  const [small, large] = pair[0].end - pair[0].begin <= pair[1].end - pair[1].begin ? pair : [pair[1], pair[0]];
-  if (!canSplit(small) && !canSplit(large)) return;
-  const own = freeHistograms.pop() as number;
-  const { byRow, stride, packed, index } = layout;
-  kernels.histogramRows(own, byRow, stride, packed, index, small.begin, small.end);
-  if (canSplit(large)) {
-    kernels.subtractHistogram(large.histogram, own, stride);
-    large.split = finder.find(large);
-  }
-  small.histogram = own;
-  if (canSplit(small)) small.split = finder.find(small);
+  const canSplit = (leaf: Leaf) => leaf.h >= least && leaf.count > 1;
+  const [small, large] = plan.isRight ? [pair[1], pair[0]] : pair;
+  const parent = large.histogram;
+  small.histogram = plan.histogram;
+  const [splitOfSmall, splitOfLarge] = finder.find({
+    counted: plan.histogram,
+    parent: canSplit(large) ? parent : 0,
+    leaves: [canSplit(small) ? small : undefined, canSplit(large) ? large : undefined],
+  });
+  small.split = splitOfSmall;
+  large.split = splitOfLarge;
 }
 
-function finishLeaf(request: TreeRequest, finder: SplitFinder, node: GrowingNode, leaf: Leaf): void {
-  const { memory, params, scores, leafQuantile } = request;
-  const { layout, kernels } = memory;
-  const value = leafQuantile === undefined ? finder.leafValue(leaf) : residualQuantile(request, leaf, leafQuantile);
-  node.value = Math.fround(value * params.learningRate);
-  kernels.addValue(scores, layout.index, leaf.begin, leaf.end, node.value);
+function finishLeaves(request: TreeRequest, finder: SplitFinder, nodes: GrowingNode[], leaves: readonly Leaf[]): void {
+  const { crew, params, offset, leafQuantile } = request;
+  const { layout, floats } = crew.memory;
+  for (const leaf of leaves) {
+    const value = leafQuantile === undefined ? finder.leafValue(leaf) : residualQuantile(request, leaf, leafQuantile);
+    const node = nodes[leaf.node] as GrowingNode;
+    node.value = Math.fround(value * params.learningRate);
+    floats[(layout.values >>> 2) + leaf.slot] = node.value;
+  }
+  crew.prepare([leaves.length, layout.scores + offset]);
+  crew.run(COMMANDS.finish);
 }
 
 /** The answer of a leaf under absolute and quantile loss: that quantile of label − score, within the leaf's range. */
-function residualQuantile({ memory, scores }: TreeRequest, leaf: Leaf, share: number): number {
+function residualQuantile({ crew, offset }: TreeRequest, leaf: Leaf, share: number): number {
+  const { memory } = crew;
   const { layout, ints, floats } = memory;
-  const residuals = new Float64Array(leaf.end - leaf.begin);
+  const residuals = new Float64Array(leaf.count);
   const weights = layout.weights === 0 ? undefined : new Float64Array(residuals.length);
-  for (let i = 0; i < residuals.length; i++) {
-    const row = ints[(layout.index >>> 2) + leaf.begin + i] as number;
-    residuals[i] = (floats[(layout.labels >>> 2) + row] as number) - (floats[(scores >>> 2) + row] as number);
-    if (weights !== undefined) weights[i] = floats[(layout.weights >>> 2) + row] as number;
+  let at = 0;
+  for (let thread = 0; thread < crew.threads; thread++) {
+    const range = rangePlace(memory, leaf.slot, thread);
+    for (let i = ints[range] as number; i < (ints[range + 1] as number); i++) {
+      const row = ints[(layout.index >>> 2) + i] as number;
+      const score = floats[((layout.scores + offset) >>> 2) + row] as number;
+      residuals[at] = (floats[(layout.labels >>> 2) + row] as number) - score;
+      if (weights !== undefined) weights[at] = floats[(layout.weights >>> 2) + row] as number;
+      at++;
+    }
   }
   const value = residuals.length === 0 ? 0 : weightedQuantile(residuals, weights, share);
   return Math.min(leaf.upper, Math.max(leaf.lower, value));

@@ -1,7 +1,7 @@
 /** What both implementations of the kernels offer: see kernels/gbdt.ts for what each function does. */
 export interface Kernels {
   readonly kind: "wasm" | "twin";
-  readonly buffer: ArrayBuffer;
+  readonly buffer: ArrayBufferLike;
   sortFloats(values: number, scratch: number, counts: number, count: number): void;
   binColumn(
     values: number,
@@ -32,6 +32,7 @@ export interface Kernels {
     end: number,
   ): void;
   histogramAll(histogram: number, bins: number, stride: number, packed: number, rows: number): void;
+  addHistogram(histogram: number, other: number, stride: number): void;
   subtractHistogram(histogram: number, other: number, stride: number): void;
   scanColumns(
     histogram: number,
@@ -46,6 +47,7 @@ export interface Kernels {
     leastScore: number,
     out: number,
   ): number;
+  countUp(index: number, begin: number, end: number): void;
   partition(index: number, begin: number, end: number, columnBins: number, goesLeft: number, scratch: number): number;
   addValue(scores: number, index: number, begin: number, end: number, value: number): void;
 }

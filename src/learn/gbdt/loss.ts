@@ -8,8 +8,11 @@ import { fail } from "../../core/index.ts";
 import type { Task } from "../../core/index.ts";
 import { logDeterministic } from "../../stats/index.ts";
 import type { Targets, TrainedWeights } from "../trainer.ts";
+import type { Crew } from "./crew.ts";
+import { SUM_ROWS } from "./memory.ts";
 import type { Memory } from "./memory.ts";
 import type { GbdtParams } from "./params.ts";
+import { COMMANDS } from "./share.ts";
 import { expSingle } from "./twin.ts";
 
 export type Loss = "logistic" | "softmax" | "squared" | "absolute" | "quantile" | "poisson";
@@ -45,7 +48,7 @@ export function chooseObjective(
   base: TrainedWeights | undefined,
 ): Objective {
   const loss = lossOf(task, params);
-  const outputs = loss === "softmax" ? y.classCount : 1;
+  const outputs = outputsOf(task, y);
   if (loss === "poisson") checkCounts(y);
   const leafQuantile = loss === "absolute" ? 0.5 : loss === "quantile" ? params.quantile : undefined;
   if (base !== undefined) {
@@ -65,6 +68,11 @@ export function chooseObjective(
   }
   const at = leafQuantile === undefined ? 0 : (weightedQuantile(y.values, y.weights, leafQuantile) - mean) / deviation;
   return { loss, outputs, start: Float32Array.of(at), mean, deviation, leafQuantile };
+}
+
+/** Trees of a round. */
+export function outputsOf(task: Task, y: Targets): number {
+  return task === "multiclass" ? y.classCount : 1;
 }
 
 function lossOf(task: Task, params: GbdtParams): Loss {
@@ -152,13 +160,19 @@ export function writeTargets(memory: Memory, y: Targets, { mean, deviation }: Ob
 }
 
 /** Gradients and hessians of every output at the current scores. Returns the sums of |g| and h of each output. */
-export function writeGradients(memory: Memory, objective: Objective): GradientSums[] {
-  const { layout, kernels, doubles } = memory;
+export function writeGradients(crew: Crew, objective: Objective): GradientSums[] {
+  const { memory } = crew;
+  const { layout, doubles } = memory;
   if (objective.loss === "softmax") return softmaxGradients(memory, objective.outputs);
   if (objective.loss !== "logistic") return [singleGradients(memory, objective)];
-  const { scores, labels, weights, gradients, hessians, paddedRows, out } = layout;
-  kernels.logisticGradients(scores, labels, weights, gradients, hessians, paddedRows, out);
-  return [{ g: doubles[out >>> 3] as number, h: doubles[(out >>> 3) + 1] as number }];
+  crew.run(COMMANDS.gradients);
+  let [g, h] = [0, 0];
+  const blocks = Math.ceil(layout.rows / SUM_ROWS);
+  for (let block = 0; block < blocks; block++) {
+    g += doubles[(layout.sums >>> 3) + block * 2] as number;
+    h += doubles[(layout.sums >>> 3) + block * 2 + 1] as number;
+  }
+  return [{ g, h }];
 }
 
 function singleGradients({ layout, floats }: Memory, { loss, leafQuantile }: Objective): GradientSums {

@@ -65,6 +65,14 @@ export const PARAMETERS = {
     choices: LOSSES,
   },
   quantile: { description: "The quantile of the loss `quantile`.", default: 0.5, min: 0.001, max: 0.999 },
+  threads: {
+    description:
+      "Threads of a training; 0: all processors but one, at most 8, and one below 20,000 rows. The model has the same bits with any number.",
+    default: 0,
+    min: 0,
+    max: 64,
+    integer: true,
+  },
   monotone: {
     description: "Numeric columns whose answer may only rise (1) or fall (-1) with the value.",
     default: {} as JsonObject,
@@ -88,6 +96,7 @@ export interface GbdtParams {
   readonly categorySmoothing: number;
   readonly loss: LossName;
   readonly quantile: number;
+  readonly threads: number;
   readonly monotone: Readonly<Record<string, number>>;
 }
 

@@ -9,7 +9,7 @@ import type { JsonObject, Task } from "../../core/index.ts";
 import { expDeterministic, sigmoid } from "../../stats/index.ts";
 import { softmaxInPlace } from "../softmax.ts";
 import type { ScoreRow, ScoreRows, TrainedWeights } from "../trainer.ts";
-import { categoryBin } from "./binning.ts";
+import { categoryBin } from "./category.ts";
 import { openBlocks, openRow } from "./tree-kernel.ts";
 import type { AddToRow, AddToRows } from "./tree-kernel.ts";
 import { compareTrees } from "./tree-tables.ts";

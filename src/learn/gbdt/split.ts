@@ -6,10 +6,11 @@
  * (W. Fisher, "On grouping for maximum homogeneity", 1958; smoothing as LightGBM's `cat_smooth` and `cat_l2`). A missing value
  * is one more category there.
  */
-import { CATEGORY_BINS, MISSING_BIN } from "./binning.ts";
+import { CATEGORY_BINS, MISSING_BIN } from "./category.ts";
 import type { BinnedColumn } from "./binning.ts";
-import type { Memory } from "./memory.ts";
+import type { Crew } from "./crew.ts";
 import type { GbdtParams } from "./params.ts";
+import { COMMANDS, outPlace } from "./share.ts";
 
 export interface Split {
   /** Sum of the children's scores; the gain is what it has more than the parent's. */
@@ -34,15 +35,25 @@ export interface LeafSums {
   readonly upper: number;
 }
 
+/** Leaves whose rows have just been counted. */
+export interface Counted {
+  /** The histogram the rows were counted in. */
+  readonly counted: number;
+  /** The one it is to be taken from, which leaves the sibling's; 0: none. */
+  readonly parent: number;
+  /** Leaves to look at; undefined: not worth it. */
+  readonly leaves: readonly [LeafSums | undefined, LeafSums | undefined];
+}
+
 export interface SplitFinder {
-  /** The best split by (score, lower column, lower bin), or undefined where none gains. */
-  find(leaf: LeafSums): Split | undefined;
+  /** Ends the counting and gives each leaf's best split by (score, lower column, lower bin), or undefined where none gains. */
+  find(counted: Counted): readonly [Split | undefined, Split | undefined];
   /** The answer of a leaf before the learning rate. */
   leafValue(leaf: LeafSums): number;
 }
 
 export interface SplitContext {
-  readonly memory: Memory;
+  readonly crew: Crew;
   readonly columns: readonly BinnedColumn[];
   /** Columns this tree may use: 1 or 0. */
   readonly allowed: Uint8Array;
@@ -57,8 +68,8 @@ export interface SplitContext {
 const LEAST_GAIN = 1e-6;
 
 export function createSplitFinder(context: SplitContext): SplitFinder {
-  const { memory, columns, allowed, directions, params } = context;
-  const { layout, ints } = memory;
+  const { crew, columns, allowed, directions, params } = context;
+  const { layout, ints } = crew.memory;
   const [unitG, unitH] = [1 / context.scaleG, 1 / context.scaleH];
   const isBounded = directions.some((direction) => direction !== 0);
   // The kernel skips columns of 0 bins.
@@ -66,20 +77,18 @@ export function createSplitFinder(context: SplitContext): SplitFinder {
     const isPlain = !isBounded && allowed[c] === 1 && columns[c]?.kind === "number";
     ints[(layout.binCounts >>> 2) + c] = isPlain ? (columns[c] as BinnedColumn).count : 0;
   }
-  const hasPlain = columns.some((_, c) => (ints[(layout.binCounts >>> 2) + c] as number) > 0);
   const special = columns
     .map((_, c) => c)
     .filter((c) => allowed[c] === 1 && (isBounded || columns[c]?.kind === "category"));
+  crew.prepare([], "l2", [params.l2, params.minChildWeight]);
 
   const answer = (g: number, h: number, l2: number) => (h * unitH + l2 > 0 ? -(g * unitG) / (h * unitH + l2) : 0);
-  const find = (leaf: LeafSums): Split | undefined => {
-    const parent = scoreAt(
-      leaf.g * unitG,
-      leaf.h * unitH + params.l2,
-      clampAnswer(answer(leaf.g, leaf.h, params.l2), leaf),
-    );
-    const least = parent + Math.max(params.minSplitGain, LEAST_GAIN);
-    let best = hasPlain ? scanPlain(context, leaf, unitG, unitH, least) : undefined;
+  const leastGain = Math.max(params.minSplitGain, LEAST_GAIN);
+  const parentScore = (leaf: LeafSums) =>
+    scoreAt(leaf.g * unitG, leaf.h * unitH + params.l2, clampAnswer(answer(leaf.g, leaf.h, params.l2), leaf));
+  const finish = (leaf: LeafSums, place: number, parent: number): Split | undefined => {
+    const least = parent + leastGain;
+    let best = readPlain(context, leaf, place);
     for (const column of special) {
       const scan: Scan = { context, leaf, column, unitG, unitH, parent, least: best?.score ?? least };
       const found = columns[column]?.kind === "category" ? scanCategories(scan) : scanBounded(scan);
@@ -87,6 +96,21 @@ export function createSplitFinder(context: SplitContext): SplitFinder {
     }
     if (best !== undefined) best.gain = best.score - parent;
     return best;
+  };
+  const find = ({ counted, parent, leaves: [first, second] }: Counted) => {
+    const scoreA = first === undefined ? 0 : parentScore(first);
+    const scoreB = second === undefined ? 0 : parentScore(second);
+    const about = (leaf: LeafSums | undefined) =>
+      leaf === undefined ? ([0, 0, 0] as const) : ([leaf.histogram, leaf.g, leaf.h] as const);
+    crew.prepare([counted, parent, ...about(first), ...about(second)], "least", [
+      scoreA + leastGain,
+      scoreB + leastGain,
+    ]);
+    crew.run(COMMANDS.scan);
+    return [
+      first === undefined ? undefined : finish(first, 0, scoreA),
+      second === undefined ? undefined : finish(second, 1, scoreB),
+    ] as const;
   };
   return { find, leafValue: (leaf) => clampAnswer(answer(leaf.g, leaf.h, params.l2), leaf) };
 }
@@ -110,31 +134,19 @@ function missingGoesLeft(leftH: number, sumH: number): boolean {
   return leftH > sumH - leftH;
 }
 
-function scanPlain(
-  context: SplitContext,
-  leaf: LeafSums,
-  unitG: number,
-  unitH: number,
-  least: number,
-): Split | undefined {
-  const { memory, params, columns } = context;
-  const { layout, kernels, ints, doubles } = memory;
-  const { binCounts, out } = layout;
-  const found = kernels.scanColumns(
-    leaf.histogram,
-    binCounts,
-    columns.length,
-    leaf.g,
-    leaf.h,
-    unitG,
-    unitH,
-    params.l2,
-    params.minChildWeight,
-    least,
-    out,
-  );
-  if (found === 0) return undefined;
-  const first = (out >>> 2) + 2;
+/** What the kernels found among the plain columns: threads look at columns in order, so the first best one wins. */
+function readPlain({ crew }: SplitContext, leaf: LeafSums, place: number): Split | undefined {
+  const { memory, threads } = crew;
+  const { ints, doubles } = memory;
+  let score = -Infinity;
+  let first = -1;
+  for (let thread = 0; thread < threads; thread++) {
+    const out = outPlace(memory, place, thread);
+    if ((ints[(out >>> 2) + 2] as number) < 0 || !((doubles[out >>> 3] as number) > score)) continue;
+    score = doubles[out >>> 3] as number;
+    first = (out >>> 2) + 2;
+  }
+  if (first < 0) return undefined;
   const column = ints[first] as number;
   const bin = ints[first + 1] as number;
   const leftG = ints[first + 3] as number;
@@ -142,7 +154,7 @@ function scanPlain(
   const at = (leaf.histogram >>> 2) + column * 512 + MISSING_BIN * 2;
   const hasMissing = ints[at] !== 0 || ints[at + 1] !== 0;
   const missingLeft = hasMissing ? ints[first + 2] === 1 : missingGoesLeft(leftH, leaf.h);
-  return { score: doubles[out >>> 3] as number, gain: 0, column, bin, missingLeft, set: undefined, leftG, leftH };
+  return { score, gain: 0, column, bin, missingLeft, set: undefined, leftG, leftH };
 }
 
 interface Scan {
@@ -157,8 +169,8 @@ interface Scan {
 
 /** Numeric columns where answers must stay in the leaf's range and rise or fall with a constrained column. */
 function scanBounded({ context, leaf, column, unitG, unitH, least }: Scan): Split | undefined {
-  const { memory, params, columns, directions } = context;
-  const { ints } = memory;
+  const { crew, params, columns, directions } = context;
+  const { ints } = crew.memory;
   const direction = directions[column] as number;
   const base = (leaf.histogram >>> 2) + column * 512;
   const missingH = ints[base + MISSING_BIN * 2] as number;
@@ -196,8 +208,8 @@ function scanBounded({ context, leaf, column, unitG, unitH, least }: Scan): Spli
 
 /** Categories in the order of their smoothed mean gradient; every prefix of the order is a candidate. */
 function scanCategories({ context, leaf, column, unitG, unitH, least }: Scan): Split | undefined {
-  const { memory, params } = context;
-  const { ints } = memory;
+  const { crew, params } = context;
+  const { ints } = crew.memory;
   const base = (leaf.histogram >>> 2) + column * 512;
   const present: { readonly bin: number; readonly g: number; readonly h: number; readonly rank: number }[] = [];
   for (let bin = 0; bin <= MISSING_BIN; bin++) {

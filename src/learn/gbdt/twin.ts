@@ -29,6 +29,8 @@ export function expSingle(x: number): number {
   return f(p * (wordAsFloat[0] as number));
 }
 
+const add = (sum: number, value: number) => sum + value;
+
 /** Kernels over an ordinary buffer of `bytes` bytes. */
 export function createTwin(bytes: number): Kernels {
   const buffer = new ArrayBuffer(bytes);
@@ -64,8 +66,6 @@ export function createTwin(bytes: number): Kernels {
     },
     logisticGradients(scores, labels, weights, gradients, hessians, rows, sums) {
       const [s, y, w, gs, hs] = [scores >>> 2, labels >>> 2, weights >>> 2, gradients >>> 2, hessians >>> 2];
-      let sumG = 0;
-      let sumH = 0;
       const laneG = new Float32Array(4);
       const laneH = new Float32Array(4);
       for (let from = 0; from < rows; from += 4096) {
@@ -85,11 +85,10 @@ export function createTwin(bytes: number): Kernels {
           laneG[i & 3] = (laneG[i & 3] as number) + Math.abs(g);
           laneH[i & 3] = (laneH[i & 3] as number) + h;
         }
-        sumG += (laneG[0] as number) + (laneG[1] as number) + (laneG[2] as number) + (laneG[3] as number);
-        sumH += (laneH[0] as number) + (laneH[1] as number) + (laneH[2] as number) + (laneH[3] as number);
+        const at = (sums >>> 3) + (from / 4096) * 2;
+        doubles[at] = laneG.reduce(add, 0);
+        doubles[at + 1] = laneH.reduce(add, 0);
       }
-      doubles[sums >>> 3] = sumG;
-      doubles[(sums >>> 3) + 1] = sumH;
     },
     quantize(gradients, hessians, packed, rows, scaleG, scaleH) {
       const to = packed >>> 2;
@@ -115,12 +114,20 @@ export function createTwin(bytes: number): Kernels {
         accumulate(to, bins + row * stride, stride, ints[pair] as number, ints[pair + 1] as number);
       }
     },
+    addHistogram(histogram, other, stride) {
+      const [to, from] = [histogram >>> 2, other >>> 2];
+      const words = stride * COLUMN_WORDS;
+      for (let i = 0; i < words; i++) ints[to + i] = (ints[to + i] as number) + (ints[from + i] as number);
+    },
     subtractHistogram(histogram, other, stride) {
       const [to, from] = [histogram >>> 2, other >>> 2];
       const words = stride * COLUMN_WORDS;
       for (let i = 0; i < words; i++) ints[to + i] = (ints[to + i] as number) - (ints[from + i] as number);
     },
     scanColumns: (...request) => scanColumns(ints, doubles, request),
+    countUp(index, begin, end) {
+      for (let i = begin; i < end; i++) ints[(index >>> 2) + i] = i;
+    },
     partition(index, begin, end, columnBins, goesLeft, scratch) {
       const at = index >>> 2;
       const spare = scratch >>> 2;

@@ -26,7 +26,7 @@ function pair(
 function expectEqualMemory([wasm, twin]: ReturnType<typeof pair>, from: number, bytes: number): void {
   expect(wasm.kind).toBe("wasm");
   expect(twin.kind).toBe("twin");
-  const view = (buffer: ArrayBuffer) => Buffer.from(buffer, from, bytes);
+  const view = (buffer: ArrayBufferLike) => new Uint8Array(buffer, from, bytes);
   expect(Buffer.compare(view(wasm.buffer), view(twin.buffer))).toBe(0);
 }
 
@@ -100,11 +100,14 @@ compare("each kernel and its twin", () => {
           const split = kernels.partition(32_768, 10, 400, 58_368, 57_344, 36_864);
           kernels.histogramRows(114_688, 65_536, 8, 16_384, 32_768, 10, 10 + split);
           kernels.subtractHistogram(81_920, 114_688, 8);
+          kernels.addHistogram(114_688, 81_920, 8);
+          kernels.countUp(49_152, 5, 900);
           kernels.addValue(4096, 32_768, 10, 10 + split, Math.fround(0.1));
           return split;
         });
         expect(left[0]).toBe(left[1]);
         expectEqualMemory(both, 4096, 32_768);
+        expectEqualMemory(both, 49_152, 4096);
         expectEqualMemory(both, 81_920, 65_536);
       }),
       { seed: 3, numRuns: 20 },
