@@ -1,3 +1,4 @@
+export * from "./recommendations.ts";
 export * from "./forecasts.ts";
 export * from "./canonical.ts";
 export * from "./clock.ts";

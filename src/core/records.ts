@@ -37,6 +37,9 @@
  * policy: triggers, data window, strategy, gates, rollout and guards of a model
  * lineage: which data, definition and code made a version
  * series: the values of one thing (a store, a product) period by period, which a forecast continues
+ * interaction: a user took an item at a time; its label says how much that says for the item, 1 where not stated
+ * slate: the items a recommender offers a user, best first
+ * fold-in: solving a user or an item from its interactions with the rest of a trained recommender held still
  * forecast origin: the last period whose value was known when a forecast was made
  * entity state: what the log says of one series, user or card right now; a fold keyed by it
  * GLOSSARY-END
@@ -44,10 +47,11 @@
 
 import type { GateEvidence } from "./gates.ts";
 import type { ForecastEvaluation } from "./forecasts.ts";
+import type { RecommendEvaluation } from "./recommendations.ts";
 
 /** Milliseconds since the epoch, UTC. */
 export type Instant = number;
-export type Task = "binary" | "multiclass" | "regression" | "forecast";
+export type Task = "binary" | "multiclass" | "regression" | "forecast" | "recommend";
 
 /** A raw feature value as it arrived. `null` means missing. Numbers are finite. */
 export type FeatureValue = number | string | boolean | null;
@@ -83,7 +87,7 @@ export interface PredictionEvent {
   readonly features: Features;
   /**
    * Probability per class in the model's class order (binary: [p(false), p(true)]), [value] for regression, [value, low, high,
-   * scale] for a forecast.
+   * scale] for a forecast, the items' scores for a slate, and the item's place in it (0: missing) for an interaction.
    */
   readonly scores: readonly number[];
   /** The version's class order, for multiclass only: labels may name classes it has never seen. */
@@ -93,6 +97,8 @@ export interface PredictionEvent {
   readonly origin: "live" | "system" | "shadow";
   /** Forecasts: the start of the last period that was known. `at` is the target's. */
   readonly originAt?: Instant;
+  /** Recommendations: the items, best first. */
+  readonly slate?: readonly string[];
   /** Aggregates: the sequence of the entity state they were read at. */
   readonly stateSequence?: number;
   /** The part of a rollout the request was assigned to. */
@@ -330,6 +336,8 @@ export interface EvaluationReport extends GateEvidence {
   readonly holdout: { readonly from?: Instant; readonly to?: Instant; readonly rows: number };
   /** Task forecast only. */
   readonly forecast?: ForecastEvaluation;
+  /** Task recommend only. */
+  readonly recommend?: RecommendEvaluation;
 }
 
 export type GateOutcome = "promote" | "hold" | "reject";

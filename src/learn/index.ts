@@ -9,3 +9,4 @@ export { frozenProblem } from "./mlp/transfer.ts";
 export * from "./registry.ts";
 export * from "./trainer.ts";
 export * from "./forecast/index.ts";
+export * from "./recommend/index.ts";

@@ -6,6 +6,7 @@ import { gbdt } from "./gbdt/gbdt.ts";
 import { linear } from "./linear/linear.ts";
 import { forecast, seasonalNaiveBaseline } from "./forecast/forecast.ts";
 import { mlp } from "./mlp/mlp.ts";
+import { matrixFactorization, popularity } from "./recommend/matrix-factorization.ts";
 import type { TrainerDescription, TrainerKind } from "./trainer.ts";
 
 export const TRAINERS: readonly TrainerKind[] = [linear, mlp, majority, mean, lastValue, gbdt];
@@ -14,9 +15,15 @@ export const TRAINERS: readonly TrainerKind[] = [linear, mlp, majority, mean, la
 export const ROW_TRAINERS: readonly TrainerKind[] = [...TRAINERS, command];
 /** Trainers that learn from whole series instead of rows; the jobs of their task call them. */
 export const FORECAST_TRAINERS = [forecast, seasonalNaiveBaseline] as const;
+/** Trainers that learn from who took what; the jobs of their task call them. */
+export const RECOMMEND_TRAINERS = [matrixFactorization, popularity] as const;
 
 /** What a definition may name, whatever it learns from. */
-export const ALL_TRAINERS: readonly TrainerDescription[] = [...ROW_TRAINERS, ...FORECAST_TRAINERS];
+export const ALL_TRAINERS: readonly TrainerDescription[] = [
+  ...ROW_TRAINERS,
+  ...FORECAST_TRAINERS,
+  ...RECOMMEND_TRAINERS,
+];
 
 /** @throws CONFIG_INVALID naming the nearest trainer. */
 export function findTrainer(name: string): TrainerKind {

@@ -26,7 +26,7 @@ interface Part {
  */
 const ROUGH: Readonly<Record<string, number>> = { mlp: 0.05 };
 
-const CLASSES: Readonly<Record<Task, number>> = { binary: 2, multiclass: 3, regression: 0, forecast: 0 };
+const CLASSES: Readonly<Record<Task, number>> = { binary: 2, multiclass: 3, regression: 0, forecast: 0, recommend: 0 };
 
 /** Seeded rows of 6 standard-normal-like columns; the target follows the first three. */
 function makePart(task: Task, rows: number, seed: number): Part {

@@ -16,7 +16,13 @@ import { openLinearKernels } from "./kernels.ts";
 import type { LinearKernels } from "./kernel-contract.ts";
 
 /** Largest second derivative of the loss in the linear score. */
-const CURVATURE: Readonly<Record<Task, number>> = { binary: 0.25, multiclass: 0.5, regression: 1, forecast: 1 };
+const CURVATURE: Readonly<Record<Task, number>> = {
+  binary: 0.25,
+  multiclass: 0.5,
+  regression: 1,
+  forecast: 1,
+  recommend: 1,
+};
 /** Multiplications between two turns of the event loop: about 10 ms, so a cancel is seen at once. */
 const WORK_PER_TURN = 8_000_000;
 /** Rows between two settlements of the penalty: a chunk ends at a multiple. */

@@ -12,7 +12,13 @@ import { padLayers, planLayers, unpadLayers } from "./layers.ts";
 import type { Layer, PaddedLayer } from "./layers.ts";
 import { cutInput } from "./score.ts";
 
-const LOSS_KIND: Readonly<Record<Task, number>> = { regression: 0, forecast: 0, binary: 1, multiclass: 2 };
+const LOSS_KIND: Readonly<Record<Task, number>> = {
+  regression: 0,
+  forecast: 0,
+  recommend: 0,
+  binary: 1,
+  multiclass: 2,
+};
 /** Rows run forward at a time when scoring. */
 const SCORE_ROWS = 256;
 /** Rows of a batch are padded to this many. */
