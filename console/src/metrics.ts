@@ -19,6 +19,10 @@ const METRICS: Readonly<Record<string, MetricInfo>> = {
   wape: { label: "WAPE", higherIsBetter: false },
   mase: { label: "MASE", higherIsBetter: false },
   intervalCoverage: { label: "Interval coverage", higherIsBetter: true },
+  ndcg: { label: "NDCG", higherIsBetter: true },
+  recall: { label: "Recall", higherIsBetter: true },
+  hitRate: { label: "Hit rate", higherIsBetter: true },
+  hitShare: { label: "Share of interactions foreseen", higherIsBetter: true },
 };
 
 const BY_TASK = {
@@ -26,6 +30,7 @@ const BY_TASK = {
   multiclass: ["logLoss", "accuracy", "macroF1", "brier"],
   regression: ["mae", "rmse", "r2"],
   forecast: ["wape", "mase", "mae", "rmse", "intervalCoverage"],
+  recommend: ["hitShare"],
 } as const;
 
 export const metricLabel = (name: string): string => METRICS[name]?.label ?? name;

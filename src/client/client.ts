@@ -235,6 +235,9 @@ function predictions(transport: Transport) {
     /** Of a forecast: the coming periods of a series, asked by `{ <series>, steps?, until?, future? }`. */
     forecast: (model: string, question: Row, options: PredictOptions = {}) =>
       ask<PredictManyAnswer>(model, question, options),
+    /** Of a recommender: a slate for a user, asked by `{ <user>, k?, candidates? }`. */
+    recommend: (model: string, question: Row, options: PredictOptions = {}) =>
+      ask<PredictOneAnswer>(model, question, options),
     predictMany: (model: string, rows: readonly Row[], options: PredictOptions = {}) =>
       ask<PredictManyAnswer>(model, { rows }, options),
   };

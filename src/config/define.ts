@@ -3,7 +3,7 @@
  * names and kinds from the definition to every later use, so a wrong feature, label, metric or slice does not compile. What
  * the types cannot see (JSON, an override by the environment) is checked again at run time by `resolve/`.
  */
-import type { DurationText, LabelValue, Task } from "../core/index.ts";
+import type { DurationText, LabelValue, RecommendDetails, Task } from "../core/index.ts";
 import type { MetricName } from "../stats/index.ts";
 import type { AlertConfig } from "./alerts.ts";
 import type { BooleanLabel, CategoryLabel, FeatureConfig, NumberLabel } from "./features.ts";
@@ -23,6 +23,7 @@ export interface MetricsByTask {
   readonly multiclass: "logLoss" | "accuracy" | "macroF1" | "brier";
   readonly regression: "mae" | "rmse" | "r2";
   readonly forecast: "wape" | "mase" | "rmse" | "mae" | "intervalCoverage";
+  readonly recommend: "ndcg" | "recall" | "hitRate" | "hitShare";
 }
 export type MetricOf<T extends Task> = MetricsByTask[T] & MetricName;
 
@@ -31,6 +32,7 @@ interface LabelsByTask {
   readonly multiclass: CategoryLabel<string>;
   readonly regression: NumberLabel;
   readonly forecast: NumberLabel;
+  readonly recommend: NumberLabel;
 }
 /** What only a forecast has. */
 export interface ForecastFields {
@@ -42,7 +44,25 @@ export interface ForecastFields {
   readonly horizon: number;
   readonly frequency: "daily" | "monthly" | "quarterly";
 }
-export type TaskFields<T extends Task> = T extends "forecast" ? ForecastFields : unknown;
+/** What only a recommender has. Its rows are interactions: who took what, when, and how much it says (1 where not stated). */
+export interface RecommendFields {
+  /** Column of the user. */
+  readonly user: string;
+  /** Column of the item. */
+  readonly item: string;
+  /** Column of the time of an interaction. */
+  readonly time: string;
+  /** Items of a slate where a question names no number; what candidates are judged by. Default 10. */
+  readonly k?: number;
+  /** How long after a slate an interaction is its outcome; default "7d". */
+  readonly outcomeWindow?: DurationText;
+  readonly features: Readonly<Record<string, never>>;
+}
+export type TaskFields<T extends Task> = T extends "forecast"
+  ? ForecastFields
+  : T extends "recommend"
+    ? RecommendFields
+    : unknown;
 export type FeatureMap = Readonly<Record<string, FeatureConfig>>;
 
 export interface ModelDefinition<
@@ -73,12 +93,12 @@ export interface ModelDefinition<
   readonly labelDelay?: DurationText;
   /** Binary: the probability from which the decision is true, or what it should maximize on the validation rows (default f1). */
   readonly threshold?: T extends "binary" ? number | { readonly maximize: "f1" | "accuracy" } : never;
-  /** Default linear(), for forecasts forecast(). */
+  /** Default linear(), for forecasts forecast(), for recommenders matrixFactorization(). */
   readonly trainer?: TrainerConfig<T>;
   readonly data?: DataConfig;
   readonly retrain?: RetrainConfig<MetricOf<T>>;
   readonly monitors?: MonitorsConfig<MetricOf<T>>;
-  /** Default: better than the baseline, and no worse than the champion, on log loss (MAE for regression, WAPE for forecasts). */
+  /** Default: better than the baseline, and no worse than the champion, on log loss (MAE for regression, WAPE for forecasts, NDCG for recommenders). */
   readonly gates?: readonly GateConfig<MetricOf<T>, keyof F & string>[];
   /** Features by whose values performance is reported. */
   readonly slices?: readonly (keyof F & string)[];
@@ -153,6 +173,8 @@ export interface Model<
   readonly time?: Time;
   readonly labelColumn?: LabelColumn;
   readonly series?: string;
+  readonly user?: string;
+  readonly item?: string;
 }
 
 /**
@@ -247,9 +269,12 @@ export type AnswerOf<M> = {
   readonly predictionId?: string;
   readonly exampleId: string;
   readonly logged: boolean;
-  readonly decision: LabelOf<M>;
+  /** Of a recommender: the best item, "" where there is none. */
+  readonly decision: M extends { readonly task: "recommend" } ? string : LabelOf<M>;
 } & (M extends { readonly task: "regression" | "forecast" }
   ? { readonly score: number }
-  : M extends { readonly task: "binary" }
-    ? { readonly score: number; readonly probabilities: Readonly<Record<"false" | "true", number>> }
-    : { readonly probabilities: Readonly<Record<LabelOf<M> & string, number>> });
+  : M extends { readonly task: "recommend" }
+    ? { readonly recommend: RecommendDetails }
+    : M extends { readonly task: "binary" }
+      ? { readonly score: number; readonly probabilities: Readonly<Record<"false" | "true", number>> }
+      : { readonly probabilities: Readonly<Record<LabelOf<M> & string, number>> });

@@ -25,7 +25,7 @@ export { LABELING_DEFAULTS, type LabelingConfig } from "./labeling.ts";
 export { CONFIG_NAMES, findConfig, type LoadedConfig, type LoadOptions, loadConfig } from "./load.ts";
 export type { DataDriftConfig } from "./data-drift.ts";
 export type { ConceptDriftConfig, MonitorsConfig } from "./monitors.ts";
-export { primaryMetricOf } from "./model-fields.ts";
+export { primaryMetricOf, watchedMetricOf } from "./model-fields.ts";
 export { configReference, type ReferenceEntry } from "./reference.ts";
 export { CONFIG_INFO, type ResolveOptions, resolveConfig, sourceName } from "./resolve.ts";
 export { definitionRevision } from "./revision.ts";
@@ -40,8 +40,10 @@ export {
   lastValue,
   linear,
   majority,
+  matrixFactorization,
   mean,
   mlp,
+  popularity,
   seasonalNaive,
   type TrainerConfig,
 } from "./trainers.ts";

@@ -25,6 +25,7 @@ import { aggregateTable } from "./aggregate.ts";
 import { gateField } from "../evaluate/index.ts";
 import { quietHoursField, triggerField } from "../trigger/index.ts";
 import { monitorsField } from "./monitors.ts";
+import { noFeatures, recommendTable } from "./recommend.ts";
 import { labelingField } from "./labeling.ts";
 import { reviewField } from "./review.ts";
 import { silenceField } from "./silence-field.ts";
@@ -32,12 +33,18 @@ import { rolloutField } from "./stages.ts";
 import { strategyField } from "./strategies.ts";
 import { trainerField } from "./trainers.ts";
 
-export const TASKS = ["binary", "multiclass", "regression", "forecast"] as const satisfies readonly Task[];
+export const TASKS = ["binary", "multiclass", "regression", "forecast", "recommend"] as const satisfies readonly Task[];
 
-/** The metric a model is judged by where nothing else is said. */
-export function primaryMetricOf(task: Task): "logLoss" | "mae" | "wape" {
+/** The metric a candidate is judged by where nothing else is said. */
+export function primaryMetricOf(task: Task): "logLoss" | "mae" | "wape" | "ndcg" {
+  if (task === "recommend") return "ndcg";
   if (task === "forecast") return "wape";
   return task === "regression" ? "mae" : "logLoss";
+}
+
+/** The metric live answers are judged by: of slates only what one interaction tells. */
+export function watchedMetricOf(task: Task): ReturnType<typeof primaryMetricOf> | "hitShare" {
+  return task === "recommend" ? "hitShare" : primaryMetricOf(task);
 }
 
 const text = textField("A text.");
@@ -106,6 +113,7 @@ const LABELS = {
     number: { ...bounds, ifMissingAfter: silenceField("number") },
   }),
   forecast: variantField("The value of a series in a period, f.number().", "kind", { number: bounds }),
+  recommend: variantField("How much an interaction says for its item, f.number().", "kind", { number: bounds }),
 } as const satisfies Record<Task, Field<unknown>>;
 
 /** Absent keys stay absent, so that equal definitions have equal hashes. */
@@ -236,7 +244,7 @@ const data = objectField("Which rows train and which judge.", {
 });
 
 const retrain = (task: Task) => {
-  const metric = primaryMetricOf(task);
+  const metric = watchedMetricOf(task);
   const when = {
     kind: "any",
     of: [
@@ -274,6 +282,8 @@ const limits = objectField("What a training process may use.", {
 const NAME = /^(?!.*\.\.)[a-z0-9][a-z0-9._-]{0,63}$/;
 const column = (what: string) => optional(textField(what));
 
+const DEFAULT_TRAINERS: Partial<Record<Task, string>> = { forecast: "forecast", recommend: "matrixFactorization" };
+
 /** The whole table of a model of the task. */
 export function modelTable(task: Task) {
   const metric = primaryMetricOf(task);
@@ -286,14 +296,15 @@ export function modelTable(task: Task) {
     id: column("Column of the example id."),
     time: column("Column of the event time."),
     unit: column("Column of the unit of sticky assignment."),
-    features: task === "forecast" ? withDefault(covariatesField, {}) : featuresField,
+    features: featuresOfTask(task),
     ...forecastTable(task),
+    ...recommendTableOf(task),
     label: labelField(task),
     labelColumn: withDefault(textField("Column of the label."), "label"),
     ignore: withDefault(listField("Columns that rows may carry and nobody reads.", textField("A column.")), []),
     labelDelay: withDefault(durationField("When a label counts as mature."), "0s"),
     threshold: task === "binary" ? withDefault(threshold, { maximize: "f1" }) : optional(notForTask(task)),
-    trainer: withDefault(trainerField(task), { name: task === "forecast" ? "forecast" : "linear" }),
+    trainer: withDefault(trainerField(task), { name: DEFAULT_TRAINERS[task] ?? "linear" }),
     data: withDefault(data, {}),
     retrain: withDefault(retrain(task), {}),
     monitors: withDefault(monitorsField(task), {}),
@@ -315,6 +326,18 @@ export function modelTable(task: Task) {
     limits: withDefault(limits, {}),
     seed: withDefault(numberField("Seed of every random choice.", { min: 0, max: 4294967295, integer: true }), 1),
   };
+}
+
+function featuresOfTask(task: Task) {
+  if (task === "recommend") return withDefault(noFeatures, {});
+  return task === "forecast" ? withDefault(covariatesField, {}) : featuresField;
+}
+
+/** Fields of recommenders; absent for every other task. */
+function recommendTableOf(task: Task) {
+  if (task === "recommend") return recommendTable;
+  const none = optional(notForTask(task, "is no recommender"));
+  return { user: none, item: none, k: none, outcomeWindow: none };
 }
 
 /** Fields of forecasts; absent for every other task. */

@@ -8,6 +8,7 @@ import type { Frequency } from "../data/calendar.ts";
 import { resolveStrategy } from "./strategies.ts";
 import { splitAggregates } from "./aggregate.ts";
 import { modelTable, TASKS, withoutUndefined } from "./model-fields.ts";
+import { checkRecommend, recommendFeatures } from "./recommend.ts";
 import type { ModelSpec } from "./spec.ts";
 
 const taskField = choiceField("What is predicted.", TASKS);
@@ -25,7 +26,7 @@ export function resolveModel(value: unknown, place: FieldPlace): ModelSpec {
       task,
       ...withoutUndefined({ id: read.id, time: read.time, unit: read.unit }),
       labelColumn: read.labelColumn,
-      ...featuresOf(read, place),
+      ...(recommendFeatures(read) ?? featuresOf(read, place)),
       label: read.label,
       ...(read.ignore.length === 0 ? {} : { ignore: read.ignore }),
     } as ModelSpec["schema"],
@@ -63,6 +64,7 @@ export function resolveModel(value: unknown, place: FieldPlace): ModelSpec {
     seed: read.seed,
   };
   checkColumns(spec, place);
+  checkRecommend(spec, place);
   checkGates(spec, place);
   checkPolicy(spec, place);
   return spec;

@@ -47,13 +47,13 @@ export function monitorsField(task: Task): Field<MonitorsSpec> {
       1,
     ),
     conceptDrift: withDefault(conceptDriftField(task), {}),
-    dataDrift: withDefault(dataDriftField, {}),
+    dataDrift: withDefault(dataDriftField, task === "recommend" ? false : {}),
   });
 }
 
 function conceptDriftField(task: Task): Field<ConceptDriftSpec | null> {
   const metrics = lossMetricsFor(task);
-  const main: LossMetric = isNumeric(task) ? "mae" : "logLoss";
+  const main: LossMetric = task === "recommend" ? "hitShare" : isNumeric(task) ? "mae" : "logLoss";
   const object = objectField("The detector of concept drift.", {
     detector: withDefault(choiceField("The detector.", DETECTOR_NAMES), "adwin"),
     metric: optional(choiceField("The loss it watches.", metrics)),
@@ -76,8 +76,9 @@ function conceptDriftField(task: Task): Field<ConceptDriftSpec | null> {
           remedy,
           details: { path: `${place.path}.${key}` },
         });
-      const chosen = metric ?? (input === "bits" && task !== "regression" ? "accuracy" : main);
-      if (input === "bits" && chosen !== "accuracy") {
+      const isBit = (one: LossMetric) => one === "accuracy" || one === "hitShare";
+      const chosen = metric ?? (input === "bits" && !isNumeric(task) ? "accuracy" : main);
+      if (input === "bits" && !isBit(chosen)) {
         const numeric = DETECTOR_NAMES.filter((name) => DETECTORS[name].input === "numbers").join(", ");
         throw wrong(
           "detector",

@@ -6,5 +6,17 @@ export { gate } from "./gates.ts";
 export { source } from "./sources.ts";
 export { best, transfer } from "./strategies.ts";
 export { stage } from "./stages.ts";
-export { command, forecast, gbdt, lastValue, linear, majority, mean, mlp, seasonalNaive } from "./trainers.ts";
+export {
+  command,
+  forecast,
+  gbdt,
+  lastValue,
+  linear,
+  majority,
+  matrixFactorization,
+  mean,
+  mlp,
+  popularity,
+  seasonalNaive,
+} from "./trainers.ts";
 export { when } from "./triggers.ts";

@@ -105,6 +105,25 @@ export interface ForecastParams {
   /** Steps ahead from which each training target is looked at. */
   readonly stepsPerTarget?: number;
 }
+/** Parameters of `matrixFactorization`; a test compares their names with the trainer's table. */
+export interface MatrixFactorizationParams {
+  /** `als` (default): least squares on confidences; `bpr`: pairwise ranking. */
+  readonly method?: "als" | "bpr";
+  /** Numbers that describe each user and item. */
+  readonly factors?: number;
+  /** Rounds over users and items (als), or over the interactions (bpr). */
+  readonly epochs?: number;
+  /** als: strength of the penalty on large factors. */
+  readonly l2?: number;
+  /** als: how much more an interaction of mean strength counts than none. */
+  readonly confidence?: number;
+  /** als: steps of conjugate gradients a round takes for each user and item. */
+  readonly steps?: number;
+  /** Step of bpr. */
+  readonly learningRate?: number;
+  /** bpr: strength of the penalty on large factors. */
+  readonly rankL2?: number;
+}
 type RowTrainer<T extends Task> =
   | { readonly name: "linear"; readonly params?: LinearParams }
   | { readonly name: "mlp"; readonly params?: MlpParams }
@@ -113,7 +132,11 @@ type RowTrainer<T extends Task> =
   | (T extends "regression" ? { readonly name: "mean" | "last-value" } : { readonly name: "majority" });
 export type TrainerConfig<T extends Task = Task> = T extends "forecast"
   ? { readonly name: "forecast"; readonly params?: ForecastParams } | { readonly name: "seasonal-naive" }
-  : RowTrainer<T>;
+  : T extends "recommend"
+    ?
+        | { readonly name: "matrixFactorization"; readonly params?: MatrixFactorizationParams }
+        | { readonly name: "popularity" }
+    : RowTrainer<T>;
 
 /** Logistic, softmax or linear regression by averaged gradient descent on scaled, one-hot columns. */
 export const linear = (params: LinearParams = {}) => ({ name: "linear", params }) as const;
@@ -128,6 +151,11 @@ export const gbdt = (params: GbdtParams = {}) => ({ name: "gbdt", params }) as c
 export const command = (params: CommandOptions) => ({ name: "command", params }) as const;
 /** Seasonal naive, exponential smoothing, trees on lags and calendar, or what forecasts best, with intervals. */
 export const forecast = (params: ForecastParams = {}) => ({ name: "forecast", params }) as const;
+/** Users and items as vectors whose product ranks what a user may like; users follow their events without retraining. */
+export const matrixFactorization = (params: MatrixFactorizationParams = {}) =>
+  ({ name: "matrixFactorization", params }) as const;
+/** Recommends to everybody what most users took. */
+export const popularity = () => ({ name: "popularity" }) as const;
 /** Always forecasts the value of the same place in the last season. */
 export const seasonalNaive = () => ({ name: "seasonal-naive" }) as const;
 /** Always answers the class shares of the training rows. */

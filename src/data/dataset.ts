@@ -40,8 +40,8 @@ export function isCoarse(value: number): boolean {
 }
 
 /** True for tasks whose label is a number. */
-export function isNumeric(task: Task): task is "regression" | "forecast" {
-  return task === "regression" || task === "forecast";
+export function isNumeric(task: Task): task is "regression" | "forecast" | "recommend" {
+  return task === "regression" || task === "forecast" || task === "recommend";
 }
 
 export function classCount(task: Task, classes: Classes): number {

@@ -74,6 +74,17 @@ export interface ForecastSchema {
   readonly frequency: Frequency;
 }
 
+/** A recommendation: who took what, and slates of what they may take next. */
+export interface RecommendSchema {
+  /** Columns of the user and the item: the two features, categories. */
+  readonly user: string;
+  readonly item: string;
+  /** Items of a slate. */
+  readonly k: number;
+  /** How long after a slate an interaction is its outcome. */
+  readonly outcomeWindowMs: number;
+}
+
 export interface DataSchema {
   readonly task: Task;
   /** Column of the example id; absent: the id is the SHA-256 of the row, or the request's own id. */
@@ -91,6 +102,8 @@ export interface DataSchema {
   readonly ignore?: readonly string[];
   /** Task forecast only. An example is then (series, period), and features are covariates known ahead. */
   readonly forecast?: ForecastSchema;
+  /** Task recommend only. A row is an interaction; its label says how much it says for the item. */
+  readonly recommend?: RecommendSchema;
   /** Features that are computed from earlier rows of an entity; they stand among `features` as numbers. */
   readonly aggregates?: readonly AggregateSpec[];
 }

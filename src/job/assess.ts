@@ -33,27 +33,31 @@ export const assess: JobHandler = async (raw, control) => {
   const duplicates = countDuplicates(dataset);
   const novelty = reference === undefined ? [] : noveltyOf(reference.profile, dataset.frame, fresh);
   const leakage = findTargetCopies(dataset, spec.schema.task);
-  const anomalies: Anomaly[] = [
-    ...constantLabel(dataset, spec.schema.labelColumn),
-    ...missingColumns(dataset.frame, fresh, reference?.profile),
-    ...leakage,
-    ...idLikeColumns(dataset.frame),
-    ...coarseNumbers(dataset),
-    ...futureTimes(dataset, input),
-    ...(duplicates > 0
-      ? [
-          {
-            code: "ROWS_DUPLICATED",
-            message: `${duplicates} of ${dataset.rows} rows repeat another row's features and label exactly.`,
-            blocking: false,
-            details: { rows: duplicates },
-          },
-        ]
-      : []),
-    ...novelty.flatMap((feature) => feature.anomaly ?? []),
-  ];
+  // Interactions repeat, mostly say 1, and name users and items: what is odd in a table of rows is what they are.
+  const anomalies: Anomaly[] =
+    spec.schema.recommend !== undefined
+      ? [...futureTimes(dataset, input)]
+      : [
+          ...constantLabel(dataset, spec.schema.labelColumn),
+          ...missingColumns(dataset.frame, fresh, reference?.profile),
+          ...leakage,
+          ...idLikeColumns(dataset.frame),
+          ...coarseNumbers(dataset),
+          ...futureTimes(dataset, input),
+          ...(duplicates > 0
+            ? [
+                {
+                  code: "ROWS_DUPLICATED",
+                  message: `${duplicates} of ${dataset.rows} rows repeat another row's features and label exactly.`,
+                  blocking: false,
+                  details: { rows: duplicates },
+                },
+              ]
+            : []),
+          ...novelty.flatMap((feature) => feature.anomaly ?? []),
+        ];
   // Series, users and items of new rows differ from old ones by nature, and a forecast is judged from its origins, not by rows.
-  const isByRow = spec.schema.forecast === undefined;
+  const isByRow = spec.schema.forecast === undefined && spec.schema.recommend === undefined;
   const losses =
     reference === undefined || !isByRow ? null : championLosses(reference, dataset, spec.schema.task, old, fresh);
   const auc = !isByRow ? null : await domainAuc(dataset, old, fresh, { seed: input.seed, signal: control.signal });

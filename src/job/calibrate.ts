@@ -82,9 +82,11 @@ export async function calibrateVersion(
 ): Promise<VersionCalibration> {
   const { task } = held.input.spec.schema;
   const losses = calibrateLosses(held);
-  // A forecast is judged by its own curves: its answers depend on histories, which a table of rows does not hold.
-  if (task === "forecast")
-    return { format: 1, curve: [], ...(losses === undefined ? {} : { losses }), featureMetric: "mae", features: [] };
+  // Forecasts and slates are judged in their own ways: their answers depend on histories, which a table of rows does not hold.
+  if (task === "forecast" || task === "recommend") {
+    const featureMetric = task === "forecast" ? "mae" : "hitShare";
+    return { format: 1, curve: [], ...(losses === undefined ? {} : { losses }), featureMetric, features: [] };
+  }
   const scores = calibrateScores(held);
   const errors = task === "regression" ? await fitLossModel(held, signal) : undefined;
   const featureMetric = task === "regression" ? "mae" : "logLoss";

@@ -17,6 +17,7 @@ import { compare, readChampion, targetsOf, unseenByChampion } from "./compare.ts
 import { artifactBytes, loadDataset, readPrepared, readTrained, writeFolderWhole } from "./folder.ts";
 import { evaluateForecast } from "./forecast/evaluate.ts";
 import type { PreparedState } from "./folder.ts";
+import { evaluateRecommend } from "./recommend/evaluate.ts";
 import { parseJobInput } from "./input.ts";
 import type { JobInput } from "./input.ts";
 import { describeArtifact } from "./lineage.ts";
@@ -26,6 +27,7 @@ import type { FinalModel } from "./refit.ts";
 export const evaluate: JobHandler = async (raw, control) => {
   const input = parseJobInput(raw);
   if (input.spec.schema.forecast !== undefined) return evaluateForecast(raw, control);
+  if (input.spec.schema.recommend !== undefined) return evaluateRecommend(raw, control);
   const dataset = await loadDataset(input.folder, input.spec);
   const { splits, preparation, state } = await readPrepared(input.folder, dataset);
   const { weights, state: trained } = await readTrained(input.folder);

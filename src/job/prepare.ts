@@ -12,6 +12,7 @@ import { prepareBest } from "./best.ts";
 import { loadDataset, readArtifactFolder, SPLIT_NOT_REPLAYED, writePrepared } from "./folder.ts";
 import { prepareForecast } from "./forecast/prepare.ts";
 import { parseJobInput } from "./input.ts";
+import { prepareRecommend } from "./recommend/prepare.ts";
 import { readTransferBase, transferPreparation } from "./transfer-base.ts";
 import type { JobInput } from "./input.ts";
 
@@ -22,6 +23,7 @@ async function prepareOne(raw: JsonObject): Promise<JsonObject> {
   const input = parseJobInput(raw);
   const { spec } = input;
   if (spec.schema.forecast !== undefined) return prepareForecast(raw);
+  if (spec.schema.recommend !== undefined) return prepareRecommend(raw);
   const dataset = await loadDataset(input.folder, spec);
   const trainer = findTrainer(spec.trainer.name);
   const splits = splitRows(

@@ -33,12 +33,13 @@ export interface ReferenceParts {
 export function describeReference(parts: ReferenceParts): ReferenceProfile {
   const { task, dataset, rows, holdout, predictor } = parts;
   const { frame } = dataset;
-  const counted = profiledFrame(frame);
+  // Users and items of later rows are others by nature: a recommender's rows are not compared by column.
+  const counted = task === "recommend" ? { rows: frame.rows, columns: [] } : profiledFrame(frame);
   const grid = parts.grid === undefined ? undefined : usableGrid(parts.grid, counted, rows);
   const profile = buildReferenceProfile(counted, rows, grid);
   const labels = labelsOf(task, dataset, rows);
   // The answers of a forecast hang on histories; a row alone has none.
-  if (task === "forecast") return { ...profile, labels };
+  if (task === "forecast" || task === "recommend") return { ...profile, labels };
   const importance = importanceOf(parts);
   return {
     ...profile,

@@ -17,6 +17,7 @@ import { fitForecastDataset } from "./forecast/train.ts";
 import { fitOnDataset } from "./fit.ts";
 import { loadDataset, readArtifactFolder, readPrepared, writeTrained } from "./folder.ts";
 import { parseJobInput } from "./input.ts";
+import { fitRecommendDataset } from "./recommend/train.ts";
 
 export const train: JobHandler = async (raw, control) => {
   const input = parseJobInput(raw);
@@ -58,26 +59,31 @@ export const train: JobHandler = async (raw, control) => {
     });
   };
   const job = { params, seed: input.seed, dataset, preparation, signal: control.signal, onPoint };
+  const going = {
+    ...(base === undefined ? {} : { base: base.weights }),
+    ...(checkpoint === undefined ? {} : { resume: checkpoint.state }),
+    onCheckpoint: async (state: () => TrainedWeights) => {
+      if (isDue()) await writeCheckpoint(input.folder, fingerprint, { state: state(), points });
+    },
+  };
   try {
     weights =
       spec.schema.forecast !== undefined
         ? await fitForecastDataset({ ...job, spec, splits })
-        : await fitOnDataset({
-            ...job,
-            task: spec.schema.task,
-            trainer: findTrainer(spec.trainer.name),
-            train: splits.train,
-            validation: splits.validation,
-            holdout: splits.holdout,
-            folder: input.folder,
-            model: spec.name,
-            ...(base === undefined ? {} : { base: base.weights }),
-            ...(freeze === undefined ? {} : { freeze }),
-            ...(checkpoint === undefined ? {} : { resume: checkpoint.state }),
-            onCheckpoint: async (state) => {
-              if (isDue()) await writeCheckpoint(input.folder, fingerprint, { state: state(), points });
-            },
-          });
+        : spec.schema.recommend !== undefined
+          ? await fitRecommendDataset({ ...job, ...going, spec, splits, trainer: spec.trainer.name })
+          : await fitOnDataset({
+              ...job,
+              task: spec.schema.task,
+              trainer: findTrainer(spec.trainer.name),
+              train: splits.train,
+              validation: splits.validation,
+              holdout: splits.holdout,
+              folder: input.folder,
+              model: spec.name,
+              ...(freeze === undefined ? {} : { freeze }),
+              ...going,
+            });
   } catch (error) {
     throw trainerError(error, spec.trainer.name);
   }

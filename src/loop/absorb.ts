@@ -24,6 +24,7 @@ import { addInPlace, performanceOf } from "../monitor/performance.ts";
 import { watchConcept } from "./concept-drift.ts";
 import { askModel } from "../model/index.ts";
 import { systemForecasts } from "./forecast.ts";
+import { judgedInteractions } from "./recommend.ts";
 import { experimentState, withExperiments } from "./rollouts/fold-state.ts";
 import { ExperimentFold } from "./rollouts/fold.ts";
 import { LABEL_FOLD, type LoopContext, modelSpec } from "./context.ts";
@@ -315,14 +316,16 @@ async function scoreUnpredicted(
   const missing = labelled.filter((id) => !inBatch.has(id));
   const older = missing.length === 0 ? [] : await context.store.log.findObservations(model, { exampleIds: missing });
   for (const observation of older) inBatch.set(observation.exampleId, observation);
-  if (champion.model.forecaster !== undefined) {
+  const { forecaster, recommender } = champion.model;
+  if (forecaster !== undefined || recommender !== undefined) {
     const fresh = labelled.flatMap((exampleId) => {
       const observation = inBatch.get(exampleId);
       return observation === undefined || observation.receivedAt < champion.trainedThrough ? [] : [observation];
     });
-    const forecasts = await systemForecasts(context, modelSpec(context, model), champion, fresh);
-    if (forecasts.length > 0) await context.store.log.append({ model, events: forecasts });
-    return forecasts.length;
+    const answer = recommender === undefined ? systemForecasts : judgedInteractions;
+    const answers = await answer(context, modelSpec(context, model), champion, fresh);
+    if (answers.length > 0) await context.store.log.append({ model, events: answers });
+    return answers.length;
   }
   const events: PredictionEvent[] = [];
   const asked = labelled.flatMap((exampleId) => {

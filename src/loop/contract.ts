@@ -10,6 +10,7 @@ import type {
   Instant,
   JsonObject,
   LabelSource,
+  RecommendDetails,
   LabelValue,
   Marker,
   QuarantinedRow,
@@ -114,6 +115,8 @@ export interface PredictedRow {
   readonly review?: { readonly state: ReviewState; readonly dueAt?: Instant; readonly reason?: string };
   /** Task forecast: which period of which series, with its interval. */
   readonly forecast?: ForecastDetails;
+  /** Task recommend: the slate. */
+  readonly recommend?: RecommendDetails;
   /** During a rollout: the version that answered this row, and what the row counts for. */
   readonly version?: string;
   readonly variant?: "champion" | "challenger";

@@ -11,6 +11,7 @@ import {
   type VersionRecord,
 } from "../core/index.ts";
 import { isNumeric } from "../data/index.ts";
+import type { ModelSpec } from "../config/spec.ts";
 import { joinExample } from "../feedback/label-join.ts";
 import {
   BLIND_SPOTS,
@@ -42,16 +43,17 @@ export async function diagnose(context: LoopContext, model: string): Promise<Dia
   const champion = await context.store.registry.champion(model);
   const notes = champion === undefined ? undefined : await versionNotes(context, champion);
   const { featureMetric, features: remembered } = notes?.calibration ?? {};
-  const metric = featureMetric ?? (isNumeric(spec.schema.task) ? "mae" : "logLoss");
-  const base = { model, at: now, version: champion?.name ?? null, metric };
-  if (champion === undefined || remembered === undefined) {
-    const why =
-      champion === undefined
-        ? "There is no live version to diagnose."
-        : `${champion.name} was made before versions kept what a diagnosis needs; the next one will have it.`;
+  const metric =
+    featureMetric === undefined || featureMetric === "hitShare"
+      ? isNumeric(spec.schema.task)
+        ? "mae"
+        : "logLoss"
+      : featureMetric;
+  const base = { model, at: now, version: champion?.name ?? null, metric: featureMetric ?? metric };
+  if (champion === undefined || remembered === undefined || spec.schema.recommend !== undefined) {
     return {
       ...base,
-      sentences: [why],
+      sentences: [whyNothing(spec, champion)],
       since: null,
       loss: NOTHING,
       features: [],
@@ -79,6 +81,13 @@ export async function diagnose(context: LoopContext, model: string): Promise<Dia
   const rows = await sampleRows(context, { model, task: spec.schema.task, metric, predictions });
   const found = { ...base, since, loss, features, slices, rows, sampledRows: predictions.length };
   return { ...found, sentences: inWords(found) };
+}
+
+function whyNothing(spec: ModelSpec, champion: VersionRecord | undefined): string {
+  if (champion === undefined) return "There is no live version to diagnose.";
+  return spec.schema.recommend === undefined
+    ? `${champion.name} was made before versions kept what a diagnosis needs; the next one will have it.`
+    : "A recommender has no columns to diagnose by; performance shows the share of interactions that its slates foresaw.";
 }
 
 const NOTHING = { holdout: null, realised: null, labelled: 0, estimated: null, explained: 0, unexplained: null };

@@ -72,8 +72,8 @@ export async function rememberHeld(
 ): Promise<void> {
   const { version, gate, report, immatureRows } = found;
   const key = heldKey(run.model);
-  // A forecast is judged from its origins, which move on with every period: its next run makes a newer one.
-  if (gate.outcome !== "hold" || report.forecast !== undefined) {
+  // Forecasts and slates are judged from where the holdout begins, which moves on: their next run makes a newer one.
+  if (gate.outcome !== "hold" || report.forecast !== undefined || report.recommend !== undefined) {
     await context.store.settings.set(key, null);
     return;
   }

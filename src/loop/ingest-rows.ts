@@ -12,6 +12,7 @@ import {
 } from "../core/index.ts";
 import { forecastExampleId, periodOf, periodStart } from "../data/calendar.ts";
 import type { AggregateSpec } from "../data/aggregates.ts";
+import type { RecommendSchema } from "../data/schema.ts";
 import { compileTextConverter } from "../data/convert-text.ts";
 import { parseInstant } from "../data/instant.ts";
 import {
@@ -66,15 +67,17 @@ export function observationInterpreter(
       // At once, not when the log is read again: later rows of this delivery see it.
       rememberRow(state, aggregates, { features, at, exampleId });
     }
+    // An interaction that says nothing of its strength has the strength of one.
+    const label = checked.label ?? (spec.schema.recommend === undefined ? undefined : 1);
     const event: ExampleEvent = {
       kind: "observation",
       exampleId,
       at,
       ...(checked.unit === undefined ? {} : { unit: checked.unit }),
       features,
-      ...(checked.label === undefined ? {} : { label: checked.label }),
+      ...(label === undefined ? {} : { label }),
     };
-    return { event, labelled: checked.label !== undefined, ...(known === undefined ? {} : { knownAt: known }) };
+    return { event, labelled: label !== undefined, ...(known === undefined ? {} : { knownAt: known }) };
   };
 }
 
@@ -92,6 +95,7 @@ function nameExample(
   features: Features,
   at: Instant,
 ): { readonly at: Instant; readonly id?: string } | { readonly reason: Reasons[number] } {
+  if (schema.recommend !== undefined) return namedInteraction(schema.recommend, features) ?? { at };
   if (schema.forecast === undefined) return { at };
   const { series, frequency } = schema.forecast;
   const name = features[series];
@@ -99,6 +103,17 @@ function nameExample(
     return { reason: { code: "COLUMN_MISSING", column: series, message: `The row has no "${series}", its series.` } };
   const period = periodOf(at, frequency);
   return { at: periodStart(period, frequency), id: forecastExampleId(name, period, frequency) };
+}
+
+/** Why a row is no interaction. */
+function namedInteraction(
+  { user, item }: RecommendSchema,
+  features: Features,
+): { readonly reason: Reasons[number] } | undefined {
+  const absent = [user, item].find((column) => typeof features[column] !== "string" || features[column] === "");
+  if (absent === undefined) return undefined;
+  const message = `The row has no "${absent}"; an interaction names its user and its item.`;
+  return { reason: { code: "COLUMN_MISSING", column: absent, message } };
 }
 
 /** A row without an id column: its place in its file or keyed delivery names it, so a retried row is the same example. */
@@ -153,6 +168,12 @@ export function labelInterpreter(spec: ModelSpec, request: IngestRequest): Inter
     const predictionId = first(row, ["predictionId", "prediction_id"]);
     if ((exampleId === undefined) === (predictionId === undefined)) {
       reasons.push({ code: "ID_INVALID", message: "A label names its example by exactly one of id and predictionId." });
+    }
+    if (schema.recommend !== undefined && predictionId !== undefined) {
+      reasons.push({
+        code: "ID_INVALID",
+        message: "A slate is not labelled: the interactions that follow judge it. Send them as examples.",
+      });
     }
     const id = readId("id", exampleId ?? predictionId ?? "");
     if ("reason" in id && reasons.length === 0) reasons.push(id.reason);

@@ -2,7 +2,7 @@
  * Realised performance over time, per version, from the folded counters; and the same recomputed from the log, which answers
  * as-of questions that a fold straddles and is what the tests compare the counters with.
  */
-import { primaryMetricOf } from "../config/index.ts";
+import { primaryMetricOf, watchedMetricOf } from "../config/index.ts";
 import type { ModelSpec } from "../config/spec.ts";
 import {
   type CounterDelta,
@@ -66,6 +66,8 @@ export async function performanceSeries(context: LoopContext, query: Performance
 
 /** The metric a model is judged by where nobody names one: that of its first gate. */
 export function primaryMetric(spec: ModelSpec): string {
+  // Metrics per user need a user's whole future; live slates are judged by single interactions.
+  if (spec.schema.recommend !== undefined) return watchedMetricOf(spec.schema.task);
   const gated = spec.gates.find((gate) => gate.kind === "noWorseThanChampion");
   return gated?.metric ?? gateMetrics(spec.gates)[0] ?? primaryMetricOf(spec.schema.task);
 }

@@ -20,6 +20,7 @@ import { type LoopContext, modelSpec } from "./context.ts";
 import type { PredictAnswer, PredictedRow, PredictRequest } from "./contract.ts";
 import { forecastRows } from "./forecast.ts";
 import { requireVersion } from "./promote.ts";
+import { recommendRows } from "./recommend.ts";
 import { type AnsweredRows, askForReview } from "./reviews/ask.ts";
 import { RoutedAnswers } from "./rollouts/routed.ts";
 
@@ -63,9 +64,11 @@ export class Predictor {
         : await this.#pinned(request.model, request.version);
     const route = request.version === undefined ? this.#context.live.route(request.model) : undefined;
     const answered =
-      live.model.forecaster === undefined
-        ? await this.#scored(request, live, route)
-        : await forecastRows(this.#context, request, live);
+      live.model.forecaster !== undefined
+        ? await forecastRows(this.#context, request, live)
+        : live.model.recommender !== undefined
+          ? await recommendRows(this.#context, request, live)
+          : await this.#scored(request, live, route);
     const scored =
       sequences === undefined
         ? answered

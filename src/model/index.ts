@@ -10,4 +10,5 @@ export { bindSignature } from "./onnx/signature.ts";
 export * from "./predict.ts";
 export * from "./probe.ts";
 export * from "./predictor.ts";
+export * from "./recommend.ts";
 export * from "./weights.ts";

@@ -6,6 +6,7 @@ import type { ScoreRows, TrainedWeights } from "../learn/index.ts";
 import { createForecastPredictor } from "./forecast.ts";
 import { createLocalOnnxPredictor, isExternal } from "./onnx/predictor.ts";
 import type { Prediction, PredictionTrace, Predictor, PredictorParts } from "./predictor.ts";
+import { createRecommendPredictor } from "./recommend.ts";
 
 /** Rows prepared at a time for batch scoring: 4,096 × 100 columns are 1.6 MB, which stays in the cache. */
 const SCORE_BLOCK = 4096;
@@ -14,6 +15,7 @@ const SCORE_BLOCK = 4096;
 export function createPredictor(parts: PredictorParts): Predictor {
   const { task, classes, preparation, weights } = parts;
   if (task === "forecast") return createForecastPredictor(weights, preparation);
+  if (task === "recommend") return createRecommendPredictor(weights);
   if (isExternal(weights)) return createLocalOnnxPredictor(parts);
   const writer = createPreparedWriter(preparation);
   const trainer = findTrainer(weights.trainer);

@@ -1,7 +1,7 @@
 /** What a model in memory offers, whatever stands behind it. */
 import type { Features, FeatureValue, LabelValue, Task } from "../core/index.ts";
 import type { Frame, Preparation } from "../data/index.ts";
-import type { Forecaster, TrainedWeights } from "../learn/index.ts";
+import type { Forecaster, Recommender, TrainedWeights } from "../learn/index.ts";
 
 export interface Prediction {
   /** Probability per class in class order (binary: [p(false), p(true)]), or [value] for regression. */
@@ -39,6 +39,12 @@ export interface ForecastModel extends Forecaster {
   writeCovariates(features: Features, out: Float32Array, offset: number): void;
 }
 
+/** A recommender's sessions: items that were folded in belong to one session. */
+export interface RecommendModel {
+  readonly method: Recommender["method"];
+  open(): Recommender;
+}
+
 export interface Predictor {
   readonly task: Task;
   readonly classes: readonly LabelValue[];
@@ -55,6 +61,8 @@ export interface Predictor {
   scoreFrame(frame: Frame, rows: Uint32Array): Float64Array;
   /** Task forecast only. */
   readonly forecaster?: ForecastModel;
+  /** Task recommend only. */
+  readonly recommender?: RecommendModel;
 }
 
 export interface PredictorParts {

@@ -7,10 +7,11 @@ import type { LossMetric } from "./spec.ts";
 
 /** Which losses a task has. */
 export function lossMetricsFor(task: Task): readonly LossMetric[] {
+  if (task === "recommend") return ["hitShare"];
   return isNumeric(task) ? ["mae", "rmse"] : ["accuracy", "logLoss", "brier"];
 }
 
-/** Unscaled: the error bit, log loss in nats, Brier score, absolute or squared error. */
+/** Unscaled: the error bit (of a slate: a miss), log loss in nats, Brier score, absolute or squared error. */
 export function lossOf(metric: LossMetric, one: LabelledPrediction): number {
   switch (metric) {
     case "accuracy":
@@ -21,6 +22,8 @@ export function lossOf(metric: LossMetric, one: LabelledPrediction): number {
       return brierOf(one);
     case "mae":
       return Math.abs((one.scores[0] as number) - (one.label as number));
+    case "hitShare":
+      return (one.scores[0] as number) > 0 ? 0 : 1;
     case "rmse": {
       const error = (one.scores[0] as number) - (one.label as number);
       return error * error;
@@ -53,7 +56,7 @@ function brierOf(one: LabelledPrediction): number {
  * five standard deviations on the holdout, which keeps rare large losses (missed rare positives) apart from the rest.
  */
 export function lossScale(metric: LossMetric, task: Task, losses: ArrayLike<number>): number {
-  if (metric === "accuracy") return 1;
+  if (metric === "accuracy" || metric === "hitShare") return 1;
   if (metric === "brier") return task === "multiclass" ? 2 : 1;
   let n = 0;
   let mean = 0;

@@ -33,6 +33,7 @@ export interface LabelledPrediction {
 export function performanceOf(one: LabelledPrediction): CounterValues {
   if (one.task === "binary") return binaryCounters(one);
   if (one.task === "forecast") return forecastCounters(one);
+  if (one.task === "recommend") return slateCounters(one);
   return one.task === "multiclass" ? multiclassCounters(one) : regressionCounters(one);
 }
 
@@ -111,6 +112,13 @@ function forecastCounters(one: LabelledPrediction): CounterValues {
   };
 }
 
+/** One interaction against the slate before it. The score is the item's place in it, 0 where it was missing. */
+function slateCounters(one: LabelledPrediction): CounterValues {
+  // A rejection says nothing about whether the slate was right to leave the item out.
+  if (!((one.label as number) > 0)) return {};
+  return { n: 1n, ...((one.scores[0] as number) > 0 ? { hits: 1n } : {}) };
+}
+
 /** Adds `delta` times `sign` to a sum kept in a Map; zeros are dropped. */
 export function addInPlace(sum: Map<string, bigint>, delta: CounterValues, sign: 1n | -1n = 1n): void {
   for (const [key, value] of Object.entries(delta)) {
@@ -150,6 +158,8 @@ function metricValue(metric: string, values: CounterValues, count: number): numb
       return whole(values, "size") === 0 ? null : whole(values, "absoluteError") / whole(values, "size");
     case "mase":
       return mean(values, "scaledError", count);
+    case "hitShare":
+      return whole(values, "hits") / count;
     case "intervalCoverage":
       return whole(values, "covered") / count;
     case "rmse":
@@ -254,7 +264,7 @@ function metricInterval(
   value: number,
 ): readonly [number, number] | undefined {
   if (count < 2) return undefined;
-  if (metric === "accuracy") return wilson(value, count);
+  if (metric === "accuracy" || metric === "hitShare") return wilson(value, count);
   let second: number;
   if (metric === "logLoss") second = mean(values, "logLossSquared", count);
   else if (metric === "mae") second = mean(values, "squaredError", count);

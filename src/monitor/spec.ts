@@ -11,7 +11,7 @@ export interface ConceptDriftSpec {
 }
 
 /** Metrics that are a mean of one loss a row. */
-export const LOSS_METRICS = ["accuracy", "logLoss", "brier", "mae", "rmse"] as const;
+export const LOSS_METRICS = ["accuracy", "logLoss", "brier", "mae", "rmse", "hitShare"] as const;
 export type LossMetric = (typeof LOSS_METRICS)[number];
 
 export interface MonitorsSpec {

@@ -156,7 +156,8 @@ export interface PredictQuery {
 }
 /**
  * The answer to one row is the row's prediction with its model and version; to many rows it is PredictAnswer. A forecast is
- * asked by {<series>, steps?, until?, future?} and always answers PredictAnswer, one prediction a period.
+ * asked by {<series>, steps?, until?, future?} and always answers PredictAnswer, one prediction a period. A slate is asked by
+ * {<user>, k?, candidates?} and is one prediction, its items under `recommend`.
  */
 export type PredictOneAnswer = PredictedRow & { readonly model: string; readonly version: string };
 export type PredictManyAnswer = PredictAnswer;

@@ -175,6 +175,7 @@ export interface OutputTensor {
 export function outputInfos(task: Task, classes: number): readonly TensorInfo[] {
   const ids: TensorInfo = { name: "prediction_id", datatype: "BYTES", shape: [-1] };
   if (task === "regression" || task === "forecast") return [{ name: "value", datatype: "FP64", shape: [-1] }, ids];
+  if (task === "recommend") return [{ name: "items", datatype: "BYTES", shape: [-1, -1] }, ids];
   if (task === "binary") {
     return [{ name: "decision", datatype: "BOOL", shape: [-1] }, { name: "score", datatype: "FP64", shape: [-1] }, ids];
   }
@@ -190,6 +191,7 @@ export function outputTensors(infos: readonly TensorInfo[], rows: readonly Predi
   return infos.map(({ name, datatype, shape }) => {
     const data = rows.flatMap((row): readonly (string | number | boolean)[] => {
       if (name === "prediction_id") return [row.predictionId ?? ""];
+      if (name === "items") return slateTexts(row, rows);
       if (name === "decision") return [datatype === "BOOL" ? row.decision === true : String(row.decision)];
       if (name === "probabilities") return Object.values(row.probabilities ?? {});
       return [row.score as number];
@@ -197,6 +199,12 @@ export function outputTensors(infos: readonly TensorInfo[], rows: readonly Predi
     const own = shape.length === 1 ? [n] : [n, n === 0 ? 0 : data.length / n];
     return { name, datatype: datatype as OutputTensor["datatype"], shape: own, data };
   });
+}
+
+/** The items of a slate; shorter ones end in empty texts, for a tensor has one width. */
+function slateTexts(row: PredictedRow, rows: readonly PredictedRow[]): readonly string[] {
+  const width = Math.max(...rows.map(({ recommend }) => recommend?.items.length ?? 0));
+  return Array.from({ length: width }, (_, place) => row.recommend?.items[place]?.item ?? "");
 }
 
 export function writeBinary({ datatype, data }: OutputTensor): Buffer {

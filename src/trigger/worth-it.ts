@@ -16,6 +16,7 @@ const METRICS = {
   multiclass: ["accuracy", "logLoss", "brier"],
   regression: ["mae"],
   forecast: ["mae"],
+  recommend: ["hitShare"],
 } as const satisfies Record<Task, readonly string[]>;
 
 const price = (description: string) => numberField(description, { min: 0, max: 1e15 });

@@ -78,6 +78,19 @@ const prices = defineModel({ name: "prices", task: "regression", features: { siz
 same<LabelOf<typeof prices>, number>(true);
 same<AnswerOf<typeof prices>["score"], number>(true);
 
+const films = defineModel({
+  name: "films",
+  task: "recommend",
+  user: "viewer",
+  item: "film",
+  time: "at",
+  features: {},
+  label: f.number(),
+});
+same<AnswerOf<typeof films>["decision"], string>(true);
+same<AnswerOf<typeof films>["recommend"]["by"], "taste" | "popularity">(true);
+same<MetricOf<"recommend">, "ndcg" | "recall" | "hitRate" | "hitShare">(true);
+
 export const config = defineConfig({
   models: [purchases, species, prices],
   sources: [source.file("a.csv", { model: "prices" }), source.folder("in", { model: "species" })],
@@ -85,5 +98,5 @@ export const config = defineConfig({
 same<(typeof config)["models"][number]["name"], "purchases" | "species" | "prices">(true);
 
 // Every metric of the registry fits some task, and the lists name no other.
-same<MetricsByTask["binary" | "multiclass" | "regression" | "forecast"], MetricName>(true);
+same<MetricsByTask["binary" | "multiclass" | "regression" | "forecast" | "recommend"], MetricName>(true);
 same<MetricOf<"regression">, "mae" | "rmse" | "r2">(true);

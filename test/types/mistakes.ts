@@ -6,8 +6,10 @@ import {
   defineModel,
   f,
   gate,
+  gbdt,
   type LabelOf,
   linear,
+  matrixFactorization,
   type RowOf,
   source,
   when,
@@ -168,3 +170,25 @@ when.staleness("90");
 // Quiet hours without an end
 // @ts-expect-error
 defineModel({ ...binary, retrain: { quietHours: { from: "08:00" } } });
+
+// A recommender without the column of its items
+// @ts-expect-error
+defineModel({ name: "films", task: "recommend", user: "viewer", time: "at", features: {}, label: f.number() });
+
+const films = { name: "films", task: "recommend", user: "u", item: "i", time: "at", label: f.number() } as const;
+
+// A feature of a recommender
+// @ts-expect-error
+defineModel({ ...films, features: { genre: f.category() } });
+
+// A trainer of rows for a recommender
+// @ts-expect-error
+defineModel({ ...films, features: {}, trainer: gbdt() });
+
+// A metric of another task for a recommender
+// @ts-expect-error
+defineModel({ ...films, features: {}, gates: [gate.atLeast("rocAuc", 0.6)] });
+
+// A method of factorization that does not exist
+// @ts-expect-error
+matrixFactorization({ method: "svd" });

@@ -11,6 +11,7 @@ import { IntervalDrawing } from "../parts/drawings.tsx";
 import { Await } from "../parts/feedback.tsx";
 import { DataTable, Section } from "../parts/layout.tsx";
 import { ForecastSection } from "./forecast-evaluation.tsx";
+import { RecommendSection } from "./recommend-evaluation.tsx";
 import { SlicesSection } from "./slices.tsx";
 
 export function EvaluationSection({ run }: { readonly run: RunRecord }) {
@@ -24,6 +25,7 @@ export function EvaluationSection({ run }: { readonly run: RunRecord }) {
         <>
           <MetricsSection report={found} candidate={run.version ?? "candidate"} />
           {found.forecast === undefined ? null : <ForecastSection forecast={found.forecast} />}
+          {found.recommend === undefined ? null : <RecommendSection recommend={found.recommend} />}
           {found.calibration === undefined || found.calibration.length === 0 ? null : (
             <Section title="Calibration">
               <CalibrationChart points={found.calibration} />
@@ -44,7 +46,7 @@ function MetricsSection({ report, candidate }: { readonly report: EvaluationRepo
   return (
     <Section
       title="Evaluation"
-      lead={`All on the same ${whole(report.rows)} held-out rows${period}. Intervals of differences are 90 %; ↑ higher is better, ↓ lower is better.`}
+      lead={`All on the same ${whole(report.rows)} held-out ${report.recommend === undefined ? "rows" : "users"}${period}. Intervals of differences are 90 %; ↑ higher is better, ↓ lower is better.`}
     >
       <DataTable
         label="Metrics of candidate, champion and baseline"

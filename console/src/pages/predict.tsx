@@ -10,6 +10,7 @@ import { Section } from "../parts/layout.tsx";
 import { Segments } from "../parts/segments.tsx";
 import { TryForecast } from "./forecast-predict.tsx";
 import { PredictionTraceView } from "./prediction-trace.tsx";
+import { TryRecommend } from "./recommend-predict.tsx";
 
 export function PredictPage() {
   const { model } = useParams({ from: "/models/$model/predict" });
@@ -21,6 +22,8 @@ export function PredictPage() {
           <Empty sentence="No version is live yet, so there is nothing to ask." command={`retrain run ${model}`} />
         ) : description.task === "forecast" ? (
           <TryForecast model={model} description={description} />
+        ) : description.task === "recommend" ? (
+          <TryRecommend model={model} description={description} />
         ) : (
           <TryPrediction model={model} description={description} />
         )

@@ -63,7 +63,27 @@ function decisionText({ decision, review }: PredictedRow): string {
   return review === undefined ? String(decision) : `${String(decision)} (uncertain, ${review.state})`;
 }
 
+/** Slates of one or several users. */
+function slateText(rows: readonly PredictedRow[]): string {
+  const lines = rows.flatMap(({ recommend, predictionId }) =>
+    (recommend?.items ?? []).map(({ item, score }, place) => [
+      recommend?.user ?? "",
+      String(place + 1),
+      item,
+      formatNumber(score),
+      recommend?.by ?? "",
+      predictionId ?? "–",
+    ]),
+  );
+  const empty = rows.filter(({ recommend }) => recommend?.items.length === 0);
+  return [
+    ...(lines.length === 0 ? [] : [table(["user", "place", "item", "score", "by", "prediction"], lines)]),
+    ...empty.map(({ recommend }) => `Nothing is left to offer ${recommend?.user ?? ""}.`),
+  ].join("\n");
+}
+
 function oneText(answer: PredictOneAnswer): string {
+  if (answer.recommend !== undefined) return `${answer.model} ${answer.version}\n\n${slateText([answer])}`;
   const scores = answer.decision === null ? "" : `  (${scoreText(answer)})`;
   const lines = [
     `${answer.model} ${answer.version}: ${decisionText(answer)}${scores}`,
@@ -93,6 +113,8 @@ function forecastText(answer: PredictManyAnswer): string {
 function manyText(answer: PredictManyAnswer): string {
   if (answer.predictions[0]?.forecast !== undefined)
     return `${answer.model} ${answer.version}\n\n${forecastText(answer)}`;
+  if (answer.predictions[0]?.recommend !== undefined)
+    return `${answer.model} ${answer.version}\n\n${slateText(answer.predictions)}`;
   const rows = answer.predictions.map((row) => [
     row.exampleId,
     decisionText(row),

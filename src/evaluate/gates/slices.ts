@@ -13,7 +13,7 @@ import {
   textField,
   withDefault,
 } from "../../core/index.ts";
-import { metricsFor } from "../../stats/index.ts";
+import { type MetricName, metricsFor } from "../../stats/index.ts";
 import type { GateSpec } from "../spec.ts";
 import { type GateContext, type GateKind, sampleContext, show, showCount } from "./gate.ts";
 
@@ -23,6 +23,8 @@ export type SlicesSpec = Extract<GateSpec, { kind: "slices" }>;
 const FALSE_DISCOVERY_SHARE = 0.1;
 /** A slice of this many rows has a standard error of about 0.07 in accuracy; below it, nothing is learned (reference value). */
 const DEFAULT_MIN_ROWS = 50;
+
+const SLICE_METRICS: Partial<Record<Task, MetricName>> = { regression: "mae", forecast: "mae", recommend: "ndcg" };
 
 const fields = (task: Task) => ({
   features: optional(
@@ -34,10 +36,7 @@ const fields = (task: Task) => ({
       },
     ),
   ),
-  metric: withDefault(
-    choiceField("The metric to judge by.", metricsFor(task)),
-    task === "regression" || task === "forecast" ? "mae" : "logLoss",
-  ),
+  metric: withDefault(choiceField("The metric to judge by.", metricsFor(task)), SLICE_METRICS[task] ?? "logLoss"),
   margin: withDefault(numberField("How much worse a slice may be, in the metric's unit.", { min: 0 }), 0),
   minRows: withDefault(
     numberField("Smaller slices are not judged.", { min: 20, max: 1e9, integer: true }),

@@ -15,7 +15,9 @@ export const snapshot: RunStep = {
       schema: logSchemaOf(spec),
       asOf: run.asOf,
       path: join(folder, "dataset.parquet"),
-      ...(spec.schema.forecast === undefined ? {} : { featuresFrom: "observation" as const }),
+      ...(spec.schema.forecast === undefined && spec.schema.recommend === undefined
+        ? {}
+        : { featuresFrom: "observation" as const }),
       ...(windowMs === undefined ? {} : { from: run.asOf - windowMs }),
       ...(windowRows === undefined ? {} : { maxRows: windowRows }),
     });

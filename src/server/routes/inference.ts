@@ -146,9 +146,11 @@ async function isReady(context: ServerContext, params: Params): Promise<boolean>
 }
 
 function inputInfos(context: ServerContext, model: string): readonly TensorInfo[] {
-  return context.loop
-    .model(model)
-    .schema.features.map(({ name, spec }) => ({ name, datatype: DATATYPES[spec.kind], shape: [-1] }));
+  const { features, recommend } = context.loop.model(model).schema;
+  // A question for a slate names a user; the item is the answer.
+  return features
+    .filter(({ name }) => name !== recommend?.item)
+    .map(({ name, spec }) => ({ name, datatype: DATATYPES[spec.kind], shape: [-1] }));
 }
 
 async function modelMetadata(context: ServerContext, params: Params) {

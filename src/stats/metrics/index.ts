@@ -5,3 +5,4 @@ export * from "./ranking.ts";
 export * from "./registry.ts";
 export * from "./regression.ts";
 export * from "./row-losses.ts";
+export * from "./recommend.ts";

@@ -12,6 +12,7 @@ import {
 } from "./metric.ts";
 import { averagePrecisionEvaluator, rocAucEvaluator } from "./ranking.ts";
 import { coveredRows, scaledErrorRows } from "./forecast.ts";
+import { hitRows, hitShareEvaluator, ndcgRows, recallRows } from "./recommend.ts";
 import { r2Evaluator, rmseEvaluator, wapeEvaluator } from "./regression.ts";
 import { absoluteErrorRows, brierRows, correctRows, logLossRows } from "./row-losses.ts";
 
@@ -139,6 +140,44 @@ export const METRICS = {
       "Share of targets within their interval; as much as its level is right, more means intervals too wide.",
     prepare: perRow(coveredRows),
   }),
+  ndcg: define({
+    tasks: ["recommend"],
+    higherIsBetter: true,
+    perRow: true,
+    range: [0, 1],
+    usesThreshold: false,
+    description:
+      "Gain of a user's slate, hits further down counting less, as a share of the best slate; mean over users.",
+    prepare: perRow(ndcgRows),
+  }),
+  recall: define({
+    tasks: ["recommend"],
+    higherIsBetter: true,
+    perRow: true,
+    range: [0, 1],
+    usesThreshold: false,
+    description: "Share of what a user took later that stood in its slate; mean over users.",
+    prepare: perRow(recallRows),
+  }),
+  hitRate: define({
+    tasks: ["recommend"],
+    higherIsBetter: true,
+    perRow: true,
+    range: [0, 1],
+    usesThreshold: false,
+    description: "Share of users whose slate held at least one item they took later.",
+    prepare: perRow(hitRows),
+  }),
+  hitShare: define({
+    tasks: ["recommend"],
+    higherIsBetter: true,
+    perRow: false,
+    range: [0, 1],
+    usesThreshold: false,
+    description:
+      "Share of interactions whose item stood in the user's slate. The only one also known of live slates, one interaction at a time.",
+    prepare: hitShareEvaluator,
+  }),
   mae: define({
     tasks: ["regression", "forecast"],
     higherIsBetter: false,
@@ -188,6 +227,9 @@ const ROW_LOSSES: Partial<Record<MetricName, (input: MetricInput) => Float64Arra
   mae: absoluteErrorRows,
   mase: scaledErrorRows,
   intervalCoverage: coveredRows,
+  ndcg: ndcgRows,
+  recall: recallRows,
+  hitRate: hitRows,
 };
 
 /** Prepares a metric for its rows; evaluate it under as many weights as needed. */
