@@ -21,8 +21,10 @@ export function addRollout(program: Command): void {
     "retrain rollout show 01983c5a-…",
   ).action(async (id, options) => (await import("./commands/rollout.ts")).show(id, options));
   withExamples(
-    withServer(rollout.command("start <model> <version>")).description("put a registered version into the stages"),
-    "retrain rollout start customers v4",
+    withServer(rollout.command("start <model> <version>"))
+      .description("put a registered version into the stages")
+      .option("--replay <duration>", "let the shadow stage answer logged requests of so long ago at once"),
+    "retrain rollout start customers v4 --replay 7d",
   ).action(async (model, version, options) => (await import("./commands/rollout.ts")).start(model, version, options));
   byHand(rollout, "pause", "hold the open rollout where it is; harm still rolls back").action(async (model, options) =>
     (await import("./commands/rollout.ts")).change(model, "pause", options),

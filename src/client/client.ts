@@ -199,8 +199,9 @@ function writers(post: Post) {
       ),
     rollback: (model: string, reason: string) =>
       post<"POST /models/:model/rollback">(`/models/${part(model)}/rollback`, { reason }),
-    startRollout: (model: string, version: string) =>
-      post<"POST /models/:model/rollouts">(`/models/${part(model)}/rollouts`, { version }),
+    /** `replay`: the shadow stage answers logged requests of so long ago at once, such as "7d". */
+    startRollout: (model: string, version: string, options: { readonly replay?: string } = {}) =>
+      post<"POST /models/:model/rollouts">(`/models/${part(model)}/rollouts`, { version, ...options }),
     changeRollout: (model: string, action: RolloutAction, reason: string) =>
       post<"POST /models/:model/rollouts/:action">(`/models/${part(model)}/rollouts/${action}`, { reason }),
     outcomes: (model: string, outcomes: OutcomesBody["outcomes"]) =>

@@ -122,7 +122,9 @@ export interface RolloutPhase {
   readonly outcome?: Outcome | "skipped";
   /** Why it ended. */
   readonly reason?: string;
-  /** Set when logged requests were replayed: how many. */
+  /** Set when a replay of logged requests began: requests from then on are answered. */
+  readonly replaySince?: Instant;
+  /** Set when that replay was done: how many the challenger answered. */
   readonly replayed?: number;
   /** Information fractions of the planned looks taken so far. */
   readonly looks?: readonly number[];
@@ -305,6 +307,8 @@ export interface RolloutStore {
   looks(rollout: string): Promise<readonly ExperimentLook[]>;
   /** The routing that answers now; undefined while nothing was ever routed. */
   serving(model: string): Promise<Routing | undefined>;
+  /** The number of the serving routing of every model that was ever routed; one query. */
+  servingNumbers(): Promise<ReadonlyMap<string, number>>;
   /** Makes the latest routing the serving one when all live replicas have its versions, or when it waited too long. */
   activate(model: string): Promise<Routing | undefined>;
   /** This process is alive and has these versions in memory. */

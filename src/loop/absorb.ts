@@ -176,7 +176,7 @@ async function touchedExamples(
       else touched.exampleIds.add(exampleId);
     }
   }
-  await touchPending(context, model, predictions, touched);
+  await touchPending(context, model, { ...input, predictions }, touched);
   return touched;
 }
 
@@ -184,7 +184,7 @@ async function touchedExamples(
 async function touchPending(
   context: LoopContext,
   model: string,
-  predictions: readonly Logged<PredictionEvent>[],
+  { predictions, experiments }: Pick<FoldInput, "experiments"> & { predictions: readonly Logged<PredictionEvent>[] },
   touched: Touched,
 ): Promise<void> {
   if (predictions.length === 0) return;
@@ -199,12 +199,9 @@ async function touchPending(
   }
   // A system prediction answers a labelled observation, whose label never waited in the pending table.
   for (const prediction of predictions)
-    if (prediction.origin === "system" || isReplayed(prediction)) touched.exampleIds.add(prediction.exampleId);
+    if (prediction.origin === "system" || experiments.isReplayed(prediction))
+      touched.exampleIds.add(prediction.exampleId);
 }
-
-/** A shadow answer to a request of long ago, whose label may be known already. */
-const isReplayed = (prediction: Logged<PredictionEvent>) =>
-  prediction.origin === "shadow" && prediction.receivedAt - prediction.at > HOUR_MS;
 
 interface KnownFacts {
   /** Everything in the log, also beyond this fold. */

@@ -46,6 +46,7 @@ describe("rollouts", () => {
     shop("worse", [stage.ab({ max: "14d", minSamples: 400 }), stage.full()]),
     shop("watched", [stage.full({ watch: "2d" })]),
     shop("hands", [stage.canary(0.3, "30d"), stage.full({ watch: "0s" })]),
+    shop("logged", [stage.shadow("1d", { minSamples: 100 }), stage.full({ watch: "0s" })]),
     shop("idle", [stage.shadow("1d"), stage.canary(0.1, "1d"), stage.full({ watch: "0s" })]),
   ];
   beforeAll(async () => {
@@ -194,6 +195,34 @@ describe("rollouts", () => {
     await test.loop.changeRollout("hands", "rollback", "tester", "enough");
     expect(await newest("hands")).toMatchObject({ state: "open", challenger: v5 });
   }, 120_000);
+
+  it("replays logged requests at the entry of a shadow stage, and judges them by the labels they have", async () => {
+    await teach("logged", 51, -1);
+    const v2 = await teach("logged", 52, 1);
+    await test.loop.changeRollout("logged", "abort", "tester", "later");
+    await live("logged", 53, 1, 4, 130);
+    // Nothing older than asked for is answered.
+    await test.loop.startRollout("logged", v2, "tester", { replayMs: 13 * HOUR_MS });
+    await test.loop.advance(test.clock.now() + HOUR_MS);
+    let rollout = await newest("logged");
+    expect(rollout).toMatchObject({ state: "open", phases: [{ kind: "shadow", replayed: 260 }] });
+    const [evidence] = (await test.loop.rollout(rollout.id)).evidence;
+    expect(evidence?.exposures).toEqual({ champion: 0, challenger: 0, mirrored: 260 });
+    expect(evidence?.comparison).toMatchObject({ design: "paired", challengerRows: 260, verdict: "better" });
+    await test.loop.advance(test.clock.now() + 2 * DAY_MS);
+    rollout = await newest("logged");
+    expect(rollout).toMatchObject({ state: "promoted", phases: [{ outcome: "yes" }] });
+    const [replay] = (await test.store.decisions.list({ model: "logged", kind: "rollout", limit: 100 })).filter(
+      (one) => one.subject === "replay",
+    );
+    expect(replay?.reason).toBe(
+      "Logged requests of the last 13h are answered at once. 260 requests were answered by v2.",
+    );
+    await expect(test.loop.startRollout("hands", "v1", "tester", { replayMs: DAY_MS })).rejects.toMatchObject({
+      code: "ROLLOUT_CONFLICT",
+      message: expect.stringMatching(/first stage of hands is canary/),
+    });
+  }, 60_000);
 
   it("replaces stages nobody asks anything in, with a record", async () => {
     await teach("idle", 41, 1);

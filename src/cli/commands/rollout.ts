@@ -6,6 +6,9 @@ import { connect, type RemoteOptions } from "../remote.ts";
 export interface ReasonOptions extends RemoteOptions {
   readonly reason: string;
 }
+export interface StartOptions extends RemoteOptions {
+  readonly replay?: string;
+}
 export interface ListOptions extends RemoteOptions {
   readonly limit: number;
 }
@@ -83,8 +86,9 @@ function describe({ rollout, evidence, power }: RolloutDetail): string {
     .join("\n");
 }
 
-export async function start(model: string, version: string, options: RemoteOptions): Promise<void> {
-  const routing = await connect(options).startRollout(model, version);
+export async function start(model: string, version: string, options: StartOptions): Promise<void> {
+  const { replay } = options;
+  const routing = await connect(options).startRollout(model, version, replay === undefined ? {} : { replay });
   printData(options, routing, () => `${version} is in its first stage (routing ${routing.number}).`);
 }
 

@@ -41,8 +41,16 @@ export interface RolloutSurface {
   rollout(id: string): Promise<RolloutDetail>;
   /** @throws ROLLOUT_UNKNOWN without an open one, ROLLOUT_CONFLICT */
   changeRollout(model: string, action: RolloutAction, actor: string, reason: string): Promise<RolloutRecord>;
-  /** Puts a registered version into the model's stages by hand. @throws ROLLOUT_CONFLICT, VERSION_UNKNOWN, MODEL_NOT_READY */
-  startRollout(model: string, version: string, actor: string): Promise<Routing>;
+  /**
+   * Puts a registered version into the model's stages by hand. `replayMs`: the shadow stage, which must be the first, answers
+   * logged requests of so long ago at once. @throws ROLLOUT_CONFLICT, VERSION_UNKNOWN, MODEL_NOT_READY
+   */
+  startRollout(
+    model: string,
+    version: string,
+    actor: string,
+    options?: { readonly replayMs?: number },
+  ): Promise<Routing>;
   /** Business events, for guardrails. @throws BODY_INVALID */
   recordOutcomes(model: string, outcomes: readonly OutcomeInput[]): Promise<{ readonly accepted: number }>;
 }

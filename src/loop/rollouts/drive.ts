@@ -7,15 +7,14 @@ import {
   type RolloutRecord,
   type ServingCounts,
   type StageSpec,
-  stopPoint,
 } from "../../core/index.ts";
 import { advanceRollout, IDLE_MS, rollBack } from "../../deploy/advance.ts";
 import { raiseAlert } from "../alerts.ts";
 import { type LoopContext, modelSpec } from "../context.ts";
-import { applyStep, saveChange } from "./apply.ts";
+import { applyStep } from "./apply.ts";
 import { startStages } from "./begin.ts";
 import { gatherEvidence } from "./evidence.ts";
-import { replayShadow } from "./replay.ts";
+import { beginReplay, replayDue } from "./replay.ts";
 
 /** When a tick must look again although nothing arrived. */
 export interface RolloutTick {
@@ -26,13 +25,14 @@ const NOTHING: RolloutTick = { nextDueAt: Number.POSITIVE_INFINITY };
 export async function tickRollout(context: LoopContext, model: string, at: Instant): Promise<RolloutTick> {
   const rollout = await context.store.rollouts.active(model);
   if (rollout === undefined || rollout.phases.length === 0) return NOTHING;
+  if (await replayDue(context, rollout)) return { nextDueAt: at + 1 };
   const phase = rollout.phases.length - 1;
   const evidence = await gatherEvidence(context, { rollout, phase, now: at, serving: await measured(context, model) });
   await keepLook(context, rollout, evidence, at);
   await tellCorrections(context, rollout, evidence);
   const step = advanceRollout({ rollout, evidence, now: at, labelDelayMs: modelSpec(context, model).labelDelayMs });
   if (step.kind === "replay") {
-    await replayIdle(context, rollout, step.reason, at);
+    await beginReplay(context, rollout, step.reason);
     return { nextDueAt: at + 1 };
   }
   if (step.kind === "move") {
@@ -144,26 +144,6 @@ async function tellCorrections(context: LoopContext, rollout: RolloutRecord, evi
     title: `Corrected labels change the comparison of ${rollout.challenger} and ${rollout.champion}`,
     message: `By the labels as first stated it is "${comparison.verdict}", with later corrections "${comparison.correctedVerdict}".`,
     evidence: { rollout: rollout.id, phase: evidence.phase },
-  });
-}
-
-async function replayIdle(context: LoopContext, rollout: RolloutRecord, reason: string, at: Instant): Promise<void> {
-  const replayed = await replayShadow(context, rollout);
-  stopPoint("rollout.replayed");
-  const last = rollout.phases.at(-1);
-  if (last === undefined) return;
-  await saveChange(context, {
-    rollout: {
-      ...rollout,
-      phases: [...rollout.phases.slice(0, -1), { ...last, replayed }],
-      verdict: reason,
-      revision: rollout.revision + 1,
-    },
-    actor: "retrain",
-    action: "replay",
-    reason: `${reason} ${replayed} requests were answered by ${rollout.challenger}.`,
-    at,
-    details: { rollout: rollout.id, replayed },
   });
 }
 

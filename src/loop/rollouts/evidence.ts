@@ -79,7 +79,7 @@ export async function gatherEvidence(context: LoopContext, input: EvidenceInput)
     sumsOf(context, model, counterName("now", id, index)),
     sumsOf(context, model, counterName("outcome", id, index)),
   ]);
-  const isPaired = phase.kind === "shadow" || phase.kind === "watch" || phase.replayed !== undefined;
+  const isPaired = phase.kind === "shadow" || phase.kind === "watch" || phase.replaySince !== undefined;
   const plan = planFor(context, rollout, stage);
   const estimates = { first: estimate(first, plan, isPaired), now: estimate(now, plan, isPaired) };
   const state = experimentState((await context.store.folds.read(model, LABEL_FOLD)).state);

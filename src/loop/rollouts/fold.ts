@@ -32,6 +32,9 @@ import { type LoopContext, modelSpec } from "../context.ts";
 /** Rollouts whose late labels still count: the open one and the last few. */
 const RECENT_ROLLOUTS = 5;
 
+/** A request mirrored as it came is answered within seconds; hardly any label is faster. */
+const FRESH_REQUEST_MS = 60_000;
+
 export const counterName = (
   kind: "exposure" | "assigned" | "first" | "now" | "outcome",
   rollout: string,
@@ -112,6 +115,12 @@ export class ExperimentFold {
     );
   }
 
+  /** A mirrored answer to a request of some time ago, whose label may be known already; looking all of them up would cost too much. */
+  isReplayed({ origin, at, receivedAt }: Logged<PredictionEvent>): boolean {
+    if (origin !== "shadow" || receivedAt - at <= FRESH_REQUEST_MS) return false;
+    return this.#phaseAt(receivedAt, ({ phase }) => phase.replaySince !== undefined) !== undefined;
+  }
+
   exposures(predictions: readonly Logged<PredictionEvent>[], sums: Sums): void {
     if (this.#phases.length === 0) return;
     const { task } = modelSpec(this.#context, this.#model).schema;
@@ -180,7 +189,7 @@ export class ExperimentFold {
       Number.POSITIVE_INFINITY,
     );
     const { phase } = one;
-    if (phase.kind === "shadow" || phase.replayed !== undefined) {
+    if (phase.kind === "shadow" || phase.replaySince !== undefined) {
       const pair = await this.#shadowPair(one, facts, stated, firstLabelAt);
       if (pair !== undefined || phase.kind === "shadow") return pair;
     }

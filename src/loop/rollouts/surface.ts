@@ -11,6 +11,7 @@ import {
 } from "../../core/index.ts";
 import { end, promote, rollBack } from "../../deploy/advance.ts";
 import { rowsForAb } from "../../deploy/experiment.ts";
+import type { ModelSpec } from "../../config/spec.ts";
 import { type LoopContext, modelSpec } from "../context.ts";
 import { requireVersion } from "../promote.ts";
 import { applyStep, saveChange } from "./apply.ts";
@@ -28,7 +29,7 @@ export function createRolloutSurface(context: LoopContext): RolloutSurface {
     },
     rollout: (id) => detail(context, id),
     changeRollout: (model, action, actor, reason) => change(context, { model, action, actor, reason }),
-    startRollout: (model, version, actor) => start(context, model, version, actor),
+    startRollout: (model, version, actor, options) => start(context, { model, version, actor, ...options }),
     recordOutcomes: (model, outcomes) => recordOutcomes(context, model, outcomes),
   };
 }
@@ -179,8 +180,15 @@ async function done(routing: Routing | undefined, model: string): Promise<Routin
   });
 }
 
-async function start(context: LoopContext, model: string, version: string, actor: string): Promise<Routing> {
-  const spec = modelSpec(context, model);
+interface Start {
+  readonly model: string;
+  readonly version: string;
+  readonly actor: string;
+  readonly replayMs?: number;
+}
+
+async function start(context: LoopContext, { model, version, actor, replayMs }: Start): Promise<Routing> {
+  const stages = withReplay(modelSpec(context, model), replayMs);
   await requireVersion(context, model, version);
   const champion = await context.store.registry.champion(model);
   if (champion === undefined) {
@@ -199,8 +207,18 @@ async function start(context: LoopContext, model: string, version: string, actor
       remedy: open === undefined ? "Choose another version." : "Wait for it, or abort it first.",
     });
   }
-  const begun = await startStages(context, { model, version, champion: champion.name, stages: spec.rollout, actor });
+  const begun = await startStages(context, { model, version, champion: champion.name, stages, actor });
   return begun.routing;
+}
+
+function withReplay({ name, rollout }: ModelSpec, replayMs: number | undefined): readonly StageSpec[] {
+  if (replayMs === undefined) return rollout;
+  const [first, ...rest] = rollout;
+  if (first?.kind === "shadow") return [{ ...first, replayMs }, ...rest];
+  throw fail("ROLLOUT_CONFLICT", {
+    message: `The first stage of ${name} is ${first?.kind ?? "none"}: only a shadow stage can replay logged requests.`,
+    remedy: 'Start it without a replay, or begin the model\'s `rollout` with `stage.shadow("1d")`.',
+  });
 }
 
 async function recordOutcomes(context: LoopContext, model: string, outcomes: readonly OutcomeInput[]) {

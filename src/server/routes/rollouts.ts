@@ -1,5 +1,6 @@
 /** Rollouts: looking at them, moving them by hand, and the business outcomes their guardrails read. */
 import type { FastifyInstance } from "fastify";
+import { parseDuration } from "../../core/index.ts";
 import type { OutcomeInput, RolloutAction } from "../../loop/rollouts/contract.ts";
 import { page, pageRequest } from "../paging.ts";
 import {
@@ -62,11 +63,13 @@ export function addRolloutRoutes(app: FastifyInstance, context: ServerContext): 
     tag: "rollouts",
     access: { role: "operator" },
     params: MODEL,
-    body: object({ version: versionName }, ["version"]),
+    body: object({ version: versionName, replay: text(20) }, ["version"]),
     answer: "Routing",
     handler: async (request) => {
       const { model } = request.params as { model: string };
-      return loop.startRollout(model, (request.body as { version: string }).version, request.actor.name);
+      const { version, replay } = request.body as { version: string; replay?: string };
+      const options = replay === undefined ? {} : { replayMs: parseDuration(replay, "The replay") };
+      return loop.startRollout(model, version, request.actor.name, options);
     },
   });
   addRoute(app, context, {

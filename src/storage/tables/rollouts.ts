@@ -7,7 +7,7 @@ import type {
   RolloutStore,
   Routing,
 } from "../../core/index.ts";
-import { bodyOf, Conditions, listBodies, parseBody, type Queryable, type SqlDatabase } from "../sql.ts";
+import { bodyOf, Conditions, listBodies, parseBody, type Queryable, type SqlDatabase, toNumber } from "../sql.ts";
 import { recordDecision } from "./decisions.ts";
 import { mustExist, swapChampion } from "./registry.ts";
 import {
@@ -165,6 +165,10 @@ export function createRolloutStore(
       if (row === undefined) return undefined;
       const latest = toRouting(model, row);
       return latest.active || row["serving"] === null ? latest : parseBody<Routing>(row["serving"]);
+    },
+    async servingNumbers() {
+      const { rows } = await database.query("select model, coalesce(serving_number, 0) as number from routing");
+      return new Map(rows.map((row) => [row["model"] as string, toNumber(row["number"])]));
     },
     async activate(model) {
       const active = await activate(database, model);
