@@ -43,6 +43,8 @@ export interface LoopContext {
   /** Follows the numbered routing row of each model. */
   readonly routing: {
     sync(model: string): Promise<void>;
+    /** What to wait for before answering; undefined while this replica knows what serves. */
+    fresh(): Promise<void> | undefined;
     counts(): Readonly<Record<string, ServingCounts>>;
   };
   readonly ticks: TickNotes;

@@ -77,7 +77,7 @@ export function createLoop(options: LoopOptions): Loop & { readonly predictor: P
     live: new LiveModels(options.objects, options.modelHost),
     ticks: createTickNotes(),
     states: new EntityStates(options.store.log),
-    routing: { sync: (model) => keeper.sync(model), counts: () => keeper.counts() },
+    routing: { sync: (model) => keeper.sync(model), fresh: () => keeper.fresh(), counts: () => keeper.counts() },
     emit: (type, model, data) => bus.emit(type, model, data),
   };
   const keeper = new RoutingKeeper(context);

@@ -58,6 +58,8 @@ export class Predictor {
     const { request, sequences }: Awaited<ReturnType<typeof withAggregates>> = isStateful
       ? await withAggregates(this.#context, asked)
       : { request: asked };
+    const looking = this.#context.routing.fresh();
+    if (looking !== undefined) await looking;
     const live =
       request.version === undefined
         ? this.#champion(request.model)

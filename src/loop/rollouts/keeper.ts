@@ -9,6 +9,15 @@ import { raiseAlert } from "../alerts.ts";
 import { loadChampion } from "../champions.ts";
 import type { LoopContext } from "../context.ts";
 
+/** A look is due each second; a replica that missed two was held up and looks before it answers. */
+const FRESH_MS = 2_000;
+/** While a routing is in memory here and others may serve it any moment. */
+const FRESH_PENDING_MS = 100;
+/** Requests wait so long for a look: a database that does not answer must not keep a model from answering. */
+const LOOK_WAIT_MS = 500;
+/** After a look that failed the next one is waited for only so much later. */
+const LOOK_AGAIN_MS = 1_000;
+
 export class RoutingKeeper {
   readonly #context: LoopContext;
   readonly #loaded = new Map<string, number>();
@@ -16,13 +25,70 @@ export class RoutingKeeper {
   readonly #pending = new Set<string>();
   readonly #tails = new Map<string, Promise<void>>();
 
+  /** Monotonic ms at which the last look at the routing rows began. */
+  #lookedMs = Number.NEGATIVE_INFINITY;
+  #looking: Promise<void> | undefined;
+
   constructor(context: LoopContext) {
     this.#context = context;
   }
 
   /** Why this replica must not get requests; empty when it may. */
   behind(): readonly string[] {
-    return [...this.#behind.values()];
+    const held = this.#isStale(2 * FRESH_MS)
+      ? ["This process was held up and has not looked at the routing since."]
+      : [];
+    return [...held, ...this.#behind.values()];
+  }
+
+  /**
+   * Undefined while this replica knows the routing; else what to wait for before answering. A process that was paused, or cut off
+   * from the database for a while, must not answer by a routing that others have left. A database that does not answer is waited
+   * for once in a while and briefly: then the versions in memory answer, as always without it.
+   */
+  fresh(): Promise<void> | undefined {
+    if (!this.#isStale(this.#pending.size > 0 ? FRESH_PENDING_MS : FRESH_MS)) return undefined;
+    if (this.#context.store.health().state === "down") return undefined;
+    this.#looking ??= this.#lookInTime().finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
+  async #lookInTime(): Promise<void> {
+    const { systemClock, logger } = this.#context;
+    const stop = new AbortController();
+    const late = systemClock
+      .sleep(LOOK_WAIT_MS, stop.signal)
+      .then(() => Promise.reject(new Error("no answer in time")));
+    try {
+      await Promise.race([this.look(), late]);
+    } catch (error) {
+      logger.warn({ error: String(error) }, "the routing could not be looked at; the versions in memory answer");
+      this.#lookedMs = systemClock.monotonicMs() - FRESH_MS + LOOK_AGAIN_MS;
+    } finally {
+      stop.abort();
+    }
+  }
+
+  #isStale(afterMs: number): boolean {
+    const { store, systemClock } = this.#context;
+    return store.rollouts.isShared && systemClock.monotonicMs() - this.#lookedMs > afterMs;
+  }
+
+  /** Follows every model whose serving routing is newer than what is served here. */
+  async look(): Promise<void> {
+    const { store, spec, live, systemClock, logger } = this.#context;
+    const startedMs = systemClock.monotonicMs();
+    const numbers = await store.rollouts.servingNumbers();
+    for (const { name } of spec.models) {
+      if ((numbers.get(name) ?? 0) <= (live.route(name)?.number ?? 0)) continue;
+      // One model that cannot be loaded must not hold up the others; it makes this replica unready.
+      await this.sync(name).catch((error: unknown) =>
+        logger.error({ model: name, error: String(error) }, "a routed version could not be loaded"),
+      );
+    }
+    this.#lookedMs = Math.max(this.#lookedMs, startedMs);
   }
 
   counts(): Readonly<Record<string, ServingCounts>> {
@@ -46,11 +112,14 @@ export class RoutingKeeper {
   }
 
   async syncAll(): Promise<void> {
+    const startedMs = this.#context.systemClock.monotonicMs();
     for (const { name } of this.#context.spec.models) await this.sync(name);
+    this.#lookedMs = startedMs;
   }
 
-  /** Called each second: tells others what is loaded, and looks again where a routing waits for somebody. */
+  /** Called each second: looks at what serves, tells others what is loaded, and follows where a routing waits for somebody. */
   async beat(): Promise<void> {
+    if (this.#context.store.rollouts.isShared) await this.look();
     await this.#tell();
     for (const model of Array.from(this.#pending)) await this.sync(model);
   }
