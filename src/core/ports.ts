@@ -128,7 +128,7 @@ export interface SegmentRecord {
 }
 
 export interface LogCounts {
-  /** Events received in (since, until]; by kind, and labelled examples (labels plus observations with a label). */
+  /** Events received in (since, until]; by kind (mirrored answers are no predictions), and labelled examples (labels, labelled observations). */
   readonly events: Readonly<Record<EventKind, number>>;
   readonly labelled: number;
   readonly lastReceivedAt: Instant | null;

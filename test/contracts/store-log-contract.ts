@@ -42,6 +42,25 @@ export function describeLog(place: StorePlace): void {
       expect(labels.events).toMatchObject([label("e1", true)]);
     });
 
+    it("does not count a challenger's mirrored answers as predictions, nor as labelled", async () => {
+      const model = "log-unasked";
+      const shadow = (id: string) => ({ ...prediction(id, "e1"), origin: "shadow" as const });
+      const from = place.clock.now();
+      place.clock.advanceTo(from + 200);
+      await place.store.log.append({ model, events: [prediction("p1", "e1"), shadow("s1"), shadow("s2")] });
+      place.clock.advanceTo(from + 400);
+      await place.store.log.append({ model, events: [shadow("s3"), label("e1", true), prediction("p2", "e1")] });
+      const wanted = { events: { observation: 0, prediction: 2, label: 1, outcome: 0 }, labelled: 1 };
+      // Whole buckets come from sums; a range that cuts through one is counted in the tail, and in segments after compaction.
+      const first = { events: { observation: 0, prediction: 1, label: 0, outcome: 0 }, labelled: 0 };
+      for (let pass = 0; pass < 2; pass++) {
+        expect(await place.store.log.counts(model, {})).toMatchObject(wanted);
+        expect(await place.store.log.counts(model, { until: from + 300 })).toMatchObject(first);
+        await place.store.log.compact();
+      }
+      expect((await place.readAll(model, 6)).events).toHaveLength(6);
+    });
+
     it("writes the records of a request together with its events, and repeats nothing under one key", async () => {
       const model = "log-idempotent";
       const batch = {

@@ -6,9 +6,11 @@
 import type { AppendRequest, Instant } from "../../core/index.ts";
 import { prepared } from "../session.ts";
 import type { Queryable } from "../sql.ts";
-import { encodeText, eventBody, isLabelled, KIND_CODES } from "./encode.ts";
+import { encodeText, eventBody, isLabelled, isUnasked, KIND_CODES } from "./encode.ts";
 
 const LABELLED = 4;
+/** The mark of a prediction nobody asked for: a challenger's mirrored answer. Counted, it would pass for a request. */
+const UNASKED = LABELLED + KIND_CODES.prediction;
 /** Width of the finest volume bucket, ms. A question that cuts through a bucket is answered from the log itself. */
 export const VOLUME_WIDTH_MS = 1000;
 
@@ -36,7 +38,7 @@ export interface EncodedRequest {
   readonly request: AppendRequest;
   readonly rows: number;
   readonly bytes: number;
-  /** One digit per row: its kind, plus 4 where it is labelled. */
+  /** One digit per row: its kind, plus 4 where it is labelled, or a mirrored answer. */
   readonly kinds: string;
   readonly ats: string;
   readonly exampleIds: string;
@@ -58,7 +60,7 @@ export function encodeRequest(request: AppendRequest): EncodedRequest {
     const body = eventBody(event);
     bytes += body.length;
     bodies.push(body);
-    kinds += KIND_CODES[event.kind] + (isLabelled(event) ? LABELLED : 0);
+    kinds += KIND_CODES[event.kind] + (isLabelled(event) || isUnasked(event) ? LABELLED : 0);
     ats += i === 0 ? event.at : `,${event.at}`;
     const separator = i === 0 ? "" : "\n";
     exampleIds += separator + columnText(event.exampleId);
@@ -97,8 +99,10 @@ function volumeOf(batch: readonly EncodedRequest[], receivedAt: Instant): Volume
       }
       const code = kinds.charCodeAt(i) - 48;
       const kind = code % LABELLED;
-      row.counts[kind] = (row.counts[kind] ?? 0) + 1;
-      if (code >= LABELLED) row.labelled += 1;
+      if (code !== UNASKED) {
+        row.counts[kind] = (row.counts[kind] ?? 0) + 1;
+        if (code >= LABELLED) row.labelled += 1;
+      }
       if (at < row.first) row.first = at;
       if (at > row.last) row.last = at;
     }

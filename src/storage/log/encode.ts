@@ -105,6 +105,9 @@ export function eventBody(event: ExampleEvent): string {
   return fastBody(event) ?? canonicalJson(event);
 }
 
+/** True for a challenger's mirrored answer: nobody asked for it, so it is no new row. */
+export const isUnasked = (event: ExampleEvent): boolean => event.kind === "prediction" && event.origin === "shadow";
+
 /** True for what `counts` calls labelled: a label that states a value, or an observation that carries one. */
 export function isLabelled(event: ExampleEvent): boolean {
   if (event.kind === "label") return event.value !== null;

@@ -7,7 +7,7 @@ import { type EventKind, HOUR_MS, type Instant, type LogCounts } from "../../cor
 import { fileList } from "../analytics.ts";
 import { prepared } from "../session.ts";
 import { type Queryable, type SqlRow, toNumber, toNumberOrNull } from "../sql.ts";
-import { KINDS } from "./encode.ts";
+import { KIND_CODES, KINDS } from "./encode.ts";
 import { consistently, type LogParts } from "./read.ts";
 import { segmentPath } from "./segment-write.ts";
 
@@ -18,6 +18,9 @@ interface Range {
   readonly until: Instant;
 }
 type Counts = { -readonly [K in keyof LogCounts]: LogCounts[K] } & { events: Record<EventKind, number> };
+
+/** In the tail a prediction's mark says that nobody asked for it; see `append-sql.ts`. */
+const UNASKED = `kind = ${KIND_CODES.prediction} and labelled`;
 
 const FIRST: Instant = -8_640_000_000_000_000;
 const LAST: Instant = 8_640_000_000_000_000;
@@ -109,10 +112,11 @@ async function countInLog(parts: LogParts, model: string, { since, until }: Rang
       .map(({ id }) => segmentPath(parts.folder, id));
     if (files.length === 0) continue;
     const labelled = kind === "observation" ? "labelled" : kind === "label" ? "not retraction" : "false";
+    const counted = kind === "prediction" ? "origin <> 'shadow'" : "true";
     const row = await parts.analytics.use(async (connection) => {
       // Only columns that every signature has, by name, so files of several schemas may be read together.
       const reader = await connection.runAndReadAll(
-        `select count(*)::double, count(*) filter (where ${labelled})::double, max(received_at)::double
+        `select count(*) filter (where ${counted})::double, count(*) filter (where ${labelled})::double, max(received_at)::double
          from ${fileList(files)} where received_at > $1 and received_at <= $2`,
         [BigInt(since), BigInt(until)],
       );
@@ -126,7 +130,8 @@ async function countInLog(parts: LogParts, model: string, { since, until }: Rang
 async function countInTail(database: Queryable, model: string, { since, until }: Range) {
   const { rows } = await database.query(
     `select l.generation, '0' as horizon, t.* from log_state l left join lateral (
-       select kind, count(*) as rows, count(*) filter (where labelled) as labelled, max(received_at) as last_at
+       select kind, count(*) filter (where not (${UNASKED})) as rows,
+         count(*) filter (where labelled and not (${UNASKED})) as labelled, max(received_at) as last_at
        from ingest where model = $1 and received_at > $2::bigint and received_at <= $3::bigint group by kind
      ) t on true`,
     [model, since, until],
