@@ -1,5 +1,5 @@
 // `npm run bench -- NAME ...` runs bench/NAME.bench.ts, prints its table and stores it in bench/results/NAME.json with
-// the commit it was taken on. A benchmark exports `run(): Promise<BenchResult>`; see bench/harness.ts.
+// the commit it was taken on; with options (`--seconds=5`) it prints only. A benchmark exports `run(): Promise<BenchResult>`; see bench/harness.ts.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -11,7 +11,12 @@ import { ensureDependencies, ROOT } from "../scripts/dependencies.mjs";
 const available = readdirSync(join(ROOT, "bench"))
   .filter((file) => file.endsWith(".bench.ts"))
   .map((file) => file.slice(0, -".bench.ts".length));
-const names = process.argv.slice(2);
+const words = process.argv.slice(2);
+const names = words.filter((word) => !word.startsWith("--"));
+/** `--seconds=10` and the like, for benchmarks that know them; such a result is not stored. */
+const options = Object.fromEntries(
+  words.filter((word) => word.startsWith("--")).map((word) => word.slice(2).split("=")),
+);
 const unknown = names.filter((name) => !available.includes(name));
 if (names.length === 0 || unknown.length > 0) {
   console.error(unknown.length > 0 ? `There is no benchmark "${unknown[0]}".` : "Which benchmark?");
@@ -30,7 +35,7 @@ const { formatResult, keepsLimits } = await import(built("harness.js"));
 for (const name of names) {
   console.log(`\n${name}`);
   const { run } = await import(built(`${name}.bench.js`));
-  const result = await run();
+  const result = await run(options);
   console.log(`\n${formatResult(result)}`);
   const record = {
     name,
@@ -42,7 +47,8 @@ for (const name of names) {
     platform: `${process.platform} ${process.arch}, ${availableParallelism()} cores`,
     ...result,
   };
+  if (!keepsLimits(result)) process.exitCode = 1;
+  if (Object.keys(options).length > 0) continue;
   mkdirSync(join(ROOT, "bench", "results"), { recursive: true });
   writeFileSync(join(ROOT, "bench", "results", `${name}.json`), `${JSON.stringify(record, null, 2)}\n`);
-  if (!keepsLimits(result)) process.exitCode = 1;
 }

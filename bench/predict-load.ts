@@ -1,10 +1,17 @@
-// The load generator of predict.bench.ts: raw sockets with prepared requests, so that it takes little of the cores it shares.
+// The load generator of predict.bench.ts and rollout.bench.ts: raw sockets with prepared requests, so that it takes little of the cores it shares.
 // With a rate, requests are due at fixed times and their latency counts from then, so a stall is not hidden by waiting.
+import { writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 
 interface Load {
   readonly url: string;
   readonly path: string;
+  /** Further paths: requests go to all of them in turn. */
+  readonly paths?: readonly string[];
+  /** Requests name so many users, one after the other; 0 or absent: none. */
+  readonly users?: number;
+  /** Write the version each prediction was answered by, a line each, into this file. */
+  readonly answers?: string;
   readonly requests: number;
   readonly connections: number;
   /** Requests a second over all connections; 0: as fast as they go. */
@@ -13,15 +20,23 @@ interface Load {
 
 const load = JSON.parse(process.argv[2] ?? "{}") as Load;
 const { hostname, port } = new URL(load.url);
-const body = JSON.stringify({
+const row = {
   ...Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`x${i}`, 10 * i + 0.5])),
   job: "nurse",
   contact: "clerk",
   region: "driver",
-});
-const message = Buffer.from(
-  `POST ${load.path} HTTP/1.1\r\nhost: ${hostname}:${port}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-);
+};
+function messageOf(path: string, user: number): Buffer {
+  const body = JSON.stringify(load.users ? { ...row, user: `u${user}` } : row);
+  return Buffer.from(
+    `POST ${path} HTTP/1.1\r\nhost: ${hostname}:${port}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}
+const paths = [load.path, ...(load.paths ?? [])];
+const messages = Array.from({ length: Math.max(1, load.users ?? 0) }, (_, user) =>
+  paths.map((path) => messageOf(path, user)),
+).flat();
+const answers: string[] = [];
 const latencies = new Float64Array(load.requests);
 const versions: Record<string, number> = {};
 let sent = 0;
@@ -47,8 +62,8 @@ class Connection {
   }
 
   send(): void {
-    this.#due = dueAt(sent++);
-    this.socket.write(message);
+    this.#due = dueAt(sent);
+    this.socket.write(messages[sent++ % messages.length] as Buffer);
   }
 
   #read(chunk: Buffer): void {
@@ -60,6 +75,9 @@ class Connection {
     if (!this.#text.startsWith("HTTP/1.1 200")) failed++;
     const version = /"version":"([^"]+)"/.exec(this.#text)?.[1] ?? "none";
     versions[version] = (versions[version] ?? 0) + 1;
+    if (load.answers !== undefined) {
+      answers.push(`${/"predictionId":"([^"]+)"/.exec(this.#text)?.[1] ?? "unlogged"} ${version}`);
+    }
     latencies[answered++] = performance.now() - this.#due;
     this.#text = "";
     if (answered === load.requests) finish();
@@ -82,6 +100,7 @@ function pump(): void {
 function finish(): void {
   const seconds = (performance.now() - startedAt) / 1000;
   for (const connection of connections) connection.socket.destroy();
+  if (load.answers !== undefined) writeFileSync(load.answers, answers.join("\n"));
   process.stdout.write(JSON.stringify({ failed, seconds, versions, latencies: [...latencies] }));
 }
 
