@@ -15,6 +15,7 @@ import { calibrateVersion } from "./calibrate.ts";
 import { makeProbes } from "./checks.ts";
 import { compare, readChampion, targetsOf, unseenByChampion } from "./compare.ts";
 import { artifactBytes, loadDataset, readPrepared, readTrained, writeFolderWhole } from "./folder.ts";
+import { type Frozen, judgedAsLearned, readFrozen } from "./frozen.ts";
 import { evaluateForecast } from "./forecast/evaluate.ts";
 import type { PreparedState } from "./folder.ts";
 import { evaluateRecommend } from "./recommend/evaluate.ts";
@@ -33,7 +34,9 @@ export const evaluate: JobHandler = async (raw, control) => {
   const { weights, state: trained } = await readTrained(input.folder);
   const task = input.spec.schema.task;
   const bare = createPredictor({ task, classes: dataset.classes, preparation, weights });
-  const threshold = decisionThreshold(input, dataset, splits, bare);
+  const frozen = await readFrozen(input, state.strategy);
+  // Every validation row has been learned by then; the base's threshold was fitted on rows it had not seen.
+  const threshold = frozen?.base.manifest.threshold ?? decisionThreshold(input, dataset, splits, bare);
   const candidate = createPredictor({
     task,
     classes: dataset.classes,
@@ -42,14 +45,16 @@ export const evaluate: JobHandler = async (raw, control) => {
     ...(threshold === undefined ? {} : { threshold }),
   });
   const champion = await readChampion(input, dataset);
-  const holdout = unseenByChampion(splits.holdout, champion?.artifact, dataset, input);
+  const unseen = unseenByChampion(splits.holdout, champion?.artifact, dataset, input);
+  const judged =
+    frozen === undefined ? { candidate, holdout: unseen } : judgedAsLearned(frozen, dataset, candidate, unseen);
+  const { holdout } = judged;
   const report = await compare({
     input,
     dataset,
     train: splits.train,
     validation: splits.validation,
-    holdout,
-    candidate,
+    ...judged,
     champion,
     threshold,
     signal: control.signal,
@@ -71,15 +76,24 @@ export const evaluate: JobHandler = async (raw, control) => {
     {
       input,
       dataset,
-      rows: splits.holdout,
+      rows: frozen === undefined ? splits.holdout : holdout,
       predictor: candidate,
-      scores: candidate.scoreFrame(dataset.frame, splits.holdout),
+      scores: judged.candidate.scoreFrame(dataset.frame, frozen === undefined ? splits.holdout : holdout),
       threshold,
     },
     report,
     control.signal,
   );
-  const written = await writeVersion({ input, dataset, splits, state, final, threshold, calibration });
+  const written = await writeVersion({
+    input,
+    dataset,
+    splits,
+    state,
+    final,
+    threshold,
+    calibration,
+    learned: frozen?.learned,
+  });
   const sizeBytes = await artifactBytes(join(input.folder, "artifact"));
   return {
     report: { ...report, sizeBytes } as unknown as Json,
@@ -113,6 +127,8 @@ interface VersionParts {
   readonly final: FinalModel;
   readonly threshold: number | undefined;
   readonly calibration: VersionCalibration;
+  /** Set for one that learned example by example. */
+  readonly learned: Frozen["learned"] | undefined;
 }
 
 async function writeVersion(options: VersionParts) {

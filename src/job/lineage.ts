@@ -34,10 +34,11 @@ export async function describeArtifact(
     readonly state: PreparedState;
     readonly final: FinalModel;
     readonly threshold: number | undefined;
+    readonly learned?: Manifest["learned"] | undefined;
   },
   trainer: TrainerDescription,
 ): Promise<{ readonly manifest: ArtifactParts["manifest"]; readonly profile: ReferenceProfile }> {
-  const { input, dataset, splits, state, final, threshold } = options;
+  const { input, dataset, splits, state, final, threshold, learned } = options;
   const { spec } = input;
   const { windowMs, windowRows } = spec.data;
   const refit = isRefitted(spec, state.strategy);
@@ -46,7 +47,7 @@ export async function describeArtifact(
     state.strategy === "full" || input.baseFolder === undefined
       ? undefined
       : (await readArtifactFolder(input.baseFolder)).manifest;
-  const trainTo = refit ? (dataset.at[rows.length - 1] as number) : splits.trainTo;
+  const trainTo = learned?.through ?? (refit ? (dataset.at[rows.length - 1] as number) : splits.trainTo);
   const profileRows = new Uint32Array(splits.train.length + splits.validation.length);
   profileRows.set(splits.train);
   profileRows.set(splits.validation, splits.train.length);
@@ -73,6 +74,7 @@ export async function describeArtifact(
       seed: input.seed,
       strategy: state.strategy,
       ...lineageOf(base, state, input),
+      ...(learned === undefined ? {} : { learned }),
       dataset: {
         hash: dataset.hash,
         rows: dataset.rows,

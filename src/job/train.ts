@@ -9,6 +9,7 @@ import {
   requestFingerprint,
   writeCheckpoint,
 } from "./checkpoint.ts";
+import type { Preparation } from "../data/index.ts";
 import { describeTrainer, findTrainer } from "../learn/index.ts";
 import type { TrainedWeights, TrainingPoint } from "../learn/index.ts";
 import { modelHashOf } from "../model/index.ts";
@@ -16,7 +17,9 @@ import { strategyParams } from "../train/index.ts";
 import { fitForecastDataset } from "./forecast/train.ts";
 import { fitOnDataset } from "./fit.ts";
 import { loadDataset, readArtifactFolder, readPrepared, writeTrained } from "./folder.ts";
-import { parseJobInput } from "./input.ts";
+import type { TrainedState } from "./folder.ts";
+import { type Frozen, frozenCurve, frozenResult, readFrozen } from "./frozen.ts";
+import { type JobInput, parseJobInput } from "./input.ts";
 import { fitRecommendDataset } from "./recommend/train.ts";
 
 export const train: JobHandler = async (raw, control) => {
@@ -24,6 +27,8 @@ export const train: JobHandler = async (raw, control) => {
   const { spec } = input;
   const dataset = await loadDataset(input.folder, spec);
   const { splits, preparation, state } = await readPrepared(input.folder, dataset);
+  const frozen = await readFrozen(input, state.strategy);
+  if (frozen !== undefined) return await writeFrozen(input, frozen, preparation, control);
   const trainer = describeTrainer(spec.trainer.name);
   const params = strategyParams(trainer, state.strategy, spec.trainer.params);
   const planned = typeof params["epochs"] === "number" ? params["epochs"] : 1;
@@ -100,6 +105,23 @@ export const train: JobHandler = async (raw, control) => {
   await removeCheckpoint(input.folder);
   return result as unknown as JsonObject;
 };
+
+/** The candidate learned example by example, before the run began. */
+async function writeFrozen(
+  input: JobInput,
+  frozen: Frozen,
+  preparation: Preparation,
+  control: Parameters<JobHandler>[1],
+): Promise<JsonObject> {
+  const points = frozenCurve(frozen);
+  points.forEach(({ epoch, metrics }) =>
+    control.progress({ epoch, metrics, elapsedMs: 0, share: epoch / points.length }),
+  );
+  const result = { ...frozenResult(points), modelHash: modelHashOf(frozen.weights, preparation) };
+  const trace = points.map((point) => JSON.stringify(point));
+  await writeTrained(input.folder, { weights: frozen.weights, state: result as unknown as TrainedState, trace });
+  return { ...result, learnedRows: frozen.learned.rows };
+}
 
 /** The share done and the rest it takes at this pace; nothing where the trainer does not say how far it is. */
 function expected(elapsedMs: number, share: number | undefined): JsonObject {

@@ -3,6 +3,7 @@
  * Same inputs, same bits. Registered in `learn/index.ts`; one contract suite runs over the registry.
  */
 import type { Json, JsonObject, Task } from "../core/index.ts";
+import type { OnlineLearner } from "./online.ts";
 
 /** A prepared matrix: `rows × columns` float32, row-major, no missing values unless the trainer takes them. */
 export interface Matrix {
@@ -88,6 +89,8 @@ export interface TrainerKind extends TrainerDescription {
   scorer(weights: TrainedWeights, task: Task): ScoreRow;
   /** The same answers, bit for bit, for many rows at once; absent where there is no faster way than one after the other. */
   rowsScorer?(weights: TrainedWeights, task: Task): ScoreRows;
+  /** Learns one row at a time, from the weights or the state given; absent where the trainer cannot. */
+  online?(from: TrainedWeights, task: Task, params: JsonObject): OnlineLearner;
   /** Several opinions out of one model, whose disagreement says what it does not know; absent where there is only one. */
   committee?(weights: TrainedWeights, task: Task): readonly ScoreRow[];
 }

@@ -188,7 +188,7 @@ export interface StatusTable {
   readonly run: { readonly id: string; readonly state: RunState; readonly cause: string } | null;
   readonly rows: readonly StatusRow[];
   readonly tracker: readonly {
-    readonly what: "model" | "data" | "performance";
+    readonly what: "model" | "data" | "performance" | "learning";
     readonly before: string;
     readonly after: string;
   }[];

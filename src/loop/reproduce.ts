@@ -11,6 +11,7 @@ import { type LoopContext, modelSpec } from "./context.ts";
 import { requireVersion } from "./promote.ts";
 import type { Reproduction } from "./transfer-surface.ts";
 import { textOf } from "./run-record.ts";
+import { reproduceLearned } from "./incremental/replay.ts";
 import { findTransferBase } from "./steps/base.ts";
 import { materializeArtifact } from "./steps/job.ts";
 
@@ -46,7 +47,7 @@ export async function reproduce(context: LoopContext, model: string, version: st
     const baseVersion = base === undefined ? "" : base.model === model ? base.name : `${base.model}@${base.name}`;
     const bases =
       base === undefined ? [] : [{ version: baseVersion, equal: below?.equal === true }, ...(below?.bases ?? [])];
-    const spec = await specOf(revision.definition as unknown as ModelSpec, artifactFolder);
+    const spec = await specOf(definitionOf(revision.definition), artifactFolder);
     const limits = (revision.definition as unknown as { limits: { trainTimeoutMs: number; trainMemoryBytes: number } })
       .limits;
     const input: JsonObject = {
@@ -58,6 +59,11 @@ export async function reproduce(context: LoopContext, model: string, version: st
       artifactFolder,
       ...(base === undefined ? {} : { baseFolder: await materializeArtifact(context, base.artifact), baseVersion }),
     };
+    const learned = await reproduceLearned(context, definitionOf(revision.definition), artifactFolder);
+    if (learned !== undefined) {
+      const { expected, actual } = learned;
+      return { equal: expected === actual && bases.every((one) => one.equal), expected, actual, bases };
+    }
     const options = { limits: { timeoutMs: limits.trainTimeoutMs, memoryBytes: limits.trainMemoryBytes } };
     const result = await context.jobs.run({ type: "reproduce", affinity: id, input }, options);
     return {
@@ -70,6 +76,8 @@ export async function reproduce(context: LoopContext, model: string, version: st
     await rm(folder, { recursive: true, force: true });
   }
 }
+
+const definitionOf = (definition: unknown) => definition as ModelSpec;
 
 /** The definition, with the trainer that won where there were several. */
 async function specOf(definition: ModelSpec, artifactFolder: string): Promise<ModelSpec> {

@@ -12,6 +12,7 @@ import { nextScheduledAt } from "../trigger/index.ts";
 import { type LoopContext, modelSpec } from "./context.ts";
 import type { ModelSummary, StatusRow, StatusTable } from "./contract.ts";
 import { readEvaluation } from "./evaluation.ts";
+import { incrementalSummary } from "./incremental/advance.ts";
 import { performanceSeries, primaryMetric } from "./performance.ts";
 
 const ACTIONS: Readonly<Record<RunStepName, string>> = {
@@ -55,7 +56,7 @@ export async function statusTable(context: LoopContext, model: string): Promise<
     sentence: sentenceOf(model, run, champion),
     run: run === undefined ? null : { id: run.id, state: run.state, cause: run.cause.reason },
     rows: [collect, trigger, ...(run === undefined ? [] : runRows(run)), serve],
-    tracker: run === undefined ? [] : await tracker(context, run),
+    tracker: [...(run === undefined ? [] : await tracker(context, run)), ...(await learningRows(context, spec))],
   };
 }
 
@@ -143,6 +144,23 @@ async function tracker(context: LoopContext, run: RunRecord): Promise<StatusTabl
           ? "–"
           : `${metricsText(context, run.model, report.champion ?? report.baseline.metrics)}${held}`,
       after: report === undefined ? "–" : `${metricsText(context, run.model, report.candidate)}${outcome}`,
+    },
+  ];
+}
+
+/** Learning example by example: how it does on rows it has not seen, beside the champion on the same ones. */
+async function learningRows(context: LoopContext, spec: ModelSpec): Promise<StatusTable["tracker"]> {
+  const summary = await incrementalSummary(context, spec);
+  if (summary === undefined) return [];
+  const { basis, learned, waiting, recentRows, loss, championLoss } = summary;
+  const metric = spec.schema.task === "regression" ? "mae" : "log loss";
+  const text = (value: number | null) => (value === null ? "–" : `${metric} ${value.toPrecision(4)}`);
+  const over = recentRows === 0 ? "" : ` over the newest ${whole(recentRows)} rows`;
+  return [
+    {
+      what: "learning",
+      before: `${basis}; champion ${text(championLoss)}${over}`,
+      after: `${whole(learned)} examples learned, ${whole(waiting)} waiting; ${text(loss)} before learning each`,
     },
   ];
 }

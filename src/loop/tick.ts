@@ -6,6 +6,7 @@ import { reportConceptDrift } from "./concept-drift.ts";
 import { type LoopContext, modelSpec } from "./context.ts";
 import { monitorDrift } from "./drift.ts";
 import { judgeHeld } from "./held.ts";
+import { advanceIncremental } from "./incremental/advance.ts";
 import { labelSilence } from "./silence.ts";
 import { tickLabeling } from "./labeling/index.ts";
 import { tickRollout } from "./rollouts/drive.ts";
@@ -27,6 +28,7 @@ export async function tick(context: LoopContext, model: string, at: Instant): Pr
   await labelSilence(context, spec, at);
   const reviewsDueAt = await tickLabeling(context, spec, at);
   await absorb(context, model);
+  const learningDueAt = await advanceIncremental(context, spec, at);
   const driftDueAt = await monitorDrift(context, spec, at);
 
   const rollout = await tickRollout(context, model, at);
@@ -50,6 +52,7 @@ export async function tick(context: LoopContext, model: string, at: Instant): Pr
     held?.nextDueAt ?? Number.POSITIVE_INFINITY,
     driftDueAt,
     reviewsDueAt,
+    learningDueAt,
     rollout.nextDueAt,
   );
   await rememberTick(context, spec, state, { nextDueAt, isHeld, since: evaluation.since });

@@ -34,6 +34,8 @@ export interface Manifest {
   readonly base?: string;
   /** Transfer: the version whose layers it reuses (`digits@v3`), and which of them never learned. */
   readonly transfer?: { readonly from: string; readonly freeze: readonly string[] };
+  /** Learned example by example: the artifact the fold began from, how many, and the newest event time. */
+  readonly learned?: { readonly basis: string; readonly rows: number; readonly through: Instant };
   /** How many versions it stands behind the last full training: 1 for one that started from a full one. Absent for a full one. */
   readonly chain?: number;
   readonly dataset: DatasetLineage;

@@ -16,6 +16,7 @@ import { takeTurn } from "../turn.ts";
 import type { KernelChoice } from "../wasm.ts";
 import { openLinearMemory } from "./memory.ts";
 import type { LinearMemory } from "./memory.ts";
+import { linearOnline } from "./online.ts";
 import { PARAMETERS } from "./params.ts";
 import type { LinearParameters } from "./params.ts";
 import { linearScorer } from "./score.ts";
@@ -29,6 +30,7 @@ export const linear: TrainerKind = {
   resolveParams: (params) => resolveParameters("linear", PARAMETERS, params),
   fit: (request) => fitLinear(request),
   scorer: linearScorer,
+  online: linearOnline,
 };
 
 /** As `linear.fit`; `kernels` picks one implementation, which changes the time and never the bits. */

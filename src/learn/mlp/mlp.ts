@@ -19,6 +19,7 @@ import type { Layer } from "./layers.ts";
 import { transferLayers } from "./transfer.ts";
 import { openNetwork } from "./network.ts";
 import type { Network } from "./network.ts";
+import { mlpOnline } from "./online.ts";
 import { PARAMETERS } from "./params.ts";
 import type { MlpParameters } from "./params.ts";
 import { finishScores, mlpScorer } from "./score.ts";
@@ -38,6 +39,7 @@ export const mlp: TrainerKind = {
   resolveParams: (params) => resolveParameters("mlp", PARAMETERS, params),
   fit: (request) => fitMlp(request),
   scorer: mlpScorer,
+  online: mlpOnline,
 };
 
 /** As `mlp.fit`; `kernels` picks one implementation, which changes the time and never the bits. */

@@ -2,6 +2,7 @@
 import { asRetrainError, fail, type JsonObject, type RetrainError, type TracePoint } from "../../core/index.ts";
 import { type RunStep, type StepInput, textOf } from "../run-record.ts";
 import { baseInput, runBase } from "./base.ts";
+import { freezeFold } from "../incremental/freeze.ts";
 import { trainBest } from "./train-best.ts";
 import { jobInput, jobOptions, runJob, usedStrategy } from "./job.ts";
 
@@ -13,6 +14,7 @@ export const train: RunStep = {
   async run(input) {
     if (usedStrategy(input) === "best") return await trainBest(input);
     const base = await runBase(input);
+    const frozen = await freezeFold(input);
     const trace = new TraceWriter(input);
     const options = jobOptions(input, (message) => trace.add(message));
     const trained = await runJob(input, "train", jobInput(input, baseInput(base)), options).catch((error: unknown) => {
@@ -22,7 +24,10 @@ export const train: RunStep = {
     const { trainer } = input.spec;
     return {
       input: `${Number(input.results.prepare?.trainRows ?? 0).toLocaleString("en-US")} rows, ${trainer.name} ${usedStrategy(input)}${base === undefined ? "" : `, from ${base.version}`}`,
-      output: `best epoch ${textOf(trained, "bestEpoch")} of ${textOf(trained, "epochs")}`,
+      output:
+        frozen === undefined
+          ? `best epoch ${textOf(trained, "bestEpoch")} of ${textOf(trained, "epochs")}`
+          : `${frozen}: ${textOf(trained, "learnedRows")} rows`,
       data: trained,
     };
   },
