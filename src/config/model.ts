@@ -217,8 +217,8 @@ function checkPolicy(spec: ModelSpec, place: FieldPlace): void {
 function checkStrategy(spec: ModelSpec, place: FieldPlace): void {
   const { how, best, transfer } = spec.retrain;
   const path = `${place.path}.retrain.how`;
-  if (best !== undefined && spec.schema.forecast !== undefined)
-    throw wrong(path, 'is "best", but a forecast has one trainer, which chooses its own method.', 'Write "full".');
+  if (best !== undefined && (spec.schema.task === "forecast" || spec.schema.task === "recommend"))
+    throw wrong(path, `is "best", which a model of the task ${spec.schema.task} cannot do.`, 'Write "full".');
   if (transfer?.from.model === spec.name)
     throw wrong(
       path,

@@ -13,7 +13,13 @@ import type { TrainedWeights } from "../trainer.ts";
 import { linearScorer } from "./score.ts";
 
 /** Largest second derivative of the loss in its score: logistic, softmax (per class), squared. */
-const CURVATURE: Readonly<Record<Task, number>> = { binary: 0.25, multiclass: 0.5, regression: 1, forecast: 1 };
+const CURVATURE: Readonly<Record<Task, number>> = {
+  binary: 0.25,
+  multiclass: 0.5,
+  regression: 1,
+  forecast: 1,
+  recommend: 1,
+};
 
 export function linearOnline(from: TrainedWeights, task: Task, params: JsonObject): OnlineLearner {
   const { trainer, shape, bestEpoch } = from;

@@ -4,7 +4,7 @@
  * freeze a copy.
  */
 import type { ModelSpec } from "../../config/spec.ts";
-import type { FoldState, Instant, JsonObject, LogCursor, VersionRecord } from "../../core/index.ts";
+import type { FoldState, Instant, JsonObject, LogCursor, Task, VersionRecord } from "../../core/index.ts";
 import { LOG_START, stopPoint } from "../../core/index.ts";
 import { describeTrainer, findTrainer } from "../../learn/index.ts";
 import { readArtifact } from "../../model/index.ts";
@@ -23,10 +23,13 @@ const UNKEPT_EVENTS = 10_000;
 /** Examples looked up and learned at once. */
 const CHUNK = 500;
 
+/** Tasks whose examples are learned one by one. */
+const ROW_TASKS: ReadonlySet<Task> = new Set<Task>(["binary", "multiclass", "regression"]);
+
 /** Whether the worker learns from every label of this model; else `incremental` is a short training on new rows. */
 export function learnsPerEvent(spec: ModelSpec): boolean {
   const { retrain, schema, trainer } = spec;
-  if (retrain.how !== "incremental" || schema.time === undefined || schema.forecast !== undefined) return false;
+  if (retrain.how !== "incremental" || schema.time === undefined || !ROW_TASKS.has(schema.task)) return false;
   return (
     describeTrainer(trainer.name).strategies.includes("incremental") && findTrainer(trainer.name).online !== undefined
   );
