@@ -6,7 +6,6 @@ export { linear } from "./linear/linear.ts";
 export { linearContributions } from "./linear/score.ts";
 export { mlp } from "./mlp/mlp.ts";
 export { frozenProblem } from "./mlp/transfer.ts";
-export * from "./online.ts";
 export * from "./registry.ts";
 export * from "./trainer.ts";
 export * from "./forecast/index.ts";

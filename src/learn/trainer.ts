@@ -3,7 +3,6 @@
  * Same inputs, same bits. Registered in `learn/index.ts`; one contract suite runs over the registry.
  */
 import type { Json, JsonObject, Task } from "../core/index.ts";
-import type { OnlineLearner } from "./online.ts";
 
 /** A prepared matrix: `rows × columns` float32, row-major, no missing values unless the trainer takes them. */
 export interface Matrix {
@@ -68,6 +67,22 @@ export type ScoreRow = (x: Float32Array, offset: number, out: Float64Array) => v
 
 /** Scores `rows` rows of a prepared matrix that follow one another: `out` gets what `ScoreRow` gives, row by row. */
 export type ScoreRows = (x: Float32Array, rows: number, out: Float64Array) => void;
+
+/** Learning one row at a time. What a learner knows after a row depends on the rows alone, in their order: the same rows, the same bits. */
+export interface OnlineLearner {
+  /**
+   * Learns one row of the prepared matrix.
+   * @param x holds the row's columns from `offset` on
+   * @param target binary 0/1, multiclass class index, regression the value
+   */
+  partialFit(x: Float32Array, offset: number, target: number): void;
+  /** Answers with what it knows now, to the bit as a version frozen now would. */
+  readonly score: ScoreRow;
+  /** Weights a version can have; a copy. */
+  freeze(): TrainedWeights;
+  /** Everything it knows, to go on from; a copy. */
+  state(): TrainedWeights;
+}
 
 /** What a definition must know of a trainer. */
 export interface TrainerDescription {

@@ -6,9 +6,9 @@
  */
 import { sigmoid } from "../../stats/index.ts";
 import type { JsonObject, Task } from "../../core/index.ts";
-import type { OnlineLearner } from "../online.ts";
+
 import { softmaxInPlace } from "../softmax.ts";
-import type { TrainedWeights } from "../trainer.ts";
+import type { OnlineLearner, TrainedWeights } from "../trainer.ts";
 
 import { linearScorer } from "./score.ts";
 

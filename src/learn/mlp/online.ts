@@ -5,9 +5,9 @@
 import { expSingle } from "../gbdt/twin.ts";
 import type { JsonObject, Task } from "../../core/index.ts";
 import { sigmoid } from "../../stats/index.ts";
-import type { OnlineLearner } from "../online.ts";
+
 import { softmaxInPlace } from "../softmax.ts";
-import type { TrainedWeights } from "../trainer.ts";
+import type { OnlineLearner, TrainedWeights } from "../trainer.ts";
 import { readLayers, storeLayers } from "./layers.ts";
 import type { Layer } from "./layers.ts";
 import { cutInput, mlpScorer } from "./score.ts";
