@@ -120,6 +120,8 @@ export interface DataConfig {
   readonly holdout?: { readonly share?: number; readonly minRows?: number; readonly maxRows?: number };
   /** Share of the rest for early stopping and the threshold; default 0.2. */
   readonly validation?: { readonly share?: number };
+  /** How much rows weigh in training: half at the age `halfLife`, or by a number feature; default all alike. */
+  readonly weights?: { readonly halfLife?: DurationText; readonly feature?: string };
   /** Fewer labelled rows stop a run; default 300. */
   readonly minRows?: number;
   /** Refits the gated recipe on all rows; default false. */

@@ -1,4 +1,5 @@
 /** What a model's description may hold, with every default; the tables depend on the task. */
+import { rowWeightsField } from "./row-weights.ts";
 import {
   booleanField,
   choiceField,
@@ -238,6 +239,7 @@ const data = objectField("Which rows train and which judge.", {
     }),
     {},
   ),
+  weights: optional(rowWeightsField),
   // 200 held out and 100 to learn from: fewer give a gate that can tell nothing.
   minRows: withDefault(numberField("Fewer labelled rows stop a run.", { min: 10, max: 1e12, integer: true }), 300),
   refit: withDefault(booleanField("Whether the gated recipe is refitted on all rows."), false),

@@ -6,6 +6,7 @@ import { leafSpecs } from "../trigger/index.ts";
 import { describeTrainer, frozenProblem } from "../learn/index.ts";
 import type { Frequency } from "../data/calendar.ts";
 import { resolveStrategy } from "./strategies.ts";
+import { checkWeights, weightsOf } from "./row-weights.ts";
 import { splitAggregates } from "./aggregate.ts";
 import { modelTable, TASKS, withoutUndefined } from "./model-fields.ts";
 import { checkRecommend, recommendFeatures } from "./recommend.ts";
@@ -19,7 +20,7 @@ export function resolveModel(value: unknown, place: FieldPlace): ModelSpec {
     throw refuse(place, value, { rule: "a model made by defineModel({ … })", description: "" });
   const task = taskField.read((value as { task?: unknown }).task, placeAt(place, "task"));
   const read = objectField("A model.", modelTable(task)).read(value, place);
-  const { window, holdout, validation, minRows, refit } = read.data;
+  const { window, holdout, validation, weights, minRows, refit } = read.data;
   const spec: ModelSpec = {
     name: read.name,
     schema: {
@@ -38,6 +39,7 @@ export function resolveModel(value: unknown, place: FieldPlace): ModelSpec {
       ...(typeof window === "object" ? { windowRows: window.rows } : {}),
       holdout,
       validationShare: validation.share,
+      ...(weights === undefined ? {} : { weights: weightsOf(weights) }),
       minRows,
       refit,
     },
@@ -202,6 +204,7 @@ function checkPolicy(spec: ModelSpec, place: FieldPlace): void {
       "Raise `data.minRows`, or lower `data.holdout.minRows`.",
     );
   }
+  checkWeights(spec, place.path);
   checkTriggers(spec, place);
   if (spec.data.refit && spec.schema.forecast !== undefined) {
     throw wrong(

@@ -4,6 +4,7 @@
  */
 import type { AlertChannelSpec } from "../alert/spec.ts";
 import type { JsonObject, TrainingStrategy } from "../core/index.ts";
+import type { RowWeightsSpec } from "../data/row-weights.ts";
 import type { DataSchema } from "../data/schema.ts";
 import type { StageSpec } from "../deploy/spec.ts";
 import type { GateSpec } from "../evaluate/spec.ts";
@@ -26,6 +27,8 @@ export interface ModelSpec {
     readonly windowRows?: number;
     readonly holdout: { readonly share: number; readonly minRows: number; readonly maxRows: number };
     readonly validationShare: number;
+    /** Absent: every row weighs the same. */
+    readonly weights?: RowWeightsSpec;
     readonly minRows: number;
     readonly refit: boolean;
   };

@@ -10,6 +10,7 @@ export * from "./instant.ts";
 export * from "./prepare/index.ts";
 export * from "./profile/index.ts";
 export * from "./schema.ts";
+export * from "./row-weights.ts";
 export * from "./split.ts";
 export * from "./validate.ts";
 export * from "./wide/index.ts";

@@ -1,6 +1,6 @@
 /** What one training is told: a dataset with its preparation, and which rows are for what. */
 import type { JsonObject, Task } from "../core/index.ts";
-import type { Dataset, Preparation } from "../data/index.ts";
+import type { Dataset, Preparation, RowWeightsSpec } from "../data/index.ts";
 import type { FitRequest, TrainedWeights, TrainerKind, TrainingPoint } from "../learn/index.ts";
 
 export interface FitJob {
@@ -12,6 +12,8 @@ export interface FitJob {
   readonly preparation: Preparation;
   readonly train: Uint32Array;
   readonly validation: Uint32Array;
+  /** How much training rows weigh; absent: all alike. */
+  readonly weights?: RowWeightsSpec | undefined;
   /** For external trainers: the job folder, the model's name, and the rows whose labels they never see. */
   readonly folder: string;
   readonly model?: string;

@@ -1,7 +1,7 @@
 /** Fits a trainer on rows of a dataset: the part that `train`, the refit and `reproduce` share. */
 import type { Task } from "../core/index.ts";
 import type { Dataset, Preparation } from "../data/index.ts";
-import { classCount, createPreparedWriter } from "../data/index.ts";
+import { classCount, createPreparedWriter, rowWeights } from "../data/index.ts";
 import type { ColumnInfo, Matrix, Targets, TrainedWeights } from "../learn/index.ts";
 import { fitExternal } from "./external.ts";
 import type { FitJob } from "./fit-job.ts";
@@ -34,10 +34,12 @@ function columnInfos(preparation: Preparation): ColumnInfo[] {
 export async function fitOnDataset(job: FitJob): Promise<TrainedWeights> {
   const { task, dataset, preparation } = job;
   if (job.trainer.name === "command") return fitExternal(job);
+  const train = preparedPart(dataset, preparation, task, job.train);
+  const weights = job.weights === undefined ? undefined : rowWeights(dataset, job.train, job.weights);
   return job.trainer.fit({
     task,
     ...(preparation.input === "codes" ? { columns: columnInfos(preparation) } : {}),
-    train: preparedPart(dataset, preparation, task, job.train),
+    train: weights === undefined ? train : { ...train, y: { ...train.y, weights } },
     validation: preparedPart(dataset, preparation, task, job.validation),
     params: job.params,
     seed: job.seed,

@@ -115,6 +115,7 @@ async function trainPart(
     model: spec.name,
     train,
     validation: splits.validation,
+    weights: spec.data.weights,
     signal,
     onPoint: async () => {},
   });

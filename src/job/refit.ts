@@ -65,6 +65,7 @@ export async function refitOnAll(options: {
     preparation,
     train: rows,
     validation: new Uint32Array(0),
+    weights: input.spec.data.weights,
     folder: input.folder,
     model: input.spec.name,
     signal,

@@ -22,6 +22,8 @@ function baseline(name: string, tasks: readonly Task[], answerOf: (request: FitR
     tasks,
     strategies: ["full"],
     input: "none",
+    // The last value is one row, whatever it weighs.
+    takesWeights: name !== "last-value",
     defaults: {},
     resolveParams: (params) => resolveParameters(name, {}, params),
     async fit(request) {

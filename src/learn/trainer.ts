@@ -89,6 +89,8 @@ export interface TrainerDescription {
   readonly name: string;
   readonly tasks: readonly Task[];
   readonly strategies: readonly ("full" | "warm-start" | "incremental" | "transfer")[];
+  /** Whether rows can weigh differently; absent: it counts them alike. */
+  readonly takesWeights?: boolean;
   readonly defaults: JsonObject;
   /** Throws CONFIG_INVALID naming the key, its range and the nearest known key. Returns the complete parameters. */
   resolveParams(params: Json): JsonObject;

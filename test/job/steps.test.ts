@@ -287,6 +287,28 @@ describe("a refit", () => {
   });
 });
 
+describe("weights of training rows", () => {
+  it("change the model of every way to train it, and are reproduced", async () => {
+    const plain = customerSpec(customerSchema());
+    const weighed = {
+      ...plain,
+      trainer: { name: "gbdt", params: { epochs: 5, threads: 2 } },
+      data: { ...plain.data, refit: true, weights: { halfLifeMs: 2 * DAY } },
+    };
+    const rows = customers(400);
+    const artifactFolder = await makeVersion(rows, weighed);
+    const again = await run("reproduce", bodyOf(await folderWith(rows), weighed, { artifactFolder }));
+    expect(again).toMatchObject({ equal: true });
+    const { weights, ...alike } = weighed.data;
+    expect(weights).toEqual({ halfLifeMs: 2 * DAY });
+    const other = await run(
+      "reproduce",
+      bodyOf(await folderWith(rows), { ...weighed, data: alike } as ModelSpec, { artifactFolder }),
+    );
+    expect(other).toMatchObject({ equal: false });
+  });
+});
+
 describe("the held-out rows of a comparison", () => {
   it("leave out those the champion was trained on, in a refit or because older rows arrived later", async () => {
     const spec = customerSpec(customerSchema());

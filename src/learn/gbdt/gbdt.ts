@@ -36,6 +36,7 @@ export const gbdt: TrainerKind = {
   tasks: ["binary", "multiclass", "regression"],
   strategies: ["full", "warm-start"],
   input: "codes",
+  takesWeights: true,
   defaults: parameterDefaults(PARAMETERS),
   resolveParams: (params) => resolveParameters("gbdt", PARAMETERS, params),
   fit: (request) => fitGbdt(request),

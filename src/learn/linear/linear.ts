@@ -26,6 +26,7 @@ export const linear: TrainerKind = {
   tasks: ["binary", "multiclass", "regression"],
   strategies: ["full", "warm-start", "incremental"],
   input: "dense",
+  takesWeights: true,
   defaults: parameterDefaults(PARAMETERS),
   resolveParams: (params) => resolveParameters("linear", PARAMETERS, params),
   fit: (request) => fitLinear(request),

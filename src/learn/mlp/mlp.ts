@@ -35,6 +35,7 @@ export const mlp: TrainerKind = {
   tasks: ["binary", "multiclass", "regression"],
   strategies: ["full", "warm-start", "incremental", "transfer"],
   input: "dense",
+  takesWeights: true,
   defaults: parameterDefaults(PARAMETERS),
   resolveParams: (params) => resolveParameters("mlp", PARAMETERS, params),
   fit: (request) => fitMlp(request),
