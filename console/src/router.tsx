@@ -4,6 +4,7 @@ import { PageLoading } from "./parts/feedback.tsx";
 import { NotFound, PageFailed, Shell } from "./shell/shell.tsx";
 import {
   alertsSearch,
+  auditSearch,
   compareSearch,
   dataSearch,
   decisionsSearch,
@@ -43,6 +44,13 @@ const alerts = createRoute({
   path: "/alerts",
   validateSearch: alertsSearch,
   component: lazyRouteComponent(() => import("./pages/alerts.tsx"), "AlertsPage"),
+});
+
+const audit = createRoute({
+  getParentRoute: () => root,
+  path: "/audit",
+  validateSearch: auditSearch,
+  component: lazyRouteComponent(() => import("./pages/audit.tsx"), "AuditPage"),
 });
 
 const model = createRoute({
@@ -148,6 +156,7 @@ const routeTree = root.addChildren([
   run,
   decisions,
   alerts,
+  audit,
   model.addChildren([
     performance,
     drift,

@@ -58,16 +58,42 @@ function oneOf<const T extends string>(value: unknown, allowed: readonly T[]): T
 const name = (value: unknown): string | undefined =>
   typeof value === "string" && /^[\w.-]{1,64}$/.test(value) ? value : undefined;
 
-/** Undefined values are left out of the address by the router. */
-export interface PerformanceSearch {
-  readonly metric?: string | undefined;
+/** Undefined values are left out of the address by the router. `from` and `to` are days, and win over `range`. */
+export interface RangeSearch {
   readonly range?: Range | undefined;
+  readonly from?: number | undefined;
+  readonly to?: number | undefined;
+}
+const midnight = (value: unknown): number | undefined => {
+  const at = typeof value === "string" && /^\d{4}-\d{2}-\d{2}$/.test(value) ? Date.parse(value) : value;
+  return typeof at === "number" && Number.isSafeInteger(at) && Math.abs(at) < 8e15 ? at : undefined;
+};
+const rangeSearch = (raw: Raw): RangeSearch => ({
+  range: oneOf(raw["range"], Object.keys(RANGES) as Range[]),
+  from: midnight(raw["from"]),
+  to: midnight(raw["to"]),
+});
+
+export interface AuditSearch extends RangeSearch {
+  readonly actor?: string | undefined;
+  readonly action?: string | undefined;
+  readonly model?: string | undefined;
+}
+export const auditSearch = (raw: Raw): AuditSearch => ({
+  actor: typeof raw["actor"] === "string" ? raw["actor"].slice(0, 128) : undefined,
+  action: typeof raw["action"] === "string" && /^[a-z-]+(\.[a-z-]+)?$/.test(raw["action"]) ? raw["action"] : undefined,
+  model: name(raw["model"]),
+  ...rangeSearch(raw),
+});
+
+export interface PerformanceSearch extends RangeSearch {
+  readonly metric?: string | undefined;
   readonly version?: string | undefined;
   readonly bucket?: Bucket | undefined;
 }
 export const performanceSearch = (raw: Raw): PerformanceSearch => ({
   metric: name(raw["metric"]),
-  range: oneOf(raw["range"], Object.keys(RANGES) as Range[]),
+  ...rangeSearch(raw),
   version: name(raw["version"]),
   bucket: oneOf(raw["bucket"], Object.keys(BUCKETS) as Bucket[]),
 });
@@ -108,9 +134,13 @@ export const feedbackSearch = (raw: Raw): FeedbackSearch => ({
 const versionName = (value: unknown): string | undefined =>
   typeof value === "string" && /^v\d{1,9}$/.test(value) ? value : undefined;
 /** `a` is what is compared with: the champion unless said. */
-export function compareSearch(raw: Raw): { a?: string; b?: string } {
-  const [a, b] = [versionName(raw["a"]), versionName(raw["b"])];
-  return { ...(a === undefined ? {} : { a }), ...(b === undefined ? {} : { b }) };
+export function compareSearch(raw: Raw): { a?: string; b?: string; metric?: string } {
+  const [a, b, metric] = [versionName(raw["a"]), versionName(raw["b"]), name(raw["metric"])];
+  return {
+    ...(a === undefined ? {} : { a }),
+    ...(b === undefined ? {} : { b }),
+    ...(metric === undefined ? {} : { metric }),
+  };
 }
 export const DRIFT_REFERENCES = ["training", "trailing", "same-season"] as const satisfies readonly DriftReference[];
 export interface DriftSearch {

@@ -54,10 +54,11 @@ function addLists(program: Command): void {
   ).action(async (model, options) => (await import("./commands/versions.ts")).list(model, options));
 
   withExamples(
-    withServer(program.command("compare <model> <a> <b>")).description(
-      "two versions on the rows neither was trained on, with paired differences",
-    ),
+    withServer(program.command("compare <model> <a> <b>"))
+      .description("two versions on the rows neither was trained on, with paired differences")
+      .option("--metric <metric>", "what slices are compared by (default: the model's main metric)"),
     "retrain compare customers v2 v3",
+    "retrain compare customers v2 v3 --metric accuracy",
   ).action(async (model, a, b, options) => (await import("./commands/compare.ts")).compare(model, a, b, options));
 
   withExamples(
@@ -69,6 +70,18 @@ function addLists(program: Command): void {
       .option("--limit <count>", "how many", parseCount, 20),
     "retrain decisions --model customers --kind gate",
   ).action(async (options) => (await import("./commands/decisions.ts")).decisions(options));
+
+  withExamples(
+    withServer(program.command("audit"))
+      .description("who did what, and why, newest first")
+      .option("--actor <name>", "of this person or token")
+      .option("--action <action>", "such as promotion, or rollout for everything done to rollouts")
+      .option("--model <model>", "about this model")
+      .option("--since <duration>", 'of so long, such as "7d"')
+      .option("--limit <count>", "how many", parseCount, 20),
+    "retrain audit --model customers --since 7d",
+    "retrain audit --action rollout --actor token:olivia",
+  ).action(async (options) => (await import("./commands/audit.ts")).audit(options));
 
   withExamples(
     withServer(program.command("performance <model>"))

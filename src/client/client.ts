@@ -7,6 +7,7 @@
  */
 import type {
   AlertsQuery,
+  AuditQuery,
   Api,
   ApprovalBody,
   DecisionsQuery,
@@ -148,8 +149,8 @@ function readers(get: Get) {
     version: (model: string, version: string) =>
       get<"GET /models/:model/versions/:version">(`/models/${part(model)}/versions/${part(version)}`),
     /** Scores both on the rows neither was trained on; takes seconds. */
-    compare: (model: string, a: string, b: string) =>
-      get<"GET /models/:model/compare">(`/models/${part(model)}/compare`, { a, b }),
+    compare: (model: string, a: string, b: string, metric?: string) =>
+      get<"GET /models/:model/compare">(`/models/${part(model)}/compare`, { a, b, metric }),
     approvals: (model: string, version: string) =>
       get<"GET /models/:model/versions/:version/approvals">(
         `/models/${part(model)}/versions/${part(version)}/approvals`,
@@ -165,7 +166,7 @@ function readers(get: Get) {
     /** A rollout with the evidence of each of its phases. */
     experiment: (id: string) => get<"GET /experiments/:id">(`/experiments/${part(id)}`),
     tokens: () => get<"GET /tokens">("/tokens"),
-    audit: (query: PageQuery = {}) => get<"GET /audit">("/audit", query),
+    audit: (query: AuditQuery = {}) => get<"GET /audit">("/audit", query),
   };
 }
 

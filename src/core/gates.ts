@@ -90,6 +90,12 @@ export interface GateLook {
   readonly rows: number;
 }
 
+/** Rows decided true at each threshold, by what was true; the thresholds rise in equal steps from 0 to 1. */
+export interface ThresholdCounts {
+  readonly truePositives: readonly number[];
+  readonly falsePositives: readonly number[];
+}
+
 export interface GateEvidence {
   readonly sliceDifferences?: readonly SliceEvidence[];
   readonly calibrationError?: CalibrationEvidence;
@@ -99,13 +105,20 @@ export interface GateEvidence {
   readonly probes?: readonly ProbeFinding[];
   readonly holdoutParts?: readonly HoldoutPart[];
   readonly looks?: HoldoutLooks;
-  /** Binary and multiclass: rows by true class (first) and decided class, in class order. */
   /** Binary: the champion's calibration curve, on the same rows as the candidate's. */
   readonly championCalibration?: readonly {
     readonly meanScore: number;
     readonly share: number;
     readonly count: number;
   }[];
+  /** Binary: what both decide at thresholds 0, 0.01, …, 1. */
+  readonly decisions?: {
+    readonly positives: number;
+    readonly negatives: number;
+    readonly candidate: ThresholdCounts;
+    readonly champion?: ThresholdCounts;
+  };
+  /** Binary and multiclass: rows by true class (first) and decided class, in class order. */
   readonly confusion?: {
     readonly classes: readonly string[];
     readonly candidate: readonly (readonly number[])[];

@@ -1,4 +1,5 @@
 export * from "./recommendations.ts";
+export * from "./audit.ts";
 export * from "./forecasts.ts";
 export * from "./canonical.ts";
 export * from "./clock.ts";

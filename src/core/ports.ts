@@ -2,12 +2,12 @@
  * What the loop needs from the world. `storage/` and `engine/` implement these ports; only the composition roots know which.
  * Everything a port returns is as of a committed state; everything it acknowledges survives kill -9.
  */
+import type { AuditLog } from "./audit.ts";
 import type { LabelingStore } from "./labeling.ts";
 import type { GateStore } from "./gates.ts";
 import type { ProfileStore } from "./profiles.ts";
 import type {
   AlertRecord,
-  AuditRecord,
   BatchRecord,
   DecisionRecord,
   DefinitionRevision,
@@ -357,7 +357,7 @@ export interface QuarantineStore {
   batches(filter: { model: string; limit: number; before?: string }): Promise<readonly BatchRecord[]>;
 }
 
-export interface SettingsStore {
+export interface SettingsStore extends AuditLog {
   sourcePosition(source: string): Promise<SourcePosition | undefined>;
   saveSourcePosition(position: SourcePosition): Promise<void>;
   /** Small named values: lastEvaluatedAt of a trigger, tick instants, routing heartbeats. */
@@ -366,8 +366,6 @@ export interface SettingsStore {
   /** Several keys in one transaction. */
   setAll(values: Readonly<Record<string, Json>>): Promise<void>;
   entries(prefix: string): Promise<Readonly<Record<string, Json>>>;
-  audit(record: Omit<AuditRecord, "id">): Promise<void>;
-  auditLog(filter: { limit: number; before?: string }): Promise<readonly AuditRecord[]>;
   signals(filter: { model: string; limit: number }): Promise<readonly SignalRecord[]>;
   saveSignals(signals: readonly SignalRecord[]): Promise<void>;
   saveToken(token: TokenRecord): Promise<void>;

@@ -14,6 +14,7 @@ import {
   pickRows,
   type SliceRequest,
 } from "./evidence.ts";
+import { thresholdCounts } from "./thresholds.ts";
 
 /** Fewer rows than this in a slice say nothing worth printing. */
 const MIN_SLICE_ROWS = 30;
@@ -81,11 +82,22 @@ export function evaluateCandidate(request: EvaluationRequest): EvaluationReport 
     ...(request.task === "binary" && request.champion !== undefined
       ? { championCalibration: calibrationCurve(request.labels, request.champion) }
       : {}),
+    ...(request.task === "binary" ? { decisions: decisionsOf(request) } : {}),
     ...(request.threshold === undefined ? {} : { threshold: request.threshold }),
     ...judgedEvidence(request, own, champion, rules),
     ...confusionEvidence(request.classes ?? [], models),
     ...(request.at === undefined ? {} : { holdoutParts: holdoutParts(metrics, models, request.at) }),
     holdout: holdoutRange(request),
+  };
+}
+
+function decisionsOf({ labels, candidate, champion }: EvaluationRequest): NonNullable<EvaluationReport["decisions"]> {
+  const positives = labels.reduce((sum, label) => sum + label, 0);
+  return {
+    positives,
+    negatives: labels.length - positives,
+    candidate: thresholdCounts(labels, candidate),
+    ...(champion === undefined ? {} : { champion: thresholdCounts(labels, champion) }),
   };
 }
 

@@ -15,7 +15,14 @@ export interface VersionComparison {
   readonly report: EvaluationReport;
 }
 
+export interface CompareRequest {
+  readonly a: string;
+  readonly b: string;
+  /** What slices are compared by; default: the model's main metric. */
+  readonly metric?: string;
+}
+
 export interface CompareSurface {
   /** @throws VERSION_UNKNOWN, BODY_INVALID, CONFLICT, DATASET_TOO_SMALL. Cost: one snapshot and one pass in the training process. */
-  compareVersions(model: string, names: { readonly a: string; readonly b: string }): Promise<VersionComparison>;
+  compareVersions(model: string, asked: CompareRequest): Promise<VersionComparison>;
 }

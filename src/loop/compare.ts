@@ -5,10 +5,18 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { ModelSpec } from "../config/spec.ts";
-import { type EvaluationReport, fail, type Json, type JsonObject, uuidV7, type VersionRecord } from "../core/index.ts";
+import {
+  type EvaluationReport,
+  fail,
+  type Json,
+  type JsonObject,
+  nearestWord,
+  uuidV7,
+  type VersionRecord,
+} from "../core/index.ts";
 import type { GateSpec } from "../evaluate/index.ts";
 import { metricsFor } from "../stats/index.ts";
-import type { VersionComparison } from "./compare-surface.ts";
+import type { CompareRequest, VersionComparison } from "./compare-surface.ts";
 import { type LoopContext, logSchemaOf, modelSpec } from "./context.ts";
 import { primaryMetric } from "./performance.ts";
 import { requireVersion } from "./promote.ts";
@@ -18,9 +26,9 @@ import { materializeArtifact } from "./steps/job.ts";
 export async function compareVersions(
   context: LoopContext,
   model: string,
-  names: { readonly a: string; readonly b: string },
+  names: CompareRequest,
 ): Promise<VersionComparison> {
-  modelSpec(context, model);
+  const metric = metricOf(modelSpec(context, model), names.metric);
   const [a, b] = [await requireVersion(context, model, names.a), await requireVersion(context, model, names.b)];
   if (a.name === b.name) {
     throw fail("BODY_INVALID", {
@@ -42,7 +50,7 @@ export async function compareVersions(
       ...(windowMs === undefined ? {} : { from: asOf - windowMs }),
       ...(windowRows === undefined ? {} : { maxRows: windowRows }),
     });
-    const found = await runComparison(context, { folder, spec, asOf, a, b });
+    const found = await runComparison(context, { folder, spec, asOf, a, b, metric });
     const { report, championThreshold, knownToChampion } = found as unknown as {
       report: EvaluationReport;
       championThreshold: number | null;
@@ -69,6 +77,19 @@ export async function compareVersions(
   }
 }
 
+/** @throws BODY_INVALID */
+function metricOf(spec: ModelSpec, asked: string | undefined): string {
+  if (asked === undefined) return primaryMetric(spec);
+  const known = metricsFor(spec.schema.task);
+  const found = known.find((one) => one === asked);
+  if (found !== undefined) return found;
+  const near = nearestWord(asked, known);
+  throw fail("BODY_INVALID", {
+    message: `"${asked}" is no metric of ${spec.name}, whose task is ${spec.schema.task}.`,
+    remedy: near === undefined ? `Use one of ${known.join(", ")}.` : `Did you mean "${near}"?`,
+  });
+}
+
 async function runComparison(
   context: LoopContext,
   about: {
@@ -77,10 +98,10 @@ async function runComparison(
     readonly asOf: number;
     readonly a: VersionRecord;
     readonly b: VersionRecord;
+    readonly metric: string;
   },
 ): Promise<JsonObject> {
-  const { folder, spec, asOf, a, b } = about;
-  const metric = primaryMetric(spec);
+  const { folder, spec, asOf, a, b, metric } = about;
   const gates: readonly GateSpec[] = [{ kind: "slices", metric, margin: 0, minRows: 50 }];
   const [aFolder, bFolder] = [
     await materializeArtifact(context, a.artifact),

@@ -129,6 +129,13 @@ export class Schedule {
       throw error;
     }
     for (const model of spec.models) this.#context.ticks.dirty.add(model.name);
+    await this.#context.store.settings.audit({
+      at: this.#context.worldClock.now(),
+      actor: "configuration",
+      action: "config.change",
+      subject: "configuration",
+      details: { changed: changedModels(before, spec) },
+    });
     this.#context.emit("config.changed", null, { models: spec.models.map((model) => model.name) });
   }
 
@@ -196,4 +203,11 @@ export class Schedule {
       evidence: { state },
     }).catch(done);
   }
+}
+
+/** Names of models that were added, taken away, or described otherwise. */
+function changedModels(before: RetrainSpec, after: RetrainSpec): string[] {
+  const described = (spec: RetrainSpec) => new Map(spec.models.map((model) => [model.name, JSON.stringify(model)]));
+  const [old, next] = [described(before), described(after)];
+  return [...new Set([...old.keys(), ...next.keys()])].filter((name) => old.get(name) !== next.get(name)).sort();
 }

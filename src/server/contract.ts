@@ -46,6 +46,7 @@ import type { FeedbackApi } from "./contract/feedback.ts";
 import type { ReviewApi } from "./contract/reviews.ts";
 import type { LabelingApi } from "./contract/labeling.ts";
 import type { Page, PageQuery } from "./contract/page.ts";
+import type { AuditApi } from "./contract/audit.ts";
 import type { RolloutApi } from "./contract/rollouts.ts";
 import type { Diagnosis, SlicePerformance, TriggerExplanation } from "./contract/monitors.ts";
 
@@ -55,6 +56,7 @@ export type * from "./contract/reviews.ts";
 export type * from "./contract/drift.ts";
 export type * from "./contract/monitors.ts";
 export type * from "./contract/page.ts";
+export type * from "./contract/audit.ts";
 export type * from "./contract/rollouts.ts";
 
 /** Every error answer, content type `application/problem+json`. */
@@ -365,7 +367,7 @@ export type {
 /**
  * Every path below `/api/v1` with the type of its answer; the client and the console are typed by it.
  */
-export interface Api extends LabelingApi, FeedbackApi, ReviewApi, RolloutApi {
+export interface Api extends AuditApi, LabelingApi, FeedbackApi, ReviewApi, RolloutApi {
   readonly "GET /server": ServerInfo;
   readonly "GET /models": ModelList;
   readonly "GET /models/:model": ModelDetail;
@@ -409,7 +411,6 @@ export interface Api extends LabelingApi, FeedbackApi, ReviewApi, RolloutApi {
   readonly "GET /tokens": { readonly items: readonly TokenView[] };
   readonly "POST /tokens": TokenCreated;
   readonly "DELETE /tokens/:id": TokenView;
-  readonly "GET /audit": Page<AuditRecord>;
   readonly "GET /sources": SourceList;
   readonly "POST /replay/advance": AdvanceAnswer;
   readonly "POST /replay/speed": AdvanceAnswer;

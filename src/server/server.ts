@@ -18,6 +18,7 @@ import { addOpenApi } from "./openapi.ts";
 import { logProblem, problemOf, translate } from "./problem.ts";
 import type { ServerContext } from "./route.ts";
 import { addAdminRoutes } from "./routes/admin.ts";
+import { addAuditRoute } from "./routes/audit.ts";
 import { addDecisionRoutes } from "./routes/decisions.ts";
 import { addExampleRoutes } from "./routes/examples.ts";
 import { addGateRoutes } from "./routes/gates.ts";
@@ -220,6 +221,7 @@ async function addEverything(
   addTransferRoutes(app, context);
   addGateRoutes(app, context);
   addDecisionRoutes(app, context);
+  addAuditRoute(app, context);
   addAdminRoutes(app, context);
   addReplayRoutes(app, context);
   addStreamRoute(app, context, stream);

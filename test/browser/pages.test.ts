@@ -33,6 +33,8 @@ beforeAll(async () => {
     [`/models/${MODEL}/labeling/team`, "agree"],
     [`/models/${MODEL}/compare`, "Compare"],
     ["/runs", MODEL],
+    ["/audit", "Who"],
+    ["/audit?action=run&range=7d", "Who"],
     [`/runs/${run.id}`, "Loss per epoch"],
     [`/decisions?model=${MODEL}&kind=gate&outcome=yes`, "betterThanBaseline"],
     ["/alerts?state=all", alerts > 0 ? "shown" : "No alert yet"],

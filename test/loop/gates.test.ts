@@ -138,6 +138,14 @@ describe("gates in a run", () => {
     expect(report.sliceDifferences?.[0]?.differences.length).toBeGreaterThan(5);
     expect(report.championCalibration?.reduce((sum, { count }) => sum + count, 0)).toBe(found.rows);
     expect(report.confusion?.champion?.flat().reduce((sum, one) => sum + one, 0)).toBe(found.rows);
+    const { decisions, confusion } = report;
+    expect([decisions?.positives, decisions?.negatives]).toEqual(
+      confusion?.champion?.map((row) => row.reduce((sum, one) => sum + one, 0)).toReversed(),
+    );
+    expect(decisions?.candidate.truePositives[0]).toBe(decisions?.positives);
+    expect(decisions?.champion?.falsePositives.at(-1)).toBe(0);
+    const byAccuracy = await test.loop.compareVersions("everything", { a: "v1", b: "v2", metric: "accuracy" });
+    expect(byAccuracy.report.sliceDifferences?.map(({ metric }) => metric)).toEqual(["accuracy"]);
     const turned = await test.loop.compareVersions("everything", { a: "v2", b: "v1" });
     expect(turned.rows).toBe(found.rows);
     expect(turned.report.differences.find(({ metric }) => metric === "logLoss")?.difference).toBeCloseTo(

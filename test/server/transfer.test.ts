@@ -63,6 +63,11 @@ describe("versions over HTTP", () => {
     await compare("purchases", "v1", "v2", { url, json: false, quiet: true });
     expect(written.join("")).toMatch(/purchases: v2 against v1 on \d+ rows that neither was trained on/);
     expect(written.join("")).toMatch(/logLoss +0\.\d+ +0\.\d+ +0 +0 to 0/);
+    await compare("purchases", "v1", "v2", { url, json: false, quiet: true, metric: "accuracy" });
+    expect(written.at(-1)).toMatch(/Slices by accuracy/);
+    await expect(
+      compare("purchases", "v1", "v2", { url, json: true, quiet: true, metric: "acuracy" }),
+    ).rejects.toMatchObject({ code: "BODY_INVALID", hint: 'Did you mean "accuracy"?' });
     const same = await from.server.app.inject({ method: "GET", url: "/api/v1/models/purchases/compare?a=v1&b=v1" });
     expect(same.json()).toMatchObject({ code: "BODY_INVALID", status: 400 });
     // No gate of this model asks for approval.

@@ -7,6 +7,7 @@ import type {
   AlertsQuery,
   AnswerBody,
   Api,
+  AuditQuery,
   ApprovalBody,
   CompareQuery,
   BuildBody,
@@ -59,7 +60,7 @@ interface Queries {
   readonly "GET /runs/:id/trace": TraceQuery;
   readonly "GET /decisions": DecisionsQuery;
   readonly "GET /alerts": AlertsQuery;
-  readonly "GET /audit": PageQuery;
+  readonly "GET /audit": AuditQuery;
   readonly "GET /models/:model/tasks": TasksQuery;
   readonly "GET /models/:model/feedback": FeedbackQuery;
   readonly "GET /models/:model/feedback/summary": FeedbackSummaryQuery;

@@ -1,5 +1,5 @@
 /** Two versions on the same rows: paired differences per metric and slice, calibration, confusion, thresholds. */
-import { Select } from "@mantine/core";
+import { NativeSelect, Select } from "@mantine/core";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useCallback } from "react";
 import type { CompareAnswer, VersionRecord } from "../../../src/server/contract.ts";
@@ -7,12 +7,13 @@ import { queryClient, useApi } from "../api/queries.ts";
 import { Chart } from "../chart/chart.tsx";
 import type { Ink } from "../chart/ink.ts";
 import { axisLook, type ChartOption } from "../chart/option.ts";
-import { number, share, signed, whole } from "../format.ts";
-import { isBetter, metricWithDirection } from "../metrics.ts";
+import { number, signed, whole } from "../format.ts";
+import { isBetter, metricLabel, metricWithDirection } from "../metrics.ts";
 import { IntervalDrawing } from "../parts/drawings.tsx";
 import { Await, Empty } from "../parts/feedback.tsx";
 import { ForestDrawing } from "../parts/forest.tsx";
-import { DataTable, Facts, Section } from "../parts/layout.tsx";
+import { DataTable, Section } from "../parts/layout.tsx";
+import { DecisionsSection } from "./compare-decisions.tsx";
 
 // Each answer is a pass over the held-out rows in the training process: it is read when somebody asks, not at every glance.
 queryClient.setQueryDefaults(["GET /models/:model/compare"], {
@@ -68,22 +69,32 @@ function Chosen({ model, versions }: { readonly model: string; readonly versions
           onChange={(value) => choose({ a: value ?? a })}
         />
       </div>
-      {a === b ? <p className="dimmed">Choose two different versions.</p> : <Compared model={model} a={a} b={b} />}
+      {a === b ? (
+        <p className="dimmed">Choose two different versions.</p>
+      ) : (
+        <Compared model={model} a={a} b={b} metric={search.metric} />
+      )}
     </>
   );
 }
 
-function Compared(props: { readonly model: string; readonly a: string; readonly b: string }) {
-  const { model, a, b } = props;
-  const found = useApi("GET /models/:model/compare", { model }, { query: { a, b } });
+function Compared(props: {
+  readonly model: string;
+  readonly a: string;
+  readonly b: string;
+  readonly metric: string | undefined;
+}) {
+  const { model, a, b, metric } = props;
+  const found = useApi("GET /models/:model/compare", { model }, { query: { a, b, metric }, keepPrevious: true });
+  const isReading = found.isPlaceholderData;
   return (
     <Await of={found} lines={8}>
       {(answer) => (
         <>
           <Differences answer={answer} />
-          <Slices answer={answer} />
+          <Slices answer={answer} isReading={isReading} />
           <Calibration answer={answer} />
-          <Decisions answer={answer} />
+          <DecisionsSection key={`${answer.a} ${answer.b}`} answer={answer} />
         </>
       )}
     </Await>
@@ -95,9 +106,9 @@ function verdict({ report, a, b }: CompareAnswer): string {
   const [first] = report.differences;
   if (first === undefined) return "No metric is defined for both on these rows.";
   const [low, high] = first.interval;
-  if (low <= 0 && high >= 0) return `${b} and ${a} cannot be told apart by ${first.metric}.`;
+  if (low <= 0 && high >= 0) return `${b} and ${a} cannot be told apart by ${metricLabel(first.metric).toLowerCase()}.`;
   const better = isBetter(first.metric, first.candidate, first.champion) === true;
-  return `${b} is ${better ? "better" : "worse"} than ${a} by ${first.metric}: ${signed(first.difference)}.`;
+  return `${b} is ${better ? "better" : "worse"} than ${a} by ${metricLabel(first.metric).toLowerCase()}: ${signed(first.difference)}.`;
 }
 
 function Differences({ answer }: { readonly answer: CompareAnswer }) {
@@ -144,7 +155,8 @@ const SHOWN_SLICES = 24;
 /** 90 % two-sided normal quantile, as the intervals of metrics. */
 const Z90 = 1.645;
 
-function Slices({ answer }: { readonly answer: CompareAnswer }) {
+function Slices({ answer, isReading }: { readonly answer: CompareAnswer; readonly isReading: boolean }) {
+  const navigate = useNavigate({ from: "/models/$model/compare" });
   const evidence = answer.report.sliceDifferences?.[0];
   if (evidence === undefined || evidence.differences.length === 0) return null;
   const rows = evidence.differences
@@ -165,6 +177,19 @@ function Slices({ answer }: { readonly answer: CompareAnswer }) {
     <Section
       title="Slices"
       lead={`${metricWithDirection(evidence.metric)} of ${answer.b} minus that of ${answer.a}, with 90 % intervals. ${said} ${whole(evidence.tooSmall)} slices have fewer than ${whole(evidence.minRows)} rows.`}
+      actions={
+        <NativeSelect
+          aria-label="Metric of the slices"
+          size="sm"
+          value={evidence.metric}
+          disabled={isReading}
+          data={answer.report.differences.map(({ metric }) => ({ value: metric, label: metricWithDirection(metric) }))}
+          onChange={(event) => {
+            const metric = event.currentTarget.value;
+            void navigate({ search: (old) => ({ ...old, metric }), replace: true });
+          }}
+        />
+      }
     >
       <ForestDrawing rows={rows} label={`Differences of ${evidence.metric} by slice`} />
     </Section>
@@ -200,7 +225,7 @@ function calibrationOption({ report, a, b }: CompareAnswer, ink: Ink): ChartOpti
     symbolSize: 9,
     color,
     lineStyle: { width: 2, color },
-    data: (points ?? []).map(({ meanScore, share: part }) => [meanScore, part]),
+    data: (points ?? []).map(({ meanScore, share }) => [meanScore, share]),
   });
   return {
     grid: { left: 8, right: 8, top: 40, bottom: 28, containLabel: true },
@@ -224,59 +249,4 @@ function calibrationOption({ report, a, b }: CompareAnswer, ink: Ink): ChartOpti
       line(b, report.calibration, ink.series[0], "circle"),
     ],
   };
-}
-
-function Decisions({ answer }: { readonly answer: CompareAnswer }) {
-  const { report, a, b, thresholds } = answer;
-  const { confusion } = report;
-  if (confusion === undefined || confusion.champion === undefined) return null;
-  return (
-    <Section title="Decisions" lead="Rows by what was true and what was decided.">
-      {thresholds.a === null || thresholds.b === null ? null : (
-        <div className="card">
-          <Facts
-            items={[
-              [`${a} decides true from`, number(thresholds.a)],
-              [`${b} decides true from`, number(thresholds.b)],
-            ]}
-          />
-        </div>
-      )}
-      <div className="pair">
-        <Confusion name={a} classes={confusion.classes} cells={confusion.champion} />
-        <Confusion name={b} classes={confusion.classes} cells={confusion.candidate} />
-      </div>
-    </Section>
-  );
-}
-
-function Confusion(props: {
-  readonly name: string;
-  readonly classes: readonly string[];
-  readonly cells: readonly (readonly number[])[];
-}) {
-  const { name, classes, cells } = props;
-  return (
-    <DataTable
-      label={`Decisions of ${name}`}
-      head={[`${name}: true class`, ...classes.map((one) => `decided ${one}`)]}
-      numeric={classes.map((_, i) => i + 1)}
-    >
-      {classes.map((truth, row) => {
-        const own = cells[row] ?? [];
-        const total = own.reduce((sum, one) => sum + one, 0);
-        return (
-          <tr key={truth}>
-            <td className="strong">{truth}</td>
-            {own.map((count, column) => (
-              <td key={classes[column]} className={row === column ? "right strong" : "right"}>
-                {whole(count)}
-                <div className="dimmed small">{total === 0 ? "–" : share(count / total)}</div>
-              </td>
-            ))}
-          </tr>
-        );
-      })}
-    </DataTable>
-  );
 }

@@ -10,14 +10,12 @@ import { instant, number, plural, share } from "../format.ts";
 import { metricLabel, metricsOf, metricWithDirection } from "../metrics.ts";
 import { Await, Empty } from "../parts/feedback.tsx";
 import { useNow } from "../parts/now.ts";
-import { Segments } from "../parts/segments.tsx";
-import { type Bucket, BUCKETS, type PerformanceSearch, type Range, RANGES } from "../search.ts";
+import { RangeFilter, rangeQuery } from "../parts/range.tsx";
+import { type Bucket, BUCKETS, type PerformanceSearch, type RangeSearch } from "../search.ts";
 import { MarkerList } from "./markers.tsx";
 import { performanceOption } from "./performance-option.ts";
 
 const ROUTE = "/models/$model/";
-/** `from` is rounded so that a moving clock does not make a new request each second. */
-const ROUND_MS = 60_000;
 
 export function Performance(props: {
   readonly model: string;
@@ -28,15 +26,19 @@ export function Performance(props: {
   const search = useSearch({ from: ROUTE });
   const now = useNow();
   const { bucket } = search;
-  const range = search.range ?? "all";
   const metric = search.metric ?? mainMetric;
-  const from =
-    now === undefined || range === "all" ? undefined : Math.floor((now - RANGES[range]) / ROUND_MS) * ROUND_MS;
+  const { from, to } = rangeQuery(search, now);
   const series = useApi(
     "GET /models/:model/performance",
     { model },
     {
-      query: { metric, from, version: search.version, bucketMs: bucket === undefined ? undefined : BUCKETS[bucket] },
+      query: {
+        metric,
+        from,
+        to,
+        version: search.version,
+        bucketMs: bucket === undefined ? undefined : BUCKETS[bucket],
+      },
       keepPrevious: true,
     },
   );
@@ -46,7 +48,7 @@ export function Performance(props: {
       <Filters
         description={description}
         metric={metric}
-        range={range}
+        range={{ range: search.range, from: search.from, to: search.to }}
         version={search.version}
         bucket={bucket}
         versions={versions.data?.items.map(({ name }) => name) ?? []}
@@ -56,7 +58,7 @@ export function Performance(props: {
           found.points.length === 0 ? (
             <Empty
               sentence={
-                range === "all"
+                from === undefined && to === undefined
                   ? "No prediction has been scored yet: performance appears once predictions and their labels have arrived."
                   : "Nothing was predicted in this time range."
               }
@@ -74,7 +76,7 @@ export function Performance(props: {
 function Filters(props: {
   readonly description: ModelDescription;
   readonly metric: string;
-  readonly range: Range;
+  readonly range: RangeSearch;
   readonly version: string | undefined;
   readonly bucket: Bucket | undefined;
   readonly versions: readonly string[];
@@ -105,13 +107,7 @@ function Filters(props: {
         data={[{ value: "", label: "What fits" }, ...Object.keys(BUCKETS)]}
         onChange={(event) => change({ bucket: (event.currentTarget.value || undefined) as Bucket | undefined })}
       />
-      <Segments
-        label="Time range"
-        withLabel
-        value={range}
-        options={(Object.keys(RANGES) as Range[]).map((one) => [one, one === "all" ? "All" : one] as const)}
-        onChange={(one) => change({ range: one === "all" ? undefined : one })}
-      />
+      <RangeFilter range={range} onChange={change} />
     </div>
   );
 }

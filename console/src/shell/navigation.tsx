@@ -1,3 +1,4 @@
+import type { Role } from "../../../src/server/contract.ts";
 import { Link } from "@tanstack/react-router";
 import { useApi } from "../api/queries.ts";
 import { Icon, type IconName } from "../parts/icons.tsx";
@@ -7,16 +8,18 @@ const ITEMS = [
   { to: "/runs", name: "Runs", icon: "half" },
   { to: "/decisions", name: "Decisions", icon: "scale" },
   { to: "/alerts", name: "Alerts", icon: "bell" },
-] as const satisfies readonly { to: string; name: string; icon: IconName }[];
+  { to: "/audit", name: "Audit", icon: "list", role: "admin" },
+] as const satisfies readonly { to: string; name: string; icon: IconName; role?: Role }[];
 
 export function Navigation({ isOpen }: { readonly isOpen: boolean }) {
   const models = useApi("GET /models", {});
+  const role = useApi("GET /server", {}).data?.actor.role;
   const openAlerts = models.data?.items.reduce((sum, { openAlerts: count }) => sum + count, 0) ?? 0;
   return (
     <nav id="navigation" className="navigation" data-open={isOpen} aria-label="Pages">
       <div className="navigation-inside">
         <ul>
-          {ITEMS.map(({ to, name, icon }) => (
+          {ITEMS.filter((item) => !("role" in item) || item.role === role).map(({ to, name, icon }) => (
             <li key={to}>
               <Link to={to} className="nav-link" activeOptions={{ exact: to === "/", includeSearch: false }}>
                 <Icon name={icon} />

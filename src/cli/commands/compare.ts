@@ -6,8 +6,12 @@ import { connect, type RemoteOptions } from "../remote.ts";
 /** Slices shown; the others are in `--json` and in the console. */
 const SHOWN_SLICES = 10;
 
-export async function compare(model: string, a: string, b: string, options: RemoteOptions): Promise<void> {
-  const answer = await connect(options).compare(model, a, b);
+export interface CompareOptions extends RemoteOptions {
+  readonly metric?: string;
+}
+
+export async function compare(model: string, a: string, b: string, options: CompareOptions): Promise<void> {
+  const answer = await connect(options).compare(model, a, b, options.metric);
   printData(options, answer, () => text(answer));
 }
 

@@ -20,6 +20,8 @@ export interface ApprovalList {
 export interface CompareQuery {
   readonly a: string;
   readonly b: string;
+  /** What slices are compared by; default: the model's main metric. */
+  readonly metric?: string;
 }
 export type CompareAnswer = VersionComparison;
 export type { ApprovalRecord };

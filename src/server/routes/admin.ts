@@ -4,6 +4,7 @@ import type { RetrainSpec } from "../../config/spec.ts";
 import { checkName, fail, type Json, type JsonObject, type Role, type TokenRecord, uuidV7 } from "../../core/index.ts";
 import type { ConfigAnswer, ServerInfo, SourceList, TokenBody, TokenCreated, TokenView } from "../contract.ts";
 import { addRoute, object, oneOf, recordId, type ServerContext, text } from "../route.ts";
+import { audit } from "./audit.ts";
 import { createSecret, hashSecret, TOKEN_SCOPES } from "../tokens.ts";
 
 const ADMIN = { role: "admin" } as const;
@@ -123,7 +124,7 @@ function addTokenRoutes(app: FastifyInstance, context: ServerContext): void {
       await settings.saveToken(created.record);
       context.access.forget();
       const { id, name, role } = created.record;
-      await audit(context, request.actor.name, "token.create", id, { name, role });
+      await audit(context, request, { action: "token.create", subject: id, details: { name, role } });
       reply.code(201).header("cache-control", "no-store");
       return { token: viewOf(created.record), secret: created.secret };
     },
@@ -148,7 +149,7 @@ function addTokenRoutes(app: FastifyInstance, context: ServerContext): void {
       const at = context.systemClock.now();
       await settings.revokeToken(id, at);
       context.access.forget();
-      await audit(context, request.actor.name, "token.revoke", id, { name: found.name });
+      await audit(context, request, { action: "token.revoke", subject: id, details: { name: found.name } });
       return viewOf({ ...found, revokedAt: found.revokedAt ?? at });
     },
   });
@@ -167,9 +168,4 @@ function makeToken(context: ServerContext, body: TokenBody): { record: TokenReco
     ...(body.expiresInDays === undefined ? {} : { expiresAt: createdAt + Math.round(body.expiresInDays * DAY_MS) }),
   };
   return { record, secret };
-}
-
-function audit(context: ServerContext, actor: string, action: string, subject: string, details: JsonObject) {
-  const at = context.loop.worldClock.now();
-  return context.loop.store.settings.audit({ at, actor, action, subject, details });
 }

@@ -1,9 +1,10 @@
-/** Decisions, alerts, audit: what was judged, who should know, who did what. And events that triggers wait for. */
+/** Decisions and alerts: what was judged, who should know. And events that triggers wait for. */
 import type { FastifyInstance } from "fastify";
 import { type AlertRecord, type DecisionRecord, fail, type JsonObject } from "../../core/index.ts";
 import type { TriggerEventAnswer } from "../contract.ts";
 import { page, pageRequest } from "../paging.ts";
 import { addRoute, modelName, object, oneOf, pageQuery, recordId, type ServerContext, text } from "../route.ts";
+import { audit } from "./audit.ts";
 import { defined } from "./models.ts";
 
 const KINDS = ["trigger", "guard", "gate", "rollout", "assessment", "monitor", "promotion", "review"] as const;
@@ -29,17 +30,6 @@ export function addDecisionRoutes(app: FastifyInstance, context: ServerContext):
       if (query.model !== undefined) loop.model(query.model);
       return page(pageRequest(query), (range) => loop.store.decisions.list({ ...filter, ...range }));
     },
-  });
-  addRoute(app, context, {
-    method: "GET",
-    url: "/api/v1/audit",
-    summary: "Who did what, newest first",
-    tag: "admin",
-    access: { role: "admin" },
-    query: object(pageQuery),
-    answer: "Page of AuditRecord",
-    handler: async (request) =>
-      page(pageRequest(request.query as ListQuery), (range) => loop.store.settings.auditLog(range)),
   });
   addAlertRoutes(app, context);
   addEventRoute(app, context);
@@ -77,7 +67,8 @@ function addAlertRoutes(app: FastifyInstance, context: ServerContext): void {
       const at = context.loop.worldClock.now();
       const actor = request.actor.name;
       const resolved = await alerts.resolve(open.key, at, `${reason} (${actor})`);
-      await settings.audit({ at, actor, action: "alert.resolve", subject: open.key, details: { reason } });
+      const details = { reason, ...(open.model === null ? {} : { model: open.model }) };
+      await settings.audit({ at, actor, action: "alert.resolve", subject: open.key, details });
       return resolved ?? { ...open, state: "resolved" };
     },
   });
@@ -140,8 +131,15 @@ function addEventRoute(app: FastifyInstance, context: ServerContext): void {
               details: { ...body.data, cloudEventId: body.id, source: body.source },
             }
           : { name: body.name, model: body.model, details: body.details ?? {} };
+      const raised = await context.loop.raiseEvent(event.name, event.model, event.details);
+      const about = event.model === undefined ? {} : { model: event.model };
+      await audit(context, request, {
+        action: "event.raise",
+        subject: event.name,
+        details: { ...about, models: [...raised.models] },
+      });
       reply.code(202);
-      return context.loop.raiseEvent(event.name, event.model, event.details);
+      return raised;
     },
   });
 }

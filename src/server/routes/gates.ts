@@ -15,7 +15,7 @@ export function addGateRoutes(app: FastifyInstance, context: ServerContext): voi
     tag: "versions",
     access: { role: "viewer" },
     params: object({ model: modelName }, ["model"]),
-    query: object({ a: versionName, b: versionName }, ["a", "b"]),
+    query: object({ a: versionName, b: versionName, metric: text(64) }, ["a", "b"]),
     answer: "CompareAnswer",
     handler: async (request): Promise<CompareAnswer> => {
       const { model } = request.params as { model: string };

@@ -4,6 +4,7 @@ import type { QuarantinedRow } from "../../core/index.ts";
 import type { QuarantineDropAnswer, QuarantineIds, QuarantineReplayAnswer } from "../contract.ts";
 import { page, pageRequest } from "../paging.ts";
 import { addRoute, modelName, object, oneOf, pageQuery, recordId, type ServerContext } from "../route.ts";
+import { audit } from "./audit.ts";
 import { defined } from "./models.ts";
 
 const MODEL = object({ model: modelName }, ["model"]);
@@ -65,7 +66,9 @@ export function addQuarantineRoutes(app: FastifyInstance, context: ServerContext
     answer: "QuarantineReplayAnswer",
     handler: async (request): Promise<QuarantineReplayAnswer> => {
       const model = modelOf(request.params);
-      return loop.replayQuarantine(model, (request.body as QuarantineIds).ids);
+      const done = await loop.replayQuarantine(model, (request.body as QuarantineIds).ids);
+      await audit(context, request, { action: "quarantine.replay", subject: model, details: { ...done } });
+      return done;
     },
   });
   addRoute(app, context, {
@@ -83,10 +86,11 @@ export function addQuarantineRoutes(app: FastifyInstance, context: ServerContext
       for (let i = 0; i < ids.length; i += DROP_PAGE) {
         await loop.store.quarantine.mark(ids.slice(i, i + DROP_PAGE), "dropped");
       }
-      const at = loop.worldClock.now();
-      const actor = request.actor.name;
-      const details = { dropped: ids.length };
-      await loop.store.settings.audit({ at, actor, action: "quarantine.drop", subject: model, details });
+      await audit(context, request, {
+        action: "quarantine.drop",
+        subject: model,
+        details: { dropped: ids.length },
+      });
       return { dropped: ids.length };
     },
   });

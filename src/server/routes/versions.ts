@@ -2,6 +2,7 @@
 import type { FastifyInstance } from "fastify";
 import { fail, nearestWord, type VersionRecord } from "../../core/index.ts";
 import type { ReproduceAnswer } from "../contract.ts";
+import { audit } from "./audit.ts";
 import { addRoute, modelName, object, type ServerContext, text, versionName } from "../route.ts";
 
 const VERSION = object({ model: modelName, version: versionName }, ["model", "version"]);
@@ -98,7 +99,13 @@ function addVersionActions(app: FastifyInstance, context: ServerContext): void {
     answer: "ReproduceAnswer",
     handler: async (request): Promise<ReproduceAnswer> => {
       const version = await requireVersion(context, request.params as VersionParams);
-      return loop.reproduce(version.model, version.name);
+      const answer = await loop.reproduce(version.model, version.name);
+      await audit(context, request, {
+        action: "version.reproduce",
+        subject: `${version.model}/${version.name}`,
+        details: { equal: answer.equal },
+      });
+      return answer;
     },
   });
 }

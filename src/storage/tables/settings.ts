@@ -131,6 +131,14 @@ export function createSettingsStore(database: SqlDatabase, clock: SystemClock): 
     async auditLog(filter) {
       const conditions = new Conditions();
       conditions.before("audit", filter.before);
+      conditions.addIf(`body::json ->> 'actor' = ?`, filter.actor);
+      conditions.addIf(`? in (body::json ->> 'action', split_part(body::json ->> 'action', '.', 1))`, filter.action);
+      conditions.addIf(
+        `? in (split_part(body::json ->> 'subject', '/', 1), body::json -> 'details' ->> 'model')`,
+        filter.model,
+      );
+      conditions.addIf(`(body::json ->> 'at')::bigint >= ?`, filter.from);
+      conditions.addIf(`(body::json ->> 'at')::bigint < ?`, filter.to);
       return listBodies<AuditRecord>(database, "audit", conditions, filter.limit);
     },
     async signals(filter) {
