@@ -88,6 +88,12 @@ export function checkRecommend(spec: ModelSpec, place: FieldPlace): void {
     throw wrong(`${place.path}.labeling`, "asks people for labels; interactions arrive by themselves.", "Remove it.");
   if (spec.slices.length > 0)
     throw wrong(`${place.path}.slices`, "reports by features of rows; a recommender has none.", "Remove it.");
+  if (spec.retrain.best !== undefined)
+    throw wrong(
+      `${place.path}.retrain.how`,
+      'is "best", which compares trainers of rows.',
+      'Write "full" or "warm-start"; compare `als` and `bpr` as two models.',
+    );
   if (spec.data.refit)
     throw wrong(
       `${place.path}.data.refit`,

@@ -1,6 +1,6 @@
 /** What a recommender's definition may say, and what is refused. */
 import { describe, expect, it } from "vitest";
-import { defineModel, f, gate, matrixFactorization, resolveConfig, stage, when } from "../../src/config/index.ts";
+import { best, defineModel, f, gate, matrixFactorization, resolveConfig, stage, when } from "../../src/config/index.ts";
 import type { MatrixFactorizationParams } from "../../src/config/trainers.ts";
 import { describeTrainer } from "../../src/learn/index.ts";
 
@@ -47,6 +47,8 @@ describe("a recommender's definition", () => {
     [{ trainer: matrixFactorization({ factors: 1 }) }, /factors/],
     [{ data: { refit: true } }, /folds newer interactions in/],
     [{ retrain: { how: "incremental" } }, /can only do full, warm-start/],
+    [{ retrain: { how: best({ of: ["full", "warm-start"] }) } }, /compares trainers of rows/],
+    [{ review: {} }, /review/],
     [{ gates: [gate.latency("5ms")] }, /judges rows one by one/],
     [{ gates: [gate.atLeast("wape", 1)] }, /ndcg/],
     [{ rollout: [stage.shadow("1d")] }, /slates of two versions/],
