@@ -51,16 +51,27 @@ export function addTasks(program: Command): void {
   ).action(async (model, options) => (await import("./commands/tasks.ts")).curve(model, options));
   withExamples(
     withServer(tasks.command("export <model> <file>"))
-      .description("tasks as CSV, with a column for answers")
+      .description("tasks as CSV with a column for answers, or as JSON for Label Studio")
+      .option("--format <format>", "csv or label-studio (default: label-studio for a .json file)")
       .option("--state <state>", "open, adjudicate or done (default: open)"),
     "retrain tasks export customers to-label.csv",
-  ).action(async (model, file, options) => (await import("./commands/tasks.ts")).exportCsv(model, file, options));
+    "retrain tasks export customers to-label.json --format label-studio",
+  ).action(async (model, file, options) =>
+    (await import("./commands/tasks-files.ts")).exportFile(model, file, options),
+  );
   withExamples(
-    withServer(tasks.command("import <model> <file>")).description(
-      "answers from a CSV with the columns task and answer",
-    ),
+    withServer(tasks.command("import <model> <file>"))
+      .description("answers from a CSV with the columns task and answer, or from Label Studio's JSON export")
+      .option("--format <format>", "csv or label-studio (default: label-studio for a .json file)"),
     "retrain tasks import customers labelled.csv",
-  ).action(async (model, file, options) => (await import("./commands/tasks.ts")).importCsv(model, file, options));
+    "retrain tasks import customers project-1-at-2026-03-01.json",
+  ).action(async (model, file, options) =>
+    (await import("./commands/tasks-files.ts")).importFile(model, file, options),
+  );
+  withExamples(
+    withServer(tasks.command("studio-config <model>")).description("a labeling interface for a Label Studio project"),
+    "retrain tasks studio-config customers",
+  ).action(async (model, options) => (await import("./commands/tasks-files.ts")).studioConfig(model, options));
   withExamples(
     withServer(tasks.command("history <model> <example>"))
       .description("everything stated about an example, and what counts")

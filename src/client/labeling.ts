@@ -6,6 +6,7 @@ import type {
   BuildBody,
   GoldBody,
   RelabelBody,
+  TaskState,
   TasksQuery,
 } from "../server/contract.ts";
 import type { RequestOptions } from "./request.ts";
@@ -39,6 +40,14 @@ export function labelingMethods(get: Get, post: Post) {
     adjudicateTask: (model: string, id: string, body: AdjudicateBody) =>
       post<"POST /models/:model/tasks/:id/adjudicate">(at(model, `/${part(id)}/adjudicate`), body),
     drawLearningCurve: (model: string) => post<"POST /models/:model/tasks/curve">(at(model, "/curve"), {}, slow),
+    /** Tasks in Label Studio's JSON format. */
+    exportToStudio: (model: string, state: TaskState = "open") =>
+      get<"GET /models/:model/tasks/label-studio">(at(model, "/label-studio"), { state }),
+    studioConfig: (model: string) =>
+      get<"GET /models/:model/tasks/label-studio/config">(at(model, "/label-studio/config")),
+    /** Answers as Label Studio exports them. */
+    importFromStudio: (model: string, tasks: unknown) =>
+      post<"POST /models/:model/tasks/label-studio">(at(model, "/label-studio"), tasks, slow),
     addGoldTasks: (model: string, items: GoldBody["items"]) =>
       post<"POST /models/:model/tasks/gold">(at(model, "/gold"), { items }),
     relabel: (model: string, body: RelabelBody) =>

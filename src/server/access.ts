@@ -17,6 +17,8 @@ export interface AccessRule {
   readonly role: Role;
   /** A token with scopes passes only where one of them is named. */
   readonly scope?: TokenScope;
+  /** The token may also come as the password of HTTP Basic: some callers know nothing else. Never on routes of pages. */
+  readonly basic?: boolean;
 }
 export interface AccessOptions {
   readonly store: Store;
@@ -128,7 +130,7 @@ export class Access {
   }
 
   async #admitToken(header: string, rule: AccessRule): Promise<Actor> {
-    const secret = /^Bearer +(\S+)$/i.exec(header)?.[1];
+    const secret = /^Bearer +(\S+)$/i.exec(header)?.[1] ?? (rule.basic === true ? basicPassword(header) : undefined);
     if (secret === undefined) throw unauthenticated("The Authorization header is not of the form `Bearer <token>`.");
     if (this.#adminHash !== undefined && sameDigest(hashSecret(secret), this.#adminHash)) {
       return { name: "token:environment", role: "admin" };
@@ -174,6 +176,14 @@ export class Access {
       this.#readAt = now;
     }
   }
+}
+
+/** What stands behind the colon of Basic credentials. */
+function basicPassword(header: string): string | undefined {
+  const encoded = /^Basic +([A-Za-z0-9+/=]+)$/i.exec(header)?.[1];
+  const text = encoded === undefined ? "" : Buffer.from(encoded, "base64").toString("utf8");
+  const at = text.indexOf(":");
+  return at === -1 ? undefined : text.slice(at + 1);
 }
 
 function unauthenticated(message: string) {

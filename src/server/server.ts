@@ -25,6 +25,7 @@ import { addGateRoutes } from "./routes/gates.ts";
 import { addHealthRoutes, addReplayRoutes } from "./routes/health.ts";
 import { addFeedbackRoutes } from "./routes/feedback.ts";
 import { addReviewRoutes } from "./routes/reviews.ts";
+import { addLabelStudioRoutes } from "./routes/label-studio.ts";
 import { addLabelingRoutes } from "./routes/labeling.ts";
 import { addInferenceRoutes } from "./routes/inference.ts";
 import { addModelRoutes } from "./routes/models.ts";
@@ -212,6 +213,7 @@ async function addEverything(
   addDriftRoutes(app, context);
   addExampleRoutes(app, context);
   addLabelingRoutes(app, context);
+  addLabelStudioRoutes(app, context);
   addFeedbackRoutes(app, context);
   addReviewRoutes(app, context);
   addQuarantineRoutes(app, context);

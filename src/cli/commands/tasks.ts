@@ -1,9 +1,7 @@
 /** `retrain tasks`: the labeling queue. */
-import { readFile, writeFile } from "node:fs/promises";
 import type { LabelValue, TaskState } from "../../server/contract.ts";
 import type { QueueStrategy } from "../../feedback/spec.ts";
 import { fail } from "../../core/index.ts";
-import { readRows } from "../../collect/index.ts";
 import { parseInstant } from "../../data/index.ts";
 import { formatInstant, formatNumber, printData, table } from "../output.ts";
 import { connect, type RemoteOptions } from "../remote.ts";
@@ -165,80 +163,8 @@ export async function history(
   });
 }
 
-/** Open tasks with their features, as CSV with an empty `answer` column for a spreadsheet. */
-export async function exportCsv(model: string, file: string, options: ListOptions): Promise<void> {
-  const client = connect(options);
-  const state = (options.state ?? "open") as TaskState;
-  const tasks = [];
-  let cursor: string | undefined;
-  do {
-    const page = await client.tasks(model, { state, limit: 500, ...(cursor === undefined ? {} : { cursor }) });
-    tasks.push(...page.items.filter((task) => task.origin !== "gold"));
-    cursor = page.nextCursor ?? undefined;
-  } while (cursor !== undefined);
-  const names = [...new Set(tasks.flatMap((task) => Object.keys(task.features)))];
-  const lines = [
-    ["task", "example", ...names, "answer"],
-    ...tasks.map((task) => [
-      task.id,
-      task.exampleId,
-      ...names.map((name) => task.features[name] ?? ""),
-      task.answer ?? "",
-    ]),
-  ];
-  await writeFile(file, `${lines.map((cells) => cells.map(csvCell).join(",")).join("\n")}\n`);
-  printData(
-    options,
-    { file, tasks: tasks.length },
-    () => `${tasks.length} tasks in ${file}; fill in the column "answer".`,
-  );
-}
-
-function csvCell(value: unknown): string {
-  const text = String(value);
-  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
-
-/** Answers of a CSV with the columns `task` and `answer`; rows without an answer are left open. */
-export async function importCsv(
-  model: string,
-  file: string,
-  options: RemoteOptions & { readonly as?: string },
-): Promise<void> {
-  const client = connect(options);
-  let kept = 0;
-  let empty = 0;
-  const problems: string[] = [];
-  for await (const reading of readRows("csv", await readFile(file))) {
-    if ("problem" in reading) {
-      problems.push(`row ${reading.rowNumber}: ${reading.problem.message}`);
-      continue;
-    }
-    const { task, answer: text } = reading.row as { task?: string; answer?: string };
-    if (task === undefined || text === undefined || text === "") {
-      empty++;
-      continue;
-    }
-    try {
-      await client.adjudicateTask(model, task, { value: parseValue(text) });
-      kept++;
-    } catch (error) {
-      problems.push(`row ${reading.rowNumber}: ${(error as Error).message}`);
-    }
-  }
-  printData(options, { kept, empty, problems }, () =>
-    [`${kept} answers kept, ${empty} rows without an answer.`, ...problems.slice(0, 20)].join("\n"),
-  );
-  if (problems.length > 0) {
-    throw fail("ROW_INVALID", {
-      message: `${problems.length} of ${kept + empty + problems.length} rows were refused.`,
-      remedy: "Correct the rows named above and import the file again: what was kept stays.",
-    });
-  }
-}
-
 /** `true`, `12.5` and quoted texts mean what they mean in JSON; any other word is a class name. */
-function parseValue(text: string): LabelValue {
+export function parseValue(text: string): LabelValue {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value === "boolean" || typeof value === "number" || typeof value === "string") return value;

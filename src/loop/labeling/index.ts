@@ -5,6 +5,7 @@ import { type LoopContext, modelSpec } from "../context.ts";
 import { drawCurve } from "./curve.ts";
 import { closeAnsweredElsewhere, flushEffects } from "./effects.ts";
 import { labelHistory, labelingStats, relabel } from "./insight.ts";
+import { exportToStudio, importFromStudio, studioConfigOf } from "./label-studio.ts";
 import { addGold, peopleMethods, requireTask } from "./people.ts";
 import { applyDeadlines } from "../reviews/deadlines.ts";
 import { buildBatch, buildWhenDue, createQueueWorkflow, labelingPolicy, QUEUE_WORKFLOW } from "./queue.ts";
@@ -46,6 +47,13 @@ export function createLabeling(context: LoopContext): LabelingSurface {
       const added = await addGold(context, model, items);
       await audit(actor, "labeling.gold", model, { asked: items.length, added: added.added });
       return added;
+    },
+    exportToStudio: (model, state) => exportToStudio(context, model, state),
+    studioConfig: (model) => studioConfigOf(context, model),
+    async importFromStudio(model, tasks, project) {
+      const done = await importFromStudio(context, model, tasks, project);
+      context.emit("labeling.answer", model, { imported: done.labels });
+      return done;
     },
     drawCurve: (model) => drawCurve(context, model),
     stats: (model) => labelingStats(context, model),

@@ -57,7 +57,7 @@ export function checkLabeler(name: string): string {
 }
 
 /** The possible answers: the definition's, else what the live version or the answers so far know. Null for numbers. */
-async function choicesOf(context: LoopContext, spec: ModelSpec): Promise<readonly LabelValue[] | null> {
+export async function choicesOf(context: LoopContext, spec: ModelSpec): Promise<readonly LabelValue[] | null> {
   const { task, label } = spec.schema;
   if (task === "regression") return null;
   if (task === "binary") return [false, true];

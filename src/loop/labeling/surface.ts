@@ -11,6 +11,7 @@ import type {
   TaskOrigin,
   TaskState,
 } from "../../core/index.ts";
+import type { StudioTask } from "../../feedback/label-studio.ts";
 import type { LabelingSpec, QueueStrategy } from "../../feedback/spec.ts";
 import type { LabeledEstimate } from "../../feedback/labeled-estimate.ts";
 import type { AgreementReport, LabelerReport } from "../../feedback/labeler-report.ts";
@@ -136,7 +137,25 @@ export interface RelabelRequest {
   readonly dryRun: boolean;
 }
 
+/** What became of tasks that were answered in Label Studio. */
+export interface StudioImport {
+  readonly tasks: number;
+  /** Answers that are labels now. */
+  readonly labels: number;
+  /** Tasks nobody answered. */
+  readonly skipped: number;
+  readonly refusedCount: number;
+  /** The first that were not taken, and why. */
+  readonly refused: readonly { readonly task: string; readonly message: string }[];
+}
+
 export interface LabelingSurface {
+  /** Tasks in Label Studio's format. Gold questions stay here. */
+  exportToStudio(model: string, state: TaskState): Promise<readonly StudioTask[]>;
+  /** A labeling interface for the model's rows, to paste into a project. */
+  studioConfig(model: string): Promise<string>;
+  /** @param project tells tasks of several projects apart that name no example */
+  importFromStudio(model: string, tasks: readonly unknown[], project?: string): Promise<StudioImport>;
   policy(model: string): LabelingSpec;
   /** Chooses a batch now and waits for it. @throws CONFLICT when there is nothing to ask about */
   build(model: string, request: BuildRequest): Promise<LabelingBatch>;

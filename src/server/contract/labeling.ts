@@ -1,6 +1,7 @@
 /** Labeling over HTTP: batches, claims, answers, statistics. */
 import type { AnnotationKind, LabelingBatch, LabelingTask, TaskState } from "../../core/labeling.ts";
 import type { Instant, LabelValue } from "../../core/records.ts";
+import type { StudioTask } from "../../feedback/label-studio.ts";
 import type { QueueStrategy } from "../../feedback/spec.ts";
 import type {
   Answered,
@@ -8,6 +9,7 @@ import type {
   LabelingSession,
   LabelingStats,
   LearningCurve,
+  StudioImport,
   TaskDetail,
   TaskView,
 } from "../../loop/labeling/surface.ts";
@@ -83,6 +85,9 @@ export interface LabelingApi {
   readonly "GET /models/:model/tasks/stats": LabelingStats;
   readonly "GET /models/:model/tasks/:id": TaskDetail;
   readonly "GET /models/:model/examples/:id/labels": LabelHistory;
+  readonly "GET /models/:model/tasks/label-studio": readonly StudioTask[];
+  readonly "GET /models/:model/tasks/label-studio/config": { readonly config: string };
+  readonly "POST /models/:model/tasks/label-studio": StudioImport;
   readonly "POST /models/:model/tasks/build": LabelingBatch;
   readonly "POST /models/:model/tasks/claim": LabelingSession;
   readonly "POST /models/:model/tasks/release": { readonly released: number };
@@ -102,6 +107,8 @@ export type {
   LabelingStats,
   LabelingTask,
   LearningCurve,
+  StudioImport,
+  StudioTask,
   TaskDetail,
   TaskState,
   TaskView,

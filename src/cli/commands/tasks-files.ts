@@ -1,0 +1,138 @@
+/** `retrain tasks export` and `import`: spreadsheets and Label Studio. */
+import { readFile, writeFile } from "node:fs/promises";
+import { readRows } from "../../collect/index.ts";
+import { fail } from "../../core/index.ts";
+import type { TaskState } from "../../server/contract.ts";
+import { printData } from "../output.ts";
+import { connect, type RemoteOptions } from "../remote.ts";
+import { parseValue } from "./tasks.ts";
+
+export interface FileOptions extends RemoteOptions {
+  readonly format?: string;
+  readonly state?: string;
+}
+
+function isStudio(file: string, { format }: FileOptions): boolean {
+  if (format !== undefined && format !== "csv" && format !== "label-studio") {
+    throw fail("USAGE", { message: `"${format}" is no format of tasks.`, remedy: "Use csv or label-studio." });
+  }
+  return format === undefined ? file.endsWith(".json") : format === "label-studio";
+}
+
+export async function exportFile(model: string, file: string, options: FileOptions): Promise<void> {
+  if (!isStudio(file, options)) return exportCsv(model, file, options);
+  const tasks = await connect(options).exportToStudio(model, (options.state ?? "open") as TaskState);
+  await writeFile(file, `${JSON.stringify(tasks, null, 1)}\n`);
+  printData(
+    options,
+    { file, tasks: tasks.length },
+    () =>
+      `${tasks.length} tasks in ${file}; import them into a project made with: retrain tasks studio-config ${model}`,
+  );
+}
+
+export async function importFile(model: string, file: string, options: FileOptions): Promise<void> {
+  if (!isStudio(file, options)) return importCsv(model, file, options);
+  const done = await connect(options).importFromStudio(model, readJson(file, await readFile(file, "utf8")));
+  printData(options, done, () =>
+    [
+      `${done.labels} answers kept, ${done.skipped} tasks without an answer.`,
+      ...done.refused.map(({ task, message }) => `task ${task}: ${message}`),
+    ].join("\n"),
+  );
+  if (done.refusedCount > 0) {
+    throw fail("ROW_INVALID", {
+      message: `${done.refusedCount} of ${done.tasks} tasks were refused.`,
+      remedy: "Correct the tasks named above and import the file again: what was kept stays.",
+    });
+  }
+}
+
+function readJson(file: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw fail("BODY_INVALID", {
+      message: `${file} is no JSON.`,
+      remedy: "Export the project as JSON.",
+      cause: cause as Error,
+    });
+  }
+}
+
+export async function studioConfig(model: string, options: RemoteOptions): Promise<void> {
+  const found = await connect(options).studioConfig(model);
+  printData(options, found, () => found.config);
+}
+
+/** Open tasks with their features, as CSV with an empty `answer` column for a spreadsheet. */
+async function exportCsv(model: string, file: string, options: FileOptions): Promise<void> {
+  const client = connect(options);
+  const state = (options.state ?? "open") as TaskState;
+  const tasks = [];
+  let cursor: string | undefined;
+  do {
+    const page = await client.tasks(model, { state, limit: 500, ...(cursor === undefined ? {} : { cursor }) });
+    tasks.push(...page.items.filter((task) => task.origin !== "gold"));
+    cursor = page.nextCursor ?? undefined;
+  } while (cursor !== undefined);
+  const names = [...new Set(tasks.flatMap((task) => Object.keys(task.features)))];
+  const lines = [
+    ["task", "example", ...names, "answer"],
+    ...tasks.map((task) => [
+      task.id,
+      task.exampleId,
+      ...names.map((name) => task.features[name] ?? ""),
+      task.answer ?? "",
+    ]),
+  ];
+  await writeFile(file, `${lines.map((cells) => cells.map(csvCell).join(",")).join("\n")}\n`);
+  printData(
+    options,
+    { file, tasks: tasks.length },
+    () => `${tasks.length} tasks in ${file}; fill in the column "answer".`,
+  );
+}
+
+function csvCell(value: unknown): string {
+  const text = String(value);
+  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** Answers of a CSV with the columns `task` and `answer`; rows without an answer are left open. */
+async function importCsv(
+  model: string,
+  file: string,
+  options: RemoteOptions & { readonly as?: string },
+): Promise<void> {
+  const client = connect(options);
+  let kept = 0;
+  let empty = 0;
+  const problems: string[] = [];
+  for await (const reading of readRows("csv", await readFile(file))) {
+    if ("problem" in reading) {
+      problems.push(`row ${reading.rowNumber}: ${reading.problem.message}`);
+      continue;
+    }
+    const { task, answer: text } = reading.row as { task?: string; answer?: string };
+    if (task === undefined || text === undefined || text === "") {
+      empty++;
+      continue;
+    }
+    try {
+      await client.adjudicateTask(model, task, { value: parseValue(text) });
+      kept++;
+    } catch (error) {
+      problems.push(`row ${reading.rowNumber}: ${(error as Error).message}`);
+    }
+  }
+  printData(options, { kept, empty, problems }, () =>
+    [`${kept} answers kept, ${empty} rows without an answer.`, ...problems.slice(0, 20)].join("\n"),
+  );
+  if (problems.length > 0) {
+    throw fail("ROW_INVALID", {
+      message: `${problems.length} of ${kept + empty + problems.length} rows were refused.`,
+      remedy: "Correct the rows named above and import the file again: what was kept stays.",
+    });
+  }
+}
