@@ -1,4 +1,5 @@
 /** A drift report as one HTML file: no script, no font, nothing from elsewhere, so it can be mailed, kept and printed. */
+import type { MultivariateDrift } from "../core/index.ts";
 import type { DriftReport, FeatureDrift } from "../monitor/index.ts";
 
 export interface HtmlReport {
@@ -7,6 +8,7 @@ export interface HtmlReport {
   readonly lost?: readonly string[];
   readonly added?: readonly string[];
   readonly left?: readonly string[];
+  readonly multivariate?: MultivariateDrift;
 }
 
 const ESCAPES: Readonly<Record<string, string>> = {
@@ -37,7 +39,7 @@ const digits = (value: number | null, places = 3) => (value === null ? "–" : v
 const share = (value: number) => `${(100 * value).toFixed(1)} %`;
 const count = (value: number) => value.toLocaleString("en-US");
 
-export function driftHtml({ title, report, lost = [], added = [], left = [] }: HtmlReport): string {
+export function driftHtml({ title, report, lost = [], added = [], left = [], multivariate }: HtmlReport): string {
   const columns = (label: string, names: readonly string[]) =>
     names.length === 0 ? "" : `<p>${label}: ${names.map(escape).join(", ")}.</p>`;
   return `<!doctype html>
@@ -51,9 +53,25 @@ ${columns("Lost columns", lost)}${columns("New columns", added)}${columns("Not c
 <div class="scroll"><table><thead><tr><th>Column</th><th>Verdict</th><th>Statistic</th><th class="n">Value</th><th class="n">Threshold</th><th class="n">PSI</th><th class="n">JS</th><th class="n">W1/sd</th><th class="n">KS</th><th class="n">Cramér's V</th><th class="n">Missing</th><th class="n">Unseen</th></tr></thead><tbody>
 ${report.features.map(rowOf).join("\n")}
 </tbody></table></div>
-<p class="soft" style="margin-top:1rem"><span class="key r"></span>reference <span class="key c"></span>current <span class="key p"></span>what the bin adds to the PSI</p>
+${multivariate === undefined ? "" : wholesOf(multivariate)}<p class="soft" style="margin-top:1rem"><span class="key r"></span>reference <span class="key c"></span>current <span class="key p"></span>what the bin adds to the PSI</p>
 ${report.features.map(sectionOf).join("\n")}
 </body></html>
+`;
+}
+
+function wholesOf(found: MultivariateDrift): string {
+  const { classifier, reconstruction } = found;
+  const rows = [
+    ["Domain classifier", classifier],
+    ["Reconstruction error", reconstruction],
+  ] as const;
+  const features = classifier.features
+    .slice(0, 5)
+    .map((one) => `<li>${escape(one.feature)}: ${share(one.share)}, ${digits(one.aucLost)} of the AUC</li>`);
+  return `<h2>Rows as wholes <span class="${found.verdict}">${WORDS[found.verdict].toLowerCase()}</span></h2>
+<p class="soft">${count(found.referenceRows)} and ${count(found.currentRows)} rows.</p>
+<div class="scroll"><table><tbody>${rows.map(([name, one]) => `<tr><th>${name}</th><td class="${one.verdict}">${WORDS[one.verdict]}</td><td>${escape(one.reason)}</td></tr>`).join("")}</tbody></table></div>
+${features.length === 0 ? "" : `<p>Told apart by:</p><ul>${features.join("")}</ul>`}
 `;
 }
 

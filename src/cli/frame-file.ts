@@ -17,10 +17,38 @@ export async function readColumns(
   file: FileColumns,
   columns: readonly (readonly [string, ColumnKind])[],
 ): Promise<Frame> {
+  return read(connection, file, { columns, rows: file.rows, from: file.source });
+}
+
+/** At most so many rows, evenly spaced. @throws FILE_INVALID */
+export async function readSample(
+  connection: DuckDBConnection,
+  file: FileColumns,
+  columns: readonly (readonly [string, ColumnKind])[],
+  most: number,
+): Promise<Frame> {
+  const step = Math.max(1, Math.ceil(file.rows / most));
+  const from = `(SELECT * FROM ${file.source} QUALIFY (row_number() OVER () - 1) % ${step} = 0)`;
+  return read(connection, file, { columns, rows: Math.ceil(file.rows / step), from });
+}
+
+async function read(
+  connection: DuckDBConnection,
+  file: FileColumns,
+  {
+    columns,
+    rows,
+    from,
+  }: {
+    readonly columns: readonly (readonly [string, ColumnKind])[];
+    readonly rows: number;
+    readonly from: string;
+  },
+): Promise<Frame> {
   const list = columns.map(([column, kind]) => `TRY_CAST(${columnName(column)} AS ${SQL_TYPES[kind]})`).join(", ");
   return reading(file.path, async () => {
-    const result = await connection.stream(`SELECT ${list} FROM ${file.source}`);
-    const fillers = columns.map(([column, kind]) => fillerOf(column, kind, file.rows));
+    const result = await connection.stream(`SELECT ${list} FROM ${from}`);
+    const fillers = columns.map(([column, kind]) => fillerOf(column, kind, rows));
     let start = 0;
     for (;;) {
       const chunk = await result.fetchChunk();
@@ -28,7 +56,7 @@ export async function readColumns(
       for (let i = 0; i < fillers.length; i++) (fillers[i] as Filler).add(chunk, i, start);
       start += chunk.rowCount;
     }
-    return { rows: file.rows, columns: fillers.map((filler) => filler.finish()) };
+    return { rows, columns: fillers.map((filler) => filler.finish()) };
   });
 }
 

@@ -13,7 +13,8 @@ export function addDriftCommands(program: Command, ran: Ran): void {
   withExamples(
     withServer(drift.command("show <model>", { isDefault: true }))
       .description("inputs, answers and labels of a model against its reference; exit code 4 when the inputs drifted")
-      .option("--reference <reference>", "training, trailing or same-season (default: the model's)"),
+      .option("--reference <reference>", "training, trailing or same-season (default: the model's)")
+      .option("--multivariate", "also compare rows as wholes, with the rows the champion learned from"),
     "retrain drift customers",
     "retrain drift customers --reference trailing --json | jq .data.data.verdict",
   ).action(async (model, options) => {
@@ -28,6 +29,7 @@ export function addDriftCommands(program: Command, ran: Ran): void {
       .option("--min-rows <count>", "rows below which nothing is said (default: 200)", parseNumber)
       .option("--level <probability>", "probability of a false alarm over all columns (default: 0.05)", parseNumber)
       .option("--share <share>", "share of columns that must drift (default: any column)", parseNumber)
+      .option("--multivariate", "also compare rows as wholes: what no column alone can show")
       .option("--html <path>", "also write a report as one HTML file"),
     "retrain drift check last-month.parquet this-month.parquet",
     "retrain drift check train.csv today.csv --ignore id,time --html drift.html",

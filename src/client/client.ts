@@ -16,6 +16,7 @@ import type {
   LabelBody,
   Page,
   PageQuery,
+  MultivariateQuery,
   DriftWindowQuery,
   PerformanceQuery,
   PredictManyAnswer,
@@ -127,6 +128,9 @@ function readers(get: Get) {
     status: (model: string) => get<"GET /models/:model/status">(`/models/${part(model)}/status`),
     drift: (model: string, query: DriftWindowQuery = {}) =>
       get<"GET /models/:model/drift">(`/models/${part(model)}/drift`, query),
+    /** Rows compared as wholes: what no feature alone can show. */
+    multivariateDrift: (model: string, query: MultivariateQuery = {}) =>
+      get<"GET /models/:model/drift/multivariate">(`/models/${part(model)}/drift/multivariate`, query),
     performance: (model: string, query: PerformanceQuery = {}) =>
       get<"GET /models/:model/performance">(`/models/${part(model)}/performance`, query),
     slices: (model: string, query: SlicesQuery = {}) =>

@@ -5,6 +5,7 @@ export * from "./canonical.ts";
 export * from "./clock.ts";
 export * from "./drift.ts";
 export * from "./drift-report.ts";
+export * from "./multivariate-drift.ts";
 export * from "./duration.ts";
 export * from "./environment.ts";
 export * from "./errors.ts";

@@ -7,7 +7,7 @@ import { readFile } from "node:fs/promises";
 import type { JobHandler } from "../core/job-child.ts";
 import { fail } from "../core/index.ts";
 import type { Json } from "../core/index.ts";
-import { buildReferenceProfile, fitPreparation } from "../data/index.ts";
+import { buildReferenceProfile, fitPreparation, profiledFrame, sampleFrame } from "../data/index.ts";
 import { createPredictor, writeArtifact } from "../model/index.ts";
 import { calibrateVersion } from "./calibrate.ts";
 import { makeProbes, requireValidScores } from "./checks.ts";
@@ -58,6 +58,7 @@ export const importOnnx: JobHandler = async (raw, control) => {
   });
   const held = { input, dataset, rows, predictor, scores, threshold };
   const calibration = await calibrateVersion(held, report, control.signal);
+  const counted = profiledFrame(dataset.frame);
   const written = await writeFolderWhole(join(folder, "artifact"), (temporary) =>
     writeArtifact(temporary, {
       manifest: {
@@ -90,7 +91,7 @@ export const importOnnx: JobHandler = async (raw, control) => {
       },
       weights,
       preparation,
-      profile: buildReferenceProfile(dataset.frame, rows),
+      profile: { ...buildReferenceProfile(counted, rows), sample: sampleFrame(counted, rows) },
       probes: makeProbes(predictor, dataset.frame, rows),
       calibration: calibration as unknown as Json,
     }),

@@ -6,6 +6,7 @@ import {
   isNumeric,
   profiledFrame,
   referenceColumn,
+  sampleFrame,
   scoreGrid,
   takeWide,
 } from "../data/index.ts";
@@ -36,7 +37,7 @@ export function describeReference(parts: ReferenceParts): ReferenceProfile {
   // Users and items of later rows are others by nature: a recommender's rows are not compared by column.
   const counted = task === "recommend" ? { rows: frame.rows, columns: [] } : profiledFrame(frame);
   const grid = parts.grid === undefined ? undefined : usableGrid(parts.grid, counted, rows);
-  const profile = buildReferenceProfile(counted, rows, grid);
+  const profile = { ...buildReferenceProfile(counted, rows, grid), sample: sampleFrame(counted, rows) };
   const labels = labelsOf(task, dataset, rows);
   // The answers of a forecast hang on histories; a row alone has none.
   if (task === "forecast" || task === "recommend") return { ...profile, labels };

@@ -7,6 +7,7 @@ import type {
   DriftVerdict,
   FeatureDrift,
   Instant,
+  MultivariateDrift,
 } from "../core/index.ts";
 
 export type InputSource = "prediction" | "observation";
@@ -69,7 +70,20 @@ export interface DriftFeatureView {
   }[];
 }
 
+/** Rows of the window compared with the champion's as wholes. */
+export interface MultivariateView {
+  readonly model: string;
+  /** ready; no-champion: nothing to compare with; no-sample: its version was made before rows were kept with it. */
+  readonly state: "ready" | "no-champion" | "no-sample";
+  readonly version: string | null;
+  readonly window: { readonly from: Instant; readonly to: Instant };
+  readonly source: InputSource;
+  readonly result: MultivariateDrift | null;
+}
+
 export interface DriftSurface {
+  /** Computed when asked for: some hundred milliseconds. @throws MODEL_UNKNOWN, BODY_INVALID */
+  multivariateDrift(query: Omit<DriftQuery, "reference">): Promise<MultivariateView>;
   /** @throws MODEL_UNKNOWN */
   drift(query: DriftQuery): Promise<DriftView>;
   /** One feature over time. @throws MODEL_UNKNOWN, COLUMN_UNKNOWN, MODEL_NOT_READY */

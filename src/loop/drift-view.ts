@@ -22,10 +22,15 @@ import {
   inputProfiles,
   referenceFor,
 } from "./drift-window.ts";
+import { multivariateView } from "./multivariate.ts";
 import { countedRange } from "./profile-view.ts";
 
 export function driftSurface(context: LoopContext): DriftSurface {
-  return { drift: (query) => view(context, query), driftOf: (query) => featureView(context, query) };
+  return {
+    drift: (query) => view(context, query),
+    driftOf: (query) => featureView(context, query),
+    multivariateDrift: (query) => multivariateView(context, query),
+  };
 }
 
 const EMPTY_HEATMAP: DriftHeatmap = { ends: [], windowMs: 0, rows: [] };

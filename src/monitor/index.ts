@@ -9,6 +9,7 @@ export * from "./false-alarms.ts";
 export * from "./feature-notes.ts";
 export * from "./loss-model.ts";
 export * from "./losses.ts";
+export * from "./multivariate/index.ts";
 export * from "./performance.ts";
 export * from "./score-calibration.ts";
 export * from "./spec.ts";

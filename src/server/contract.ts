@@ -41,7 +41,7 @@ import type {
 } from "../loop/contract.ts";
 import type { ApprovalAnswer, ApprovalList, CompareAnswer } from "./contract/gates.ts";
 import type { ExportKeyAnswer, ImportAnswer } from "./contract/transfer.ts";
-import type { DriftFeatureView, DriftView } from "./contract/drift.ts";
+import type { DriftFeatureView, DriftView, MultivariateView } from "./contract/drift.ts";
 import type { FeedbackApi } from "./contract/feedback.ts";
 import type { ReviewApi } from "./contract/reviews.ts";
 import type { LabelingApi } from "./contract/labeling.ts";
@@ -374,6 +374,7 @@ export interface Api extends AuditApi, LabelingApi, FeedbackApi, ReviewApi, Roll
   readonly "GET /models/:model/status": StatusTable;
   readonly "GET /models/:model/drift": DriftView;
   readonly "GET /models/:model/drift/feature": DriftFeatureView;
+  readonly "GET /models/:model/drift/multivariate": MultivariateView;
   readonly "GET /models/:model/performance": PerformanceSeries;
   readonly "GET /models/:model/triggers": TriggerExplanation;
   readonly "GET /models/:model/slices": SlicePerformance;

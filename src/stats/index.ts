@@ -1,4 +1,5 @@
 /** Pure mathematics: special functions, metrics, intervals, tests, distances. Imports nothing but core. */
+export * from "./eigen.ts";
 export * from "./exp.ts";
 export * from "./special/index.ts";
 export * from "./metrics/index.ts";

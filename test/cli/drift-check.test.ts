@@ -85,6 +85,43 @@ describe("retrain drift check", () => {
     expect(eight.err).toContain("Cannot tell");
   });
 
+  it("compares rows as wholes when asked: two columns that no longer go together", async () => {
+    const together = (sign: number) => {
+      const lines = Array.from({ length: 900 }, () => {
+        const a = random.nextFloat() - 0.5;
+        return `${a},${sign * a + (random.nextFloat() - 0.5) * 0.1},${random.nextFloat()}`;
+      });
+      return ["a,b,c", ...lines].join("\n");
+    };
+    writeFileSync(at("with.csv"), together(1));
+    writeFileSync(at("against.csv"), together(-1));
+    expect((await run("drift", "check", at("with.csv"), at("against.csv"))).code).toBe(0);
+    const whole = await run(
+      "drift",
+      "check",
+      at("with.csv"),
+      at("against.csv"),
+      "--multivariate",
+      "--html",
+      at("w.html"),
+      "--json",
+    );
+    expect(whole.code).toBe(4);
+    const { data } = JSON.parse(whole.out) as { data: Awaited<ReturnType<typeof compareFiles>> };
+    expect(data.report.verdict).toBe("no-drift");
+    expect(data.multivariate).toMatchObject({ verdict: "drift", referenceRows: 900 });
+    expect(
+      data.multivariate?.classifier.features
+        .slice(0, 2)
+        .map((one) => one.feature)
+        .sort(),
+    ).toEqual(["a", "b"]);
+    expect(readFileSync(at("w.html"), "utf8")).toContain("Domain classifier");
+    const few = await run("drift", "check", at("before.csv"), at("eight.csv"), "--multivariate");
+    expect(few.code).toBe(0);
+    expect(few.err).toContain("Cannot tell of whole rows");
+  });
+
   it("calls a lost column drift", async () => {
     const lost = await run("drift", "check", at("before.csv"), at("lost.csv"), "--columns", "x,flag", "--json");
     expect(lost.code).toBe(4);

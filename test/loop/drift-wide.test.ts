@@ -19,7 +19,7 @@ const model = defineModel({
   retrain: { when: when.event("never") },
   monitors: { dataDrift: { window: "1d", every: "1d" }, conceptDrift: false },
 });
-const random = createRandom(11);
+const random = createRandom(12);
 const WORDS = ["good", "bad", "late", "early", "cheap", "dear"];
 let count = 0;
 
@@ -56,6 +56,15 @@ describe("wide features in the drift monitors", () => {
   }, 120_000);
   afterAll(() => test.dispose());
 
+  it("are compared as whole rows with the rows the champion learned from", async () => {
+    const rows = Array.from({ length: 260 }, (_, i) => row(START + 2 * HOUR_MS + i * 10_000, WORDS));
+    await test.loop.predict({ model: "m", rows: rows.map(({ label: _, ...rest }) => rest) });
+    const same = await test.loop.multivariateDrift({ model: "m", to: START + 4 * HOUR_MS });
+    expect(same).toMatchObject({ state: "ready", version: "v1", source: "prediction" });
+    expect(same.result).toMatchObject({ verdict: "no-drift", currentRows: 260 });
+    expect(same.result?.referenceRows).toBeGreaterThan(500);
+  });
+
   it("say which part of a text moved, and what it weighs for the model", async () => {
     const rows = Array.from({ length: 400 }, (_, i) =>
       row(START + HOUR_MS + i * 60_000, [...WORDS.slice(0, 2), "court"]),
@@ -64,7 +73,7 @@ describe("wide features in the drift monitors", () => {
     await test.loop.predict({ model: "m", rows: rows.map(({ label: _, ...rest }) => rest) });
     await test.loop.advance(START + DAY_MS);
     const signal = latestDriftSignal(await test.store.settings.signals({ model: "m", limit: 50 }), "data-drift");
-    expect(signal).toMatchObject({ verdict: "drift", rows: 400 });
+    expect(signal).toMatchObject({ verdict: "drift", rows: 660 });
     expect(signal?.findings[0]).toMatchObject({ feature: "note · word", verdict: "drift" });
     expect(signal?.findings[0]?.importance).toBeGreaterThan(0.3);
     const verdicts = Object.fromEntries((signal?.findings ?? []).map((one) => [one.feature, one.verdict]));

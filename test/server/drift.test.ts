@@ -21,6 +21,7 @@ describe("drift over HTTP", () => {
     expect(status).toBe(200);
     expect(body()).toMatchObject({ state: "no-champion", data: null, heatmap: { rows: [] } });
     expect((await get(`${MODEL}/feature?feature=age`)).status).toBe(409);
+    expect((await get(`${MODEL}/multivariate`)).body()).toMatchObject({ state: "no-champion", result: null });
   });
 
   it("answers with the report of a window and of a feature, and refuses what it does not know", async () => {
@@ -38,6 +39,19 @@ describe("drift over HTTP", () => {
     expect((await get(`${MODEL}/feature`)).status).toBe(400);
     expect((await get(`${MODEL}?reference=yesterday`)).status).toBe(400);
     expect((await get("/api/v1/models/purchase/drift")).body()).toMatchObject({ code: "MODEL_UNKNOWN" });
+  }, 60_000);
+
+  it("compares rows as wholes when asked, with the rows kept in the version", async () => {
+    const { status, body } = await get(`${MODEL}/multivariate`);
+    expect(status).toBe(200);
+    expect(body()).toMatchObject({ state: "ready", version: "v1", result: { referenceRows: expect.any(Number) } });
+    const empty = (await get(`${MODEL}/multivariate?from=${DAY_MS}&to=${2 * DAY_MS}`)).body();
+    expect(empty).toMatchObject({
+      window: { from: DAY_MS, to: 2 * DAY_MS },
+      result: { verdict: "cannot-tell", currentRows: 0, classifier: { auc: null } },
+    });
+    expect((await get(`${MODEL}/multivariate?from=5&to=4`)).body()).toMatchObject({ code: "BODY_INVALID" });
+    expect((await get("/api/v1/models/purchase/drift/multivariate")).body()).toMatchObject({ code: "MODEL_UNKNOWN" });
   }, 60_000);
 
   it("offers the newest verdicts as gauges", async () => {

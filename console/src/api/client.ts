@@ -14,6 +14,7 @@ import type {
   ClaimBody,
   DecisionsQuery,
   DriftFeatureQuery,
+  MultivariateQuery,
   DriftWindowQuery,
   FeedbackQuery,
   FeedbackSummaryQuery,
@@ -50,6 +51,7 @@ interface Queries {
   readonly "GET /models/:model/performance": PerformanceQuery;
   readonly "GET /models/:model/drift": DriftWindowQuery;
   readonly "GET /models/:model/drift/feature": DriftFeatureQuery;
+  readonly "GET /models/:model/drift/multivariate": MultivariateQuery;
   readonly "GET /models/:model/slices": SlicesQuery;
   readonly "GET /models/:model/compare": CompareQuery;
   readonly "GET /models/:model/quarantine": QuarantineQuery;

@@ -10,6 +10,7 @@ import { DataTable, Section } from "../parts/layout.tsx";
 import { State } from "../parts/state.tsx";
 import { DRIFT_REFERENCES, type DriftSearch } from "../search.ts";
 import { DriftBins } from "./drift-bins.tsx";
+import { Multivariate } from "./drift-multivariate.tsx";
 import "../css/drift.css";
 
 const ROUTE = "/models/$model/drift";
@@ -60,6 +61,7 @@ export function DriftPage() {
               onChoose={(feature, to) => change({ feature, to })}
             />
             <Detail view={found} feature={search.feature} onChoose={(feature) => change({ feature })} />
+            <Multivariate key={`${model} ${search.to ?? ""}`} model={model} to={search.to} />
           </>
         )
       }

@@ -1,10 +1,13 @@
 /** `retrain drift check`: any two CSV or Parquet files, without a server; the exit code says what was found. */
 import { writeFile } from "node:fs/promises";
-import { fail, nearestWord } from "../../core/index.ts";
-import { compareProfiles, type DriftReport } from "../../monitor/index.ts";
+import { fail, type MultivariateDrift, nearestWord } from "../../core/index.ts";
+import { compareProfiles, type DriftReport, MULTIVARIATE_DEFAULTS, multivariateDrift } from "../../monitor/index.ts";
 import { driftHtml } from "../drift-html.ts";
 import { type ColumnKind, describeFile, type FileColumns, withDuckDb } from "../column-file.ts";
 import { profileFiles } from "../file-profile.ts";
+import { readSample } from "../frame-file.ts";
+import { VERDICTS } from "../verdicts.ts";
+import { multivariateText } from "./multivariate.ts";
 import { colors, EXIT, note, type OutputOptions, printData, table } from "../output.ts";
 
 export interface DriftCheckOptions extends OutputOptions {
@@ -15,6 +18,8 @@ export interface DriftCheckOptions extends OutputOptions {
   readonly level?: number;
   readonly share?: number;
   readonly html?: string;
+  /** Also compare rows as wholes. */
+  readonly multivariate?: boolean;
 }
 
 export interface DriftCheck {
@@ -27,6 +32,8 @@ export interface DriftCheck {
   /** Columns that are neither number, boolean nor text. */
   readonly left: readonly string[];
   readonly report: DriftReport;
+  /** Where it was asked for. */
+  readonly multivariate?: MultivariateDrift;
 }
 
 /** @returns 4 when the columns drifted or one is lost, else 0; `cannot-tell` is 0 with a line on stderr. */
@@ -39,7 +46,11 @@ export async function driftCheck(reference: string, current: string, options: Dr
   }
   printData(options, check, () => checkText(check));
   if (check.report.verdict === "cannot-tell") note(options, `Cannot tell: ${check.report.reason}`);
-  return check.report.verdict === "drift" || check.lost.length > 0 ? EXIT.found : EXIT.ok;
+  const { multivariate } = check;
+  if (multivariate?.verdict === "cannot-tell") note(options, `Cannot tell of whole rows: ${multivariate.reason}`);
+  return check.report.verdict === "drift" || multivariate?.verdict === "drift" || check.lost.length > 0
+    ? EXIT.found
+    : EXIT.ok;
 }
 
 /** @throws FORMAT_UNSUPPORTED, FILE_INVALID, COLUMN_UNKNOWN, COLUMN_MISSING, CONFIG_INVALID */
@@ -68,18 +79,29 @@ export async function compareFiles(
       columns,
     );
     const { minimumEffect, minRows, level, share } = options;
+    const report = compareProfiles(profile, current, {
+      ...(minimumEffect === undefined ? {} : { minimumEffect }),
+      ...(minRows === undefined ? {} : { minRows }),
+      ...(level === undefined ? {} : { level }),
+      ...(share === undefined ? {} : { share }),
+    });
+    // Rows are only read again when somebody asks for them: a file is counted without any.
+    const multivariate =
+      options.multivariate === true
+        ? await multivariateDrift(
+            await readSample(connection, before, columns, MULTIVARIATE_DEFAULTS.maxRows),
+            await readSample(second, now, columns, MULTIVARIATE_DEFAULTS.maxRows),
+            level === undefined ? {} : { level },
+          )
+        : undefined;
     return {
       reference: { path: referencePath, rows: before.rows },
       current: { path: currentPath, rows: now.rows },
       lost: wanted.filter((column) => !now.kinds.has(column)),
       added: [...now.kinds.keys()].filter((column) => !before.kinds.has(column)),
       left: wanted.filter((column) => now.kinds.has(column) && !columns.some(([own]) => own === column)),
-      report: compareProfiles(profile, current, {
-        ...(minimumEffect === undefined ? {} : { minimumEffect }),
-        ...(minRows === undefined ? {} : { minRows }),
-        ...(level === undefined ? {} : { level }),
-        ...(share === undefined ? {} : { share }),
-      }),
+      report,
+      ...(multivariate === undefined ? {} : { multivariate }),
     };
   });
 }
@@ -111,12 +133,6 @@ function chosenColumns(file: FileColumns, options: Pick<DriftCheckOptions, "colu
   return wanted.filter((one) => !ignored.has(one));
 }
 
-export const VERDICTS = {
-  drift: colors.red("drift"),
-  "no-drift": colors.green("no drift"),
-  "cannot-tell": colors.yellow("cannot tell"),
-};
-
 export function reportTable(report: DriftReport): string {
   const digits = (value: number | null) => (value === null ? "–" : value.toFixed(3));
   const rows = report.features.map((one) => [
@@ -145,5 +161,6 @@ function checkText(check: DriftCheck): string {
     ...(check.left.length === 0 ? [] : [`Not compared (no number, boolean or text): ${check.left.join(", ")}.`]),
     "",
     reportTable(report),
+    ...(check.multivariate === undefined ? [] : ["", multivariateText(check.multivariate)]),
   ].join("\n");
 }

@@ -1,19 +1,26 @@
 /** `retrain drift MODEL`: what moved, against what, and by which thresholds. */
-import type { DriftReference, DriftView } from "../../server/contract.ts";
+import type { DriftReference, DriftView, MultivariateView } from "../../server/contract.ts";
 import { EXIT, formatInstant, printData, table } from "../output.ts";
 import { connect, type RemoteOptions } from "../remote.ts";
-import { reportTable, VERDICTS } from "./drift-check.ts";
+import { VERDICTS } from "../verdicts.ts";
+import { reportTable } from "./drift-check.ts";
+import { multivariateText } from "./multivariate.ts";
 
 export interface DriftOptions extends RemoteOptions {
   readonly reference?: DriftReference;
+  /** Also compare rows as wholes. */
+  readonly multivariate?: boolean;
 }
 
 /** @returns 4 when the inputs drifted, else 0 */
 export async function drift(model: string, options: DriftOptions): Promise<number> {
   const { reference } = options;
   const view = await connect(options).drift(model, reference === undefined ? {} : { reference });
-  printData(options, view, () => driftText(view));
-  return view.data?.verdict === "drift" ? EXIT.found : EXIT.ok;
+  const whole = options.multivariate === true ? await connect(options).multivariateDrift(model) : undefined;
+  const text = () => [driftText(view), ...(whole === undefined ? [] : ["", wholeText(whole)])].join("\n");
+  printData(options, { ...view, ...(whole === undefined ? {} : { multivariate: whole }) }, text);
+  const isFound = view.data?.verdict === "drift" || whole?.result?.verdict === "drift";
+  return isFound ? EXIT.found : EXIT.ok;
 }
 
 const STATES = {
@@ -21,6 +28,13 @@ const STATES = {
   counting: "is counting its rows; ask again after the next tick.",
   off: "does not watch data drift (`monitors.dataDrift` is false).",
 } as const;
+
+function wholeText({ model, version, result, state }: MultivariateView): string {
+  if (result !== null) return multivariateText(result);
+  return state === "no-champion"
+    ? `${model} ${STATES["no-champion"]}`
+    : `${version ?? model} was made before rows were kept with a version; the next one can be compared by whole rows.`;
+}
 
 function driftText(view: DriftView): string {
   const { data, window, prediction, label, skew, calibration } = view;

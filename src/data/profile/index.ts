@@ -2,5 +2,6 @@ export * from "./counts.ts";
 export * from "./grid.ts";
 export * from "./profile.ts";
 export * from "./profiled.ts";
+export * from "./sample.ts";
 export * from "./scan.ts";
 export * from "./scores.ts";

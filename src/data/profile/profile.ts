@@ -7,6 +7,7 @@ import type { Frame, FrameColumn } from "../frame.ts";
 import { type FeatureLayout, layoutOf, type ProfileLayout, TAILS } from "./counts.ts";
 import { cellsWithin, type FeatureGrid, gridOfColumn } from "./grid.ts";
 import { profiledFrame } from "./profiled.ts";
+import type { RowSample } from "./sample.ts";
 import { countBooleans, countCategories, countNumbers } from "./kernel.ts";
 
 export interface FeatureProfile {
@@ -41,6 +42,8 @@ export interface ReferenceProfile {
   /** Categories the reference had beyond the listed ones: they count as `other`, anything else as `unseen`. */
   readonly rare: Readonly<Record<string, readonly string[]>>;
   readonly reference: Profile;
+  /** Some of the reference's rows, for what no count by column can say. Absent in versions made before it was kept. */
+  readonly sample?: RowSample;
   /** The version's answers on rows it was not trained on: probability of true, the decided class, or the value. */
   readonly scores?: ReferenceColumn;
   /** The labels of the reference rows. */

@@ -29,6 +29,21 @@ export function addDriftRoutes(app: FastifyInstance, context: ServerContext): vo
   });
   addRoute(app, context, {
     method: "GET",
+    url: "/api/v1/models/:model/drift/multivariate",
+    summary:
+      "Rows of a window against rows the champion learned from, as wholes: domain classifier and reconstruction error",
+    tag: "models",
+    access: { role: "viewer" },
+    params,
+    query: object({ from: digits, to: digits }),
+    answer: "MultivariateView",
+    handler: async (request) => {
+      const { model } = request.params as { model: string };
+      return context.loop.multivariateDrift({ model, ...windowOf(request.query as WindowText) });
+    },
+  });
+  addRoute(app, context, {
+    method: "GET",
     url: "/api/v1/models/:model/drift/feature",
     summary: "One feature: both distributions, every distance, and its windows over time",
     tag: "models",
