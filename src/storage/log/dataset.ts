@@ -94,61 +94,86 @@ function unionOf(kind: Kind, relations: readonly Relation[], request: RowsReques
     .join(" union all ");
 }
 
-/** The relations by name, and the label that counts for each example as `effective`; a statement goes on after it. */
-export function effectiveLabels(relations: readonly Relation[], request: RowsRequest): string {
+/** One number that orders events as the log does: first by receipt, then by sequence (below 2^63). */
+const logOrder = (table = "") => `${table}received_at::hugeint * 9223372036854775808 + ${table}seq`;
+
+/**
+ * The relations by name, and the label that counts for each example as `effective`; a statement goes on after it.
+ * @param window a condition on `"at"`: only examples that have a row there are looked at, which the rest of the log does not cost
+ */
+export function effectiveLabels(relations: readonly Relation[], request: RowsRequest, window?: string): string {
   const rank = LABEL_PRECEDENCE.map((source, i) => `when ${literal(source)} then ${i}`).join(" ");
+  const relevant = window === undefined ? "" : "semi join relevant using (example_id)";
   return `
 with observation as (${unionOf("observation", relations, request)}),
 prediction as (${unionOf("prediction", relations, request)}),
 label as (${unionOf("label", relations, request)}),
-prediction_example as (select prediction_id, any_value(example_id) as example_id from prediction group by prediction_id),
+prediction_key as (select example_id, prediction_id, "at", received_at, seq, origin from prediction),
+observation_key as (select example_id, "at", received_at, seq, label from observation),${
+    window === undefined
+      ? ""
+      : `
+relevant as (
+  select example_id from observation_key where ${window} union select example_id from prediction_key where ${window}
+),`
+  }
+prediction_example as (
+  select prediction_id, any_value(example_id) as example_id from prediction_key ${relevant} group by prediction_id
+),
 statement as (
   select coalesce(l.example_id, p.example_id) as example_id, l.label, l.retraction, l.label_source, l.selective, l."at",
     l.received_at, l.seq
   from label l left join prediction_example p on l.example_id is null and p.prediction_id = l.prediction_id
   union all
-  select example_id, label, false, 'system', false, "at", received_at, seq from observation where label is not null
+  select example_id, label, false, 'system', false, "at", received_at, seq from observation_key where label is not null
 ),
 newest_by_source as (
-  select * from statement where example_id is not null and (retraction or label is not null)
-  qualify row_number() over (partition by example_id, label_source order by received_at desc, seq desc) = 1
+  select example_id, label_source, arg_max({label: label, retraction: retraction, selective: selective, label_at: "at",
+    received_at: received_at, seq: seq}, ${logOrder()}) as newest
+  from statement ${relevant} where example_id is not null and (retraction or label is not null)
+  group by example_id, label_source
 ),
 effective as (
-  select example_id, label, "at" as label_at, received_at as label_received_at, seq as label_seq, label_source, selective
-  from newest_by_source where not retraction
-  qualify row_number() over (partition by example_id order by case label_source ${rank} else 99 end) = 1
+  select example_id, unnest(arg_min({label: newest.label, label_at: newest.label_at, label_received_at: newest.received_at,
+    label_seq: newest.seq, label_source: label_source, selective: newest.selective}, case label_source ${rank} else 99 end))
+  from newest_by_source where not newest.retraction group by example_id
 ),`;
 }
 
 /** The statement that gives the dataset, ordered by (at, example id). */
 function datasetSql(relations: readonly Relation[], request: DatasetRequest): string {
   const names = request.schema.columns.map(({ name }) => identifier(`f_${name}`));
-  const window = [
-    request.from === undefined ? "" : `and "at" >= ${BigInt(request.from)}`,
-    request.to === undefined ? "" : `and "at" < ${BigInt(request.to)}`,
-  ].join(" ");
+  const bounds = [
+    ...(request.from === undefined ? [] : [`"at" >= ${BigInt(request.from)}`]),
+    ...(request.to === undefined ? [] : [`"at" < ${BigInt(request.to)}`]),
+  ].join(" and ");
+  const window = bounds === "" ? undefined : bounds;
+  const inWindow = `where ${window ?? "true"}`;
   const newest =
     request.maxRows === undefined
-      ? "windowed"
-      : `(select * from windowed order by "at" desc, example_id desc limit ${Math.max(0, Math.floor(request.maxRows))})`;
-  return `${effectiveLabels(relations, request)}
+      ? "described"
+      : `(select * from described order by "at" desc, example_id desc limit ${Math.max(0, Math.floor(request.maxRows))})`;
+  return `${effectiveLabels(relations, request, window)}
 before_label as (
-  select p.seq, p.example_id from effective e join prediction p on p.example_id = e.example_id
-  where p.origin in ('live', 'system')${request.featuresFrom === "observation" ? " and e.example_id not in (select example_id from observation)" : ""}
+  select p.example_id, max_by(p.seq, ${logOrder("p.")}) as seq
+  from effective e join prediction_key p on p.example_id = e.example_id
+  where p.origin in ('live', 'system')${request.featuresFrom === "observation" ? " and e.example_id not in (select example_id from observation_key)" : ""}
     and (p.received_at < e.label_received_at or (p.received_at = e.label_received_at and p.seq < e.label_seq))
-  qualify row_number() over (partition by p.example_id order by p.received_at desc, p.seq desc) = 1
+  group by p.example_id
 ),
 observed as (
-  select o.seq, o.example_id from effective e join observation o on o.example_id = e.example_id
+  select o.example_id, max_by(o.seq, ${logOrder("o.")}) as seq
+  from effective e join observation_key o on o.example_id = e.example_id
   where e.example_id not in (select example_id from before_label)
-  qualify row_number() over (partition by o.example_id order by o.received_at desc, o.seq desc) = 1
+  group by o.example_id
 ),
 described as (
-  select p.example_id, p."at", p.received_at, ${names.join(", ")} from prediction p semi join before_label b on p.seq = b.seq
+  select p.example_id, p."at", p.received_at, ${names.join(", ")}
+  from prediction p semi join before_label b on p.seq = b.seq ${inWindow}
   union all
-  select o.example_id, o."at", o.received_at, ${names.join(", ")} from observation o semi join observed b on o.seq = b.seq
-),
-windowed as (select * from described where true ${window})
+  select o.example_id, o."at", o.received_at, ${names.join(", ")}
+  from observation o semi join observed b on o.seq = b.seq ${inWindow}
+)
 select d.example_id, d."at", d.received_at, e.label_at, e.label_received_at, e.label, e.label_source, e.selective${names.map((name) => `, d.${name}`).join("")}
 from ${newest} d join effective e using (example_id) order by d."at", d.example_id`;
 }
