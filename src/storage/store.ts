@@ -24,9 +24,10 @@ import { createLabelingStore } from "./tables/labeling.ts";
 import { createGateStore } from "./tables/gates.ts";
 import { createProfileStore } from "./tables/profiles.ts";
 import { createQuarantineStore } from "./tables/quarantine.ts";
-import { createRegistryStore } from "./tables/registry.ts";
+import { createRegistryStore, type VersionMemory } from "./tables/registry.ts";
 import { createRolloutStore } from "./tables/rollouts.ts";
 import { watchRouting } from "./tables/routing.ts";
+import { RowMemory } from "./tables/row-memory.ts";
 import { createRunStore } from "./tables/runs.ts";
 import { createSettingsStore } from "./tables/settings.ts";
 
@@ -56,13 +57,15 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await migrate(database);
   const analytics = await openAnalytics(directory);
+  // The directory lock keeps every other process out of an embedded database.
+  const isOnlyWriter = database.kind === "embedded";
   const raw: SqlDatabase = database;
   const health = new StoreHealthMonitor({ database: raw, directory, clock: systemClock, logger });
   const guarded = guardDatabase(raw, health);
   const stopWatching = database.onUnavailable((reason) => health.unavailable(reason));
   const log = await openEventLog({
     database: guarded,
-    isOnlyWriter: database.kind === "embedded",
+    isOnlyWriter,
     analytics,
     folder,
     worldClock,
@@ -83,21 +86,22 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   );
   // Not the engine's id: a process that restarts is another replica until the old one's heartbeat has gone stale.
   const replica = uuidV7(systemClock.now());
+  const versions: VersionMemory = new RowMemory(isOnlyWriter);
   let closed: Promise<void> | undefined;
   return {
     log,
-    folds: createFoldStore(guarded, database.kind === "embedded", async (model, since, until) => {
+    folds: createFoldStore(guarded, isOnlyWriter, async (model, since, until) => {
       const range = since === undefined ? { until } : { since, until };
       const { events } = await log.counts(model, range);
       return events.observation + events.prediction + events.label + events.outcome > 0;
     }),
     runs: createRunStore(guarded),
-    registry: createRegistryStore(guarded, routing, replica),
-    rollouts: createRolloutStore(guarded, routing, { replica, isShared: database.kind !== "embedded" }),
+    registry: createRegistryStore(guarded, routing, { replica, versions }),
+    rollouts: createRolloutStore(guarded, routing, { replica, isShared: !isOnlyWriter, versions }),
     decisions: createDecisionStore(guarded),
     alerts: createAlertStore(guarded, systemClock),
     quarantine: createQuarantineStore(guarded),
-    settings: createSettingsStore(guarded, systemClock),
+    settings: createSettingsStore(guarded, systemClock, isOnlyWriter),
     gates: createGateStore(guarded),
     labeling: createLabelingStore(guarded),
     profiles: createProfileStore(guarded),

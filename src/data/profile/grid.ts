@@ -151,18 +151,42 @@ function extendNumber(grid: NumberGrid, column: NumberColumn, rows: Uint32Array)
   const below = sorted.filter((value) => value < grid.min);
   const above = sorted.filter((value) => value > grid.max);
   const room = Math.max(1, Math.min(EXTENSION_CELLS, (MAX_EXTENDED_CELLS - grid.edges.length - 1) >> 1));
+  const span = (sorted[sorted.length - 1] ?? grid.max) - (sorted[0] ?? grid.min);
   // The old min belongs to its cell, so the new edge lies just below it; the old max closes its cell.
-  const before = below.length === 0 ? [] : [...quantileEdges(below, { cells: room, max: grid.min }), below32(grid.min)];
-  const lowEdges = [...new Set(before)].filter((edge) => edge < grid.min);
-  const max = above.length === 0 ? grid.max : (above[above.length - 1] as number);
-  const after = above.length === 0 ? [] : [grid.max, ...quantileEdges(above, { cells: room, max })];
+  const lowest = below.length === 0 ? grid.min : (below[0] as number);
+  const low = below.length === 0 ? [] : headroom(lowest, -span);
+  const before =
+    below.length === 0
+      ? []
+      : [...low, below32(lowest), ...quantileEdges(below, { cells: room, max: grid.min }), below32(grid.min)];
+  const highest = above.length === 0 ? grid.max : (above[above.length - 1] as number);
+  const high = above.length === 0 ? [] : headroom(highest, span);
+  const after =
+    above.length === 0 ? [] : [grid.max, ...quantileEdges(above, { cells: room, max: highest }), highest, ...high];
+  const max = high.at(-1) ?? highest;
+  const lowEdges = ascending(before).filter((edge) => edge < grid.min);
+  const min = low.length === 0 ? lowest : (lowEdges.shift() as number);
   return {
     ...grid,
-    min: below.length === 0 ? grid.min : (below[0] as number),
+    min,
     max,
-    edges: [...lowEdges, ...grid.edges, ...after],
+    edges: [...lowEdges, ...grid.edges, ...ascending(after).filter((edge) => edge >= grid.max && edge < max)],
   };
 }
+
+/** Cells beyond what was seen, on the side the values moved to. */
+const HEADROOM_CELLS = 4;
+
+/**
+ * Ends of cells beyond the newest extreme, together as wide as the range so far: a number that keeps growing leaves its grid a
+ * logarithmic number of times, not with every window. Each time the log is counted anew.
+ */
+function headroom(from: number, width: number): number[] {
+  const ends = Array.from({ length: HEADROOM_CELLS }, (_, i) => Math.fround(from + (width * (i + 1)) / HEADROOM_CELLS));
+  return ends.filter((end) => Number.isFinite(end) && end !== from);
+}
+
+const ascending = (values: readonly number[]) => [...new Set(values)].sort((left, right) => left - right);
 
 /** The largest float32 below a float32. */
 function below32(value: number): number {

@@ -51,33 +51,36 @@ async function appendEffect(context: LoopContext, { id, model, event }: Labeling
 /** Closes tasks whose truth arrived from elsewhere: nobody's time is worth a label that is there. */
 export async function closeAnsweredElsewhere(context: LoopContext, model: string): Promise<number> {
   const { store } = context;
+  const origins = ["strategy", "random", "audit"] as const;
+  const lists = [];
+  for (const state of ["open", "adjudicate"] as const) {
+    lists.push(await store.labeling.tasks({ model, state, origins, limit: SWEEP }));
+  }
+  const waiting = lists.flat();
+  if (waiting.length === 0) return 0;
   const key = `labeling-swept:${model}`;
   const now = context.worldClock.now();
   const last = await store.settings.get(key);
   // A virtual clock stands still between two answers: what arrived at the very instant of the last look counts too.
   const since = typeof last === "number" ? last - 1 : undefined;
   if ((await store.log.counts(model, since === undefined ? {} : { since })).labelled === 0) return 0;
-  let closed = 0;
-  for (const state of ["open", "adjudicate"] as const) {
-    const tasks = await store.labeling.tasks({ model, state, origins: ["strategy", "random", "audit"], limit: SWEEP });
-    const labels = await store.log.findLabels(model, {
-      exampleIds: tasks.map((task) => task.exampleId),
-      predictionIds: tasks.flatMap((task) => task.predictionId ?? []),
-    });
-    const settled = tasks.filter((task) => {
-      const own = labels.filter(
-        (one) => one.exampleId === task.exampleId || (one.predictionId ?? "-") === task.predictionId,
-      );
-      const label = effectiveLabel(own);
-      return label?.labelSource === "system" || label?.labelSource === "expert";
-    });
-    if (settled.length === 0) continue;
+  const labels = await store.log.findLabels(model, {
+    exampleIds: waiting.map((task) => task.exampleId),
+    predictionIds: waiting.flatMap((task) => task.predictionId ?? []),
+  });
+  const settled = waiting.filter((task) => {
+    const own = labels.filter(
+      (one) => one.exampleId === task.exampleId || (one.predictionId ?? "-") === task.predictionId,
+    );
+    const label = effectiveLabel(own);
+    return label?.labelSource === "system" || label?.labelSource === "expert";
+  });
+  if (settled.length > 0) {
     await store.labeling.close(
       settled.map(({ id }) => id),
       { state: "discarded", closedBy: "elsewhere", at: now },
     );
-    closed += settled.length;
   }
   await store.settings.set(key, now);
-  return closed;
+  return settled.length;
 }

@@ -21,6 +21,7 @@ import { writePool } from "./pool-file.ts";
 import { type FindParts, findLabels, findObservations, findPredictions } from "./find.ts";
 import { coarsenVolume, damagedSegments, deleteBefore, maintain } from "./maintain.ts";
 import { compareToCursor, consistently, isAfter, readAfter } from "./read.ts";
+import { ReadMemory } from "./read-memory.ts";
 import { recent } from "./recent.ts";
 import { IndexCache } from "./segment-index.ts";
 import { SegmentCatalog, toSegmentRecord } from "./segments.ts";
@@ -96,6 +97,7 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
   const catalog = new SegmentCatalog(database);
   const parts: FindParts = { database, analytics, catalog, folder, indexes: new IndexCache() };
   const quiet = new QuietModels();
+  const newest = new ReadMemory();
   /** Models whose last page was full, so that more of its kind is likely to come. */
   const catchingUp = new Set<string>();
   const writer = new GroupCommit({
@@ -132,11 +134,16 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
     async readAfter(model, cursor, readOptions) {
       const before = quiet.count(model);
       if (options.isOnlyWriter && quiet.isQuiet(model, cursor)) return { events: [], cursor, more: false };
+      const read = options.isOnlyWriter ? newest.after(model, cursor, { ...readOptions, appends: before }) : undefined;
+      if (read !== undefined) return { events: read, cursor: read.at(-1) ?? cursor, more: false };
       const isLong = catchingUp.has(model);
       const result = await reported(readAfter(parts, model, cursor, { ...readOptions, isLong }));
       if (result.more) catchingUp.add(model);
       else catchingUp.delete(model);
-      if (!result.more && readOptions.kinds === undefined) quiet.remember(model, result.cursor, before);
+      if (!result.more && readOptions.kinds === undefined) {
+        quiet.remember(model, result.cursor, before);
+        newest.remember(model, { from: cursor, to: result.cursor, events: result.events, appends: before });
+      }
       return result;
     },
     async hasAfter(model, cursor) {

@@ -18,6 +18,7 @@ import {
   toNumberOrNull,
 } from "../sql.ts";
 import { recordDecision } from "./decisions.ts";
+import type { RowMemory } from "./row-memory.ts";
 import { fenceAttempt } from "./runs.ts";
 import { lockRouting, toRouting, writeRouting } from "./routing-row.ts";
 import { writeAudit } from "./settings.ts";
@@ -197,17 +198,22 @@ async function saveDefinition(database: SqlDatabase, revision: DefinitionRevisio
   );
 }
 
+/** Rows of `version` as this process knows them; whoever writes to the table writes through it. */
+export type VersionMemory = RowMemory<VersionRecord | undefined>;
+
 export function createRegistryStore(
   database: SqlDatabase,
   watch: Pick<RegistryStore, "onRouting"> & { committed(routing: Routing): void },
-  replica: string,
+  options: { readonly replica: string; readonly versions: VersionMemory },
 ): RegistryStore {
-  const one = async (text: string, values: readonly (string | number)[]) => {
-    const { rows } = await database.query(prepared(`select * from version where ${text}`), values);
-    return rows[0] ? toVersion(rows[0]) : undefined;
-  };
+  const { replica, versions } = options;
+  const one = (text: string, values: readonly (string | number)[]) =>
+    versions.read(`${text} ${values.join(" ")}`, async () => {
+      const { rows } = await database.query(prepared(`select * from version where ${text}`), values);
+      return rows[0] ? toVersion(rows[0]) : undefined;
+    });
   return {
-    register: (version, attempt) => register(database, version, attempt),
+    register: (version, attempt) => versions.write(() => register(database, version, attempt)),
     get: (model, name) => one("model = $1 and number = $2", [model, versionNumber(name)]),
     async list(model) {
       const { rows } = await database.query("select * from version where model = $1 order by number desc", [model]);
@@ -215,19 +221,21 @@ export function createRegistryStore(
     },
     champion: (model) => one("model = $1 and role = 'champion'", [model]),
     async promote(change) {
-      const result = await promote(database, change, replica);
+      const result = await versions.write(() => promote(database, change, replica));
       if (result.changed) watch.committed(result.routing);
       return result;
     },
     async setState(model, version, state) {
       const { name } = await mustExist(database, model, version);
-      await database.query("update version set state = $3 where model = $1 and number = $2", [
-        model,
-        versionNumber(name),
-        state,
-      ]);
+      await versions.write(() =>
+        database.query("update version set state = $3 where model = $1 and number = $2", [
+          model,
+          versionNumber(name),
+          state,
+        ]),
+      );
     },
-    setGate: (...change) => setGate(database, change),
+    setGate: (...change) => versions.write(() => setGate(database, change)),
     async routing(model) {
       const { rows } = await database.query(prepared("select * from routing where model = $1"), [model]);
       return toRouting(model, rows[0]);

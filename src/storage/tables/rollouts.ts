@@ -9,7 +9,7 @@ import type {
 } from "../../core/index.ts";
 import { bodyOf, Conditions, listBodies, parseBody, type Queryable, type SqlDatabase, toNumber } from "../sql.ts";
 import { recordDecision } from "./decisions.ts";
-import { mustExist, swapChampion } from "./registry.ts";
+import { mustExist, swapChampion, type VersionMemory } from "./registry.ts";
 import {
   ACTIVATE_AFTER_SECONDS,
   lockRouting,
@@ -121,9 +121,9 @@ async function activate(database: SqlDatabase, model: string): Promise<Routing |
 export function createRolloutStore(
   database: SqlDatabase,
   watch: { committed(routing: Routing): void },
-  options: { readonly replica: string; readonly isShared: boolean },
+  options: { readonly replica: string; readonly isShared: boolean; readonly versions: VersionMemory },
 ): RolloutStore {
-  const { replica, isShared } = options;
+  const { replica, isShared, versions } = options;
   return {
     isShared,
     async get(id) {
@@ -144,7 +144,9 @@ export function createRolloutStore(
       return rows[0] ? parseBody<RolloutRecord>(rows[0]["body"]) : undefined;
     },
     async change(change) {
-      const result = await database.transaction((transaction) => apply(transaction, change, replica));
+      const result = await versions.write(() =>
+        database.transaction((transaction) => apply(transaction, change, replica)),
+      );
       if (result.routing !== undefined) watch.committed(result.routing);
       return result;
     },

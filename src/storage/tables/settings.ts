@@ -11,6 +11,7 @@ import {
 } from "../../core/index.ts";
 import { prepared } from "../session.ts";
 import { bodyOf, Conditions, listBodies, parseBody, type Queryable, type SqlDatabase } from "../sql.ts";
+import { RowMemory } from "./row-memory.ts";
 
 const UPSERT_SETTINGS = prepared(`insert into setting (key, value)
   select k, v from unnest(string_to_array($1, E'\\n'), string_to_array($2, E'\\n')) as t (k, v)
@@ -107,7 +108,11 @@ function leaseMethods(database: SqlDatabase): Pick<SettingsStore, "takeLease" | 
   };
 }
 
-export function createSettingsStore(database: SqlDatabase, clock: SystemClock): SettingsStore {
+export function createSettingsStore(database: SqlDatabase, clock: SystemClock, isOnlyWriter: boolean): SettingsStore {
+  // Texts, not values: every caller gets a value of its own.
+  const memory = new RowMemory<unknown>(isOnlyWriter);
+  const setSome = (values: Readonly<Record<string, Json>>) =>
+    memory.write(() => setAll(database, values), Object.keys(values));
   return {
     async sourcePosition(source) {
       const { rows } = await database.query("select body from source_position where source = $1", [source]);
@@ -115,11 +120,14 @@ export function createSettingsStore(database: SqlDatabase, clock: SystemClock): 
     },
     saveSourcePosition: (position) => saveSourcePosition(database, position),
     async get(key) {
-      const { rows } = await database.query(prepared("select value from setting where key = $1"), [key]);
-      return rows[0] ? parseBody<Json>(rows[0]["value"]) : undefined;
+      const value = await memory.read(key, async () => {
+        const { rows } = await database.query(prepared("select value from setting where key = $1"), [key]);
+        return rows[0]?.["value"];
+      });
+      return value === undefined ? undefined : parseBody<Json>(value);
     },
-    set: (key, value) => setAll(database, { [key]: value }),
-    setAll: (values) => setAll(database, values),
+    set: (key, value) => setSome({ [key]: value }),
+    setAll: setSome,
     async entries(prefix) {
       const { rows } = await database.query("select key, value from setting where starts_with(key, $1) order by key", [
         prefix,
