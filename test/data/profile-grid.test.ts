@@ -9,6 +9,7 @@ import {
   decodeCounts,
   encodeCounts,
   extendGrid,
+  type FeatureGrid,
   type Frame,
   gridId,
   layoutOf,
@@ -187,5 +188,24 @@ describe("an extended grid", () => {
     expect(coversGrid(one.slice(1), one)).toBe(false);
     expect(cellsWithin({ kind: "boolean", name: "b" }, { kind: "boolean", name: "b" })).toEqual([0, 1]);
     expect(gridId(one)).not.toBe(gridId(other));
+  });
+
+  it("grows ahead of a number that keeps growing: few extensions, however long it goes on", () => {
+    const rows = (from: number) => frameOf(Array.from({ length: 200 }, (_, i) => from + i));
+    let grid: readonly FeatureGrid[] = buildReferenceProfile(rows(0), all(200)).grid;
+    let extensions = 0;
+    for (let week = 1; week <= 100; week++) {
+      const frame = rows(week * 20);
+      const [x] = grid as readonly [NumberGrid];
+      if (week * 20 + 199 <= x.max) continue;
+      const wider = extendGrid(grid, frame, all(200));
+      expect(coversGrid(wider, grid)).toBe(true);
+      grid = wider;
+      extensions++;
+    }
+    expect(extensions).toBeLessThanOrEqual(5);
+    const [x] = grid as readonly [NumberGrid];
+    expect(x.max).toBeGreaterThanOrEqual(2_199);
+    expect(x.edges).toEqual([...new Set(x.edges)].sort((a, b) => a - b));
   });
 });

@@ -177,7 +177,7 @@ describe("drift monitors in the loop", () => {
 
   it("extend the grid when values leave it, and lose no count", async () => {
     const before = await profileState();
-    for (const n of [5, 6]) await day(n, 9);
+    for (const n of [5, 6]) await day(n, 90);
     await test.loop.advance(START + 8 * DAY_MS + HOUR_MS);
     const after = await profileState();
     expect(after.building).toBeNull();

@@ -151,7 +151,7 @@ function extendNumber(grid: NumberGrid, column: NumberColumn, rows: Uint32Array)
   const below = sorted.filter((value) => value < grid.min);
   const above = sorted.filter((value) => value > grid.max);
   const room = Math.max(1, Math.min(EXTENSION_CELLS, (MAX_EXTENDED_CELLS - grid.edges.length - 1) >> 1));
-  const span = (sorted[sorted.length - 1] ?? grid.max) - (sorted[0] ?? grid.min);
+  const span = Math.max(sorted.at(-1) ?? grid.max, grid.max) - Math.min(sorted[0] ?? grid.min, grid.min);
   // The old min belongs to its cell, so the new edge lies just below it; the old max closes its cell.
   const lowest = below.length === 0 ? grid.min : (below[0] as number);
   const low = below.length === 0 ? [] : headroom(lowest, -span);

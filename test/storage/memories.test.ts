@@ -1,0 +1,85 @@
+import { describe, expect, it } from "vitest";
+import type { LabelEvent, LoggedEvent } from "../../src/core/index.ts";
+import { ReadMemory } from "../../src/storage/log/read-memory.ts";
+import { RowMemory } from "../../src/storage/tables/row-memory.ts";
+
+describe("remembered rows", () => {
+  it("are asked for once, until somebody writes", async () => {
+    const memory = new RowMemory<number>(true);
+    let asked = 0;
+    const ask = async () => ++asked;
+    expect([await memory.read("a", ask), await memory.read("a", ask)]).toEqual([1, 1]);
+    await memory.write(async () => {}, ["b"]);
+    expect(await memory.read("a", ask)).toBe(1);
+    await memory.write(async () => {}, ["a"]);
+    expect(await memory.read("a", ask)).toBe(2);
+    await expect(
+      memory.write(async () => {
+        throw new Error("lost");
+      }),
+    ).rejects.toThrow("lost");
+    expect(await memory.read("a", ask)).toBe(3);
+  });
+
+  it("never hold what was asked before a write or during one", async () => {
+    const memory = new RowMemory<string>(true);
+    const during = await memory.write(() => memory.read("a", async () => "old"));
+    expect(during).toBe("old");
+    expect(await memory.read("a", async () => "new")).toBe("new");
+    const late = memory.read("b", async () => {
+      await memory.write(async () => {});
+      return "old";
+    });
+    expect(await late).toBe("old");
+    expect(await memory.read("b", async () => "new")).toBe("new");
+  });
+
+  it("are none where others write too", async () => {
+    const memory = new RowMemory<number>(false);
+    let asked = 0;
+    await memory.read("a", async () => ++asked);
+    expect(await memory.read("a", async () => ++asked)).toBe(2);
+  });
+});
+
+describe("remembered events", () => {
+  const cursor = (seq: number) => ({ transactionId: 1n, seq: BigInt(seq) });
+  const event = (seq: number, kind = "label") =>
+    ({ kind, at: 0, receivedAt: 0, transactionId: 1n, seq: BigInt(seq) }) as unknown as LoggedEvent<LabelEvent>;
+  const page = (from: number, to: number, appends: number) => ({
+    from: cursor(from),
+    to: cursor(to),
+    events: Array.from({ length: to - from }, (_, i) => event(from + i + 1)),
+    appends,
+  });
+  const seqs = (events: readonly LoggedEvent[] | undefined) => events?.map(({ seq }) => Number(seq));
+
+  it("answer from any place within them, while nothing was appended", () => {
+    const memory = new ReadMemory();
+    memory.remember("m", page(0, 3, 1));
+    memory.remember("m", page(3, 5, 2));
+    expect(seqs(memory.after("m", cursor(2), { limit: 10, appends: 2 }))).toEqual([3, 4, 5]);
+    expect(memory.after("m", cursor(2), { limit: 10, appends: 3 })).toBeUndefined();
+    expect(memory.after("m", cursor(2), { limit: 3, appends: 2 })).toBeUndefined();
+    expect(seqs(memory.after("m", cursor(5), { limit: 3, appends: 2 }))).toEqual([]);
+    expect(memory.after("other", cursor(2), { limit: 10, appends: 2 })).toBeUndefined();
+  });
+
+  it("begin anew where pages do not meet, and answer for the wanted kinds", () => {
+    const memory = new ReadMemory();
+    memory.remember("m", page(0, 3, 1));
+    memory.remember("m", { from: cursor(6), to: cursor(8), events: [event(7, "outcome"), event(8)], appends: 1 });
+    expect(memory.after("m", cursor(0), { limit: 10, appends: 1 })).toBeUndefined();
+    expect(seqs(memory.after("m", cursor(6), { limit: 10, appends: 1, kinds: ["label"] }))).toEqual([8]);
+  });
+
+  it("are no more than five thousand", () => {
+    const memory = new ReadMemory();
+    memory.remember("m", page(0, 4_000, 1));
+    memory.remember("m", page(4_000, 8_000, 1));
+    expect(memory.after("m", cursor(0), { limit: 10_000, appends: 1 })).toBeUndefined();
+    expect(memory.after("m", cursor(4_000), { limit: 10_000, appends: 1 })).toHaveLength(4_000);
+    memory.remember("m", page(9_000, 15_000, 1));
+    expect(memory.after("m", cursor(9_000), { limit: 10_000, appends: 1 })).toBeUndefined();
+  });
+});
