@@ -29,7 +29,7 @@ export interface JobPoolOptions {
   readonly logger: Logger;
   /** Names of environment variables a child may see, besides the few every program needs. Secrets stay out unless named. */
   readonly environment?: readonly string[];
-  /** Default 50. */
+  /** Default 200. */
   readonly maxJobsPerChild?: number;
   /** Default: six hours and half of the machine's memory. */
   readonly defaultLimits?: JobLimits;
@@ -173,7 +173,8 @@ class ChildPool implements JobPool {
     let best: Child | undefined;
     for (const child of this.#children) {
       if (child.state !== "idle") continue;
-      if (best === undefined || child.jobsDone < best.jobsDone) best = child;
+      // The one that has worked most has compiled most: a first job costs several times a later one.
+      if (best === undefined || child.jobsDone > best.jobsDone) best = child;
     }
     return best;
   }
@@ -195,7 +196,7 @@ class ChildPool implements JobPool {
   }
 
   #afterJob(child: Child): void {
-    if (child.state === "idle" && child.jobsDone >= (this.#options.maxJobsPerChild ?? 50)) child.kill();
+    if (child.state === "idle" && child.jobsDone >= (this.#options.maxJobsPerChild ?? 200)) child.kill();
     if (child.state === "dead" && !this.#closed) {
       // The next job finds a child that has loaded its modules already.
       this.#forget(child);
