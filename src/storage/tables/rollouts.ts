@@ -9,6 +9,7 @@ import type {
 } from "../../core/index.ts";
 import { bodyOf, Conditions, listBodies, parseBody, type Queryable, type SqlDatabase, toNumber } from "../sql.ts";
 import { recordDecision } from "./decisions.ts";
+import { RowMemory } from "./row-memory.ts";
 import { mustExist, swapChampion, type VersionMemory } from "./registry.ts";
 import {
   ACTIVATE_AFTER_SECONDS,
@@ -124,33 +125,38 @@ export function createRolloutStore(
   options: { readonly replica: string; readonly isShared: boolean; readonly versions: VersionMemory },
 ): RolloutStore {
   const { replica, isShared, versions } = options;
+  const lists = new RowMemory<readonly RolloutRecord[]>(!isShared);
   return {
     isShared,
     async get(id) {
       const { rows } = await database.query("select body from rollout where id = $1", [id]);
       return rows[0] ? parseBody<RolloutRecord>(rows[0]["body"]) : undefined;
     },
-    async list(filter) {
-      const conditions = new Conditions();
-      conditions.addIf("model = ?", filter.model);
-      conditions.before("rollout", filter.before);
-      return listBodies<RolloutRecord>(database, "rollout", conditions, filter.limit);
-    },
+    list: (filter) =>
+      lists.read(JSON.stringify(filter), () => {
+        const conditions = new Conditions();
+        conditions.addIf("model = ?", filter.model);
+        conditions.before("rollout", filter.before);
+        return listBodies<RolloutRecord>(database, "rollout", conditions, filter.limit);
+      }),
     async active(model) {
-      const { rows } = await database.query(
-        "select body from rollout where model = $1 and state in ('open', 'paused', 'watching')",
-        [model],
-      );
-      return rows[0] ? parseBody<RolloutRecord>(rows[0]["body"]) : undefined;
+      const [rollout] = await lists.read(`active ${model}`, async () => {
+        const { rows } = await database.query(
+          "select body from rollout where model = $1 and state in ('open', 'paused', 'watching')",
+          [model],
+        );
+        return rows.map((row) => parseBody<RolloutRecord>(row["body"]));
+      });
+      return rollout;
     },
     async change(change) {
       const result = await versions.write(() =>
-        database.transaction((transaction) => apply(transaction, change, replica)),
+        lists.write(() => database.transaction((transaction) => apply(transaction, change, replica))),
       );
       if (result.routing !== undefined) watch.committed(result.routing);
       return result;
     },
-    progress: (rollout) => saveRecord(database, rollout),
+    progress: (rollout) => lists.write(() => saveRecord(database, rollout)),
     async addLook(look) {
       await database.query("insert into experiment_look (rollout, body) values ($1, $2)", [look.rollout, bodyOf(look)]);
     },
