@@ -147,7 +147,12 @@ const rollouts = [];
 for (const { id } of (await store.rollouts.list({ model: "m", limit: 20 })).toReversed()) {
   const { rollout, evidence } = await loop.rollout(id);
   const { state, champion, challenger, salt, phases, verdict } = rollout;
-  rollouts.push({ state, champion, challenger, salt, phases, verdict, evidence });
+  // Counts of answers and durations live in the memory of a process and begin anew with it.
+  const kept = evidence.map(({ guardrails, ...rest }) => ({
+    ...rest,
+    guardrails: guardrails.filter(({ guardrail }) => guardrail !== "latency" && guardrail !== "failures"),
+  }));
+  rollouts.push({ state, champion, challenger, salt, phases, verdict, evidence: kept });
 }
 const units = Array.from({ length: 90 }, (_, i) => ({ x: 0.1, customer: `c${i}` }));
 const answers = await loop.predict({ model: "m", rows: units, log: false });
