@@ -44,6 +44,8 @@ export interface Shadow extends Shared {
   readonly replay?: DurationText;
   readonly minSamples?: number;
   readonly max?: DurationText;
+  /** How the interval of paired differences is made; "bounded" and "betting" are exact for accuracy and the Brier score. */
+  readonly method?: "always-valid" | "bounded" | "betting";
 }
 export interface Canary extends Shared {
   readonly minSamples?: number;
@@ -57,7 +59,7 @@ export interface Ab extends Shared {
   readonly minSamples?: number;
   /** Promote when better, or when not worse by more than the margin; default superiority. */
   readonly rule?: "superiority" | "non-inferiority";
-  readonly method?: "always-valid" | "bounded" | "group-sequential";
+  readonly method?: "always-valid" | "bounded" | "betting" | "group-sequential";
   readonly spending?: "obrien-fleming" | "pocock";
   readonly looks?: number;
   /** Group-sequential only: rows of both arms at the last planned look. */
@@ -187,6 +189,10 @@ export function stageField(task: Task): Field<StageSpec> {
       replay: withDefault(duration("Logged requests of so long ago are answered at once."), "0s"),
       minSamples: withDefault(count("Labelled pairs wanted before it ends."), 200),
       max: optional(duration("Ends at the latest after this; default three times the duration.")),
+      method: withDefault(
+        choiceField("How the interval of paired differences is made.", ["always-valid", "bounded", "betting"]),
+        "always-valid",
+      ),
     },
     canary: {
       ...shared,
@@ -207,7 +213,7 @@ export function stageField(task: Task): Field<StageSpec> {
       minSamples: withDefault(count("Labelled rows of both arms before a verdict."), 1000),
       rule: withDefault(choiceField("When it promotes.", ["superiority", "non-inferiority"]), "superiority"),
       method: withDefault(
-        choiceField("How the interval is made.", ["always-valid", "bounded", "group-sequential"]),
+        choiceField("How the interval is made.", ["always-valid", "bounded", "betting", "group-sequential"]),
         "always-valid",
       ),
       spending: withDefault(
@@ -226,7 +232,10 @@ export function stageField(task: Task): Field<StageSpec> {
       watch: withDefault(duration("How long it is compared with the previous champion afterwards."), "1d"),
     },
   });
-  return { info: field.info, read: (value, place) => toStage(field.read(value, place) as ReadStage, value, place) };
+  return {
+    info: field.info,
+    read: (value, place) => toStage(field.read(value, place) as ReadStage, { value, place, task }),
+  };
 }
 
 type ReadStage = { readonly kind: StageSpec["kind"] } & Readonly<Record<string, unknown>>;
@@ -238,7 +247,10 @@ const RENAMED: Readonly<Record<string, string>> = {
   watch: "watchMs",
 };
 
-function toStage(read: ReadStage, value: unknown, place: FieldPlace): StageSpec {
+function toStage(
+  read: ReadStage,
+  { value, place, task }: { readonly value: unknown; readonly place: FieldPlace; readonly task: Task },
+): StageSpec {
   const entries = Object.entries(read).filter(([, one]) => one !== undefined);
   const spec = Object.fromEntries(entries.map(([key, one]) => [RENAMED[key] ?? key, one])) as Record<string, unknown>;
   if (read["duration"] !== undefined && read["max"] === undefined) spec["maxMs"] = 3 * (read["duration"] as number);
@@ -249,13 +261,12 @@ function toStage(read: ReadStage, value: unknown, place: FieldPlace): StageSpec 
   ) {
     throw refuse(place, value, { rule: "a stage whose `max` is no shorter than its `duration`", description: "" });
   }
-  if (
-    read.kind === "ab" &&
-    spec["method"] === "bounded" &&
-    (spec["metric"] === "logLoss" || spec["metric"] === "mae")
-  ) {
+  const { method, metric } = spec;
+  // Of several classes a Brier score reaches 2.
+  const unitMetrics = task === "multiclass" ? ["accuracy"] : ["brier", "accuracy"];
+  if ((method === "bounded" || method === "betting") && !unitMetrics.includes(metric as string)) {
     throw refuse(place, value, {
-      rule: 'an "ab" stage whose `method` "bounded" goes with a metric in [0, 1]: "brier" or "accuracy"',
+      rule: `a stage whose \`method\` "${method}" goes with a metric in [0, 1]: ${unitMetrics.map((one) => `"${one}"`).join(" or ")}`,
       description: "",
     });
   }

@@ -48,6 +48,8 @@ export interface ShadowStage extends StageBase {
   readonly replayMs: number;
   readonly minSamples: number;
   readonly maxMs: number;
+  /** How the interval of paired differences is made; absent: always-valid. */
+  readonly method?: "always-valid" | "bounded" | "betting";
 }
 export interface CanaryStage extends StageBase {
   readonly kind: "canary";
@@ -69,7 +71,7 @@ export interface AbStage extends StageBase {
   /** Labelled rows of both arms before a verdict. */
   readonly minSamples: number;
   readonly rule: "superiority" | "non-inferiority";
-  readonly method: "always-valid" | "bounded" | "group-sequential";
+  readonly method: "always-valid" | "bounded" | "betting" | "group-sequential";
   readonly spending: "obrien-fleming" | "pocock";
   /** Planned looks of a group-sequential test, equally spaced up to `maxMs`. */
   readonly looks: number;

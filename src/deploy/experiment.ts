@@ -4,15 +4,14 @@
  * Unpaired (canary, ramp, A/B): difference of two ratio means with delta-method variances, adjusted by the champion's own score
  * as covariate (A. Deng et al., "Improving the sensitivity of online controlled experiments by utilizing pre-experiment data",
  * 2013): the score is computed from the features, which the assignment cannot change. Paired (shadow, watch): mean of per-example
- * differences. Intervals: asymptotic confidence sequence by default; for metrics in [0, 1] an exact empirical-Bernstein
- * sequence; Lan-DeMets boundaries at planned looks on request. Left out: ratio metrics that are no mean over rows (AUC, F1).
+ * differences. Intervals: asymptotic confidence sequence by default; for metrics in [0, 1] an exact empirical-Bernstein or
+ * betting sequence; Lan-DeMets boundaries at planned looks on request. Left out: ratio metrics that are no mean over rows (AUC, F1).
  */
 import type { Comparison, ExperimentMetric } from "../core/index.ts";
 import {
   alwaysValidHalfWidth,
   alwaysValidMarginOneSided,
   DEFAULT_TUNING_ROWS,
-  gammaExponentialMixture,
   groupSequentialBoundaries,
   msprtLogRatio,
   normalIsf,
@@ -20,34 +19,12 @@ import {
   type Spending,
 } from "../stats/index.ts";
 import { type ArmMoments, armMoments, type BucketSums } from "./bucket-sums.ts";
+import { type ExactArms, exactInterval, type ExactState } from "./exact-interval.ts";
 
+/** Error rate of the comparison in stages that state none. */
+export const SHADOW_ALPHA = 0.05;
 /** Error rate of automatic rollbacks on harm: each is one-sided and looked at for ever. */
 export const HARM_ALPHA = 0.01;
-/** Sum of squared deviations the bounded interval is tightest at: about 2,000 rows of a metric with deviation 0.3. */
-const BOUNDED_TUNING = 200;
-
-/** Running moments of a bounded metric in the order labels arrived; what the exact interval needs. */
-export interface BoundedState {
-  readonly n: number;
-  readonly sum: number;
-  /** Σ (y_i − mean of the earlier)². */
-  readonly squares: number;
-}
-export const BOUNDED_START: BoundedState = { n: 0, sum: 0, squares: 0 };
-
-/** @param value in [0, 1] */
-export function updateBounded(state: BoundedState, value: number): BoundedState {
-  const gap = value - (state.n === 0 ? 0.5 : state.sum / state.n);
-  return { n: state.n + 1, sum: state.sum + value, squares: state.squares + gap * gap };
-}
-
-/** Empirical-Bernstein confidence sequence of the mean (S. Howard et al. 2021, gamma-exponential mixture): exact, two-sided. */
-export function boundedInterval(state: BoundedState, alpha: number): readonly [number, number] {
-  if (state.n === 0) return [0, 1];
-  const margin = gammaExponentialMixture(BOUNDED_TUNING, alpha / 2).bound(state.squares, alpha / 2) / state.n;
-  const mean = state.sum / state.n;
-  return [Math.max(0, mean - margin), Math.min(1, mean + margin)];
-}
 
 export interface ExperimentPlan {
   readonly metric: ExperimentMetric;
@@ -55,7 +32,7 @@ export interface ExperimentPlan {
   readonly alpha: number;
   readonly minSamples: number;
   readonly rule: "superiority" | "non-inferiority";
-  readonly method: "always-valid" | "bounded" | "group-sequential";
+  readonly method: "always-valid" | "bounded" | "betting" | "group-sequential";
   readonly spending: Spending;
   readonly looks: number;
   /** Rows of both arms at the last planned look. */
@@ -148,8 +125,8 @@ export function mixtureP(estimate: Estimate, previous = 1): number {
 export interface LookInput {
   readonly plan: ExperimentPlan;
   readonly estimate: Estimate;
-  /** Bounded states per arm, or of (d + 1)/2 for pairs. */
-  readonly bounded?: { readonly champion: BoundedState; readonly challenger: BoundedState } | BoundedState;
+  /** Exact states per arm, or of pairs; absent: the asymptotic sequence. */
+  readonly exact?: ExactArms | ExactState;
   /** Information fractions of the planned looks taken so far. */
   readonly looks: readonly number[];
   /** The maximum duration is over: the last planned look is now. */
@@ -167,8 +144,9 @@ export interface Look {
 /** The interval of one look by the plan's method. */
 export function lookAt(input: LookInput): Look {
   const { plan, estimate } = input;
-  if (plan.method === "bounded" && input.bounded !== undefined) {
-    return { interval: boundedDifference(input.bounded, plan), method: "empirical Bernstein", readable: true };
+  if (input.exact !== undefined) {
+    const method = plan.method === "betting" ? "hedged betting" : "empirical Bernstein";
+    return { interval: exactDifference(input.exact, plan), method, readable: true };
   }
   if (plan.method !== "group-sequential" || plan.plannedRows === null) {
     return {
@@ -196,16 +174,15 @@ export function lookAt(input: LookInput): Look {
   };
 }
 
-function boundedDifference(state: NonNullable<LookInput["bounded"]>, plan: ExperimentPlan): readonly [number, number] {
-  const sign = isHigherBetter(plan.metric) ? 1 : -1;
+function exactDifference(state: NonNullable<LookInput["exact"]>, plan: ExperimentPlan): readonly [number, number] {
   if ("n" in state) {
-    const [low, high] = boundedInterval(state, plan.alpha);
+    const [low, high] = exactInterval(state, plan.alpha);
     return [2 * low - 1, 2 * high - 1];
   }
-  const champion = boundedInterval(state.champion, plan.alpha / 2);
-  const challenger = boundedInterval(state.challenger, plan.alpha / 2);
+  const champion = exactInterval(state.champion, plan.alpha / 2);
+  const challenger = exactInterval(state.challenger, plan.alpha / 2);
   const ends = [challenger[0] - champion[1], challenger[1] - champion[0]] as const;
-  return sign > 0 ? ends : [-ends[1], -ends[0]];
+  return isHigherBetter(plan.metric) ? ends : [-ends[1], -ends[0]];
 }
 
 /** What the interval says under the plan's rule. */

@@ -1,6 +1,6 @@
 /** What a forecast's definition may say, and what is refused. */
 import { describe, expect, it } from "vitest";
-import { defineModel, f, forecast, gate, resolveConfig } from "../../src/config/index.ts";
+import { defineModel, f, forecast, gate, resolveConfig, stage } from "../../src/config/index.ts";
 
 const base = {
   name: "sales",
@@ -39,6 +39,7 @@ describe("a forecast's definition", () => {
     [{ retrain: { how: "warm-start" } }, /can only do full/],
     [{ gates: [gate.latency("5ms")] }, /is about single rows/],
     [{ threshold: 0.5 }, /no decision threshold/],
+    [{ rollout: [stage.ab(), stage.full()] }, /a forecast is asked series by series/],
     [{ label: f.boolean() }, /number/],
   ])("refuses %j", (change, message) => {
     expect(() => resolve(change)).toThrow(message);

@@ -38,12 +38,12 @@ describe("rollouts", () => {
   let test: TestLoop;
   const models = [
     shop("staged", [
-      stage.shadow("1d", { minSamples: 100 }),
+      stage.shadow("1d", { minSamples: 100, metric: "accuracy", method: "betting" }),
       stage.canary(0.2, "1d", { minSamples: 20 }),
       stage.ab({ max: "14d", minSamples: 400 }),
       stage.full({ watch: "1d" }),
     ]),
-    shop("worse", [stage.ab({ max: "14d", minSamples: 400 }), stage.full()]),
+    shop("worse", [stage.ab({ max: "14d", minSamples: 400, metric: "accuracy", method: "bounded" }), stage.full()]),
     shop("watched", [stage.full({ watch: "2d" })]),
     shop("hands", [stage.canary(0.3, "30d"), stage.full({ watch: "0s" })]),
     shop("logged", [stage.shadow("1d", { minSamples: 100 }), stage.full({ watch: "0s" })]),
@@ -93,7 +93,11 @@ describe("rollouts", () => {
     rollout = await newest("staged");
     expect(rollout.phases.map((phase) => phase.kind)).toEqual(["shadow", "canary"]);
     const detail = await test.loop.rollout(rollout.id);
-    expect(detail.evidence[0]?.comparison).toMatchObject({ design: "paired", verdict: "better" });
+    expect(detail.evidence[0]?.comparison).toMatchObject({
+      design: "paired",
+      method: "hedged betting",
+      verdict: "better",
+    });
     expect(detail.evidence[0]?.exposures.mirrored).toBeGreaterThan(400);
 
     const answers = await live("staged", 4, 1, 5, 100);
@@ -126,6 +130,11 @@ describe("rollouts", () => {
     const rollout = await newest("worse");
     expect(rollout.state).toBe("rolled-back");
     expect(rollout.verdict).toMatch(/v2 is worse|Stop/);
+    const [evidence] = (await test.loop.rollout(rollout.id)).evidence;
+    const { method, interval, difference } = evidence?.comparison ?? {};
+    expect(method).toBe("empirical Bernstein");
+    expect(interval?.[0]).toBeLessThan(difference as number);
+    expect(interval?.[1]).toBeLessThan(0);
     expect((await test.store.registry.champion("worse"))?.name).toBe("v1");
     expect(await test.store.registry.get("worse", v2)).toMatchObject({ role: null });
     const alerts = await test.store.alerts.list({ model: "worse", limit: 10 });

@@ -15,8 +15,6 @@ import {
 import { type BucketSums, readBuckets } from "../../deploy/bucket-sums.ts";
 import {
   type Arms,
-  BOUNDED_START,
-  type BoundedState,
   type Estimate,
   estimatePaired,
   estimateUnpaired,
@@ -24,8 +22,10 @@ import {
   type Look,
   lookAt,
   mixtureP,
+  SHADOW_ALPHA,
   verdictOf,
 } from "../../deploy/experiment.ts";
+import { type ExactArms, type ExactMethod, exactStart, type ExactState, isExact } from "../../deploy/exact-interval.ts";
 import {
   constantGuardrail,
   failureGuardrail,
@@ -121,10 +121,10 @@ function planFor(context: LoopContext, rollout: RolloutRecord, stage: StageSpec)
   }
   return {
     ...shared,
-    alpha: 0.05,
+    alpha: SHADOW_ALPHA,
     minSamples: 0,
     rule: "non-inferiority",
-    method: "always-valid",
+    method: (stage.kind === "shadow" ? stage.method : undefined) ?? "always-valid",
     spending: "obrien-fleming",
     looks: 1,
     plannedRows: null,
@@ -156,21 +156,23 @@ function compare(input: CompareInput): Comparison | null {
   const phase = rollout.phases[index] as RolloutPhase;
   const found = estimates.first;
   if (found === null) return null;
-  const bounded = (arm: string) =>
-    (input.state as Record<string, BoundedState> | null)?.[`${rollout.id}:${index}:${arm}`] ?? BOUNDED_START;
+  const { method } = plan;
+  const exact = (arm: string) =>
+    (input.state as Record<string, ExactState> | null)?.[`${rollout.id}:${index}:${arm}`] ??
+    exactStart(method as ExactMethod);
   const isLast = isOverdue(input);
-  const look = (one: Estimate): Look =>
+  const look = (one: Estimate, states?: ExactArms | ExactState): Look =>
     lookAt({
       plan,
       estimate: one,
       looks: phase.looks ?? [],
       isLast,
-      ...(plan.method === "bounded" && !isPaired
-        ? { bounded: { champion: bounded("champion"), challenger: bounded("challenger") } }
-        : {}),
+      ...(states === undefined ? {} : { exact: states }),
     });
-  const read = look(found);
+  const states = isPaired ? exact("paired") : { champion: exact("champion"), challenger: exact("challenger") };
+  const read = isExact(method) ? look(found, states) : look(found);
   const isEnough = found.rows >= plan.minSamples;
+  // Exact states cannot take a value back: corrections are read by the asymptotic sequence.
   const corrected = estimates.now === null ? null : look(estimates.now);
   const rows = (arm: string) => Number(readBuckets(input.first.get(arm) ?? EMPTY).totals.n);
   return {

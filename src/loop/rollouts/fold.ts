@@ -19,8 +19,9 @@ import type {
   Variant,
 } from "../../core/index.ts";
 import { bucketOf } from "../../deploy/assignment.ts";
+import { SHADOW_ALPHA } from "../../deploy/experiment.ts";
 import { bucketCounters } from "../../deploy/bucket-sums.ts";
-import { BOUNDED_START, type BoundedState, updateBounded } from "../../deploy/experiment.ts";
+import { type ExactState, exactStart, isExact, updateExact } from "../../deploy/exact-interval.ts";
 import type { LiveVersion } from "../../deploy/live-models.ts";
 import { expectedMetric, type RowAnswer, rowMetric, scoreCell } from "../../deploy/row-metrics.ts";
 import { effectiveLabel } from "../../data/effective-label.ts";
@@ -45,7 +46,7 @@ export interface Sums {
   add(counter: string, version: string, at: Instant, values: CounterValues, sign: 1n | -1n): void;
 }
 type Logged<E extends PredictionEvent | LabelEvent | OutcomeEvent> = LoggedEvent<E>;
-type BoundedStates = Record<string, BoundedState>;
+type ExactStates = Record<string, ExactState>;
 
 interface Phase {
   readonly rollout: RolloutRecord;
@@ -65,13 +66,13 @@ export class ExperimentFold {
   readonly #versions = new Map<string, LiveVersion>();
   /** An example is judged four times: before and after, as first stated and as it stands. */
   readonly #answers = new Map<string, RowAnswer>();
-  #bounded: BoundedStates;
+  #exact: ExactStates;
 
   constructor(context: LoopContext, model: string, phases: readonly Phase[], state: Json) {
     this.#context = context;
     this.#model = model;
     this.#phases = phases;
-    this.#bounded = (typeof state === "object" && state !== null ? { ...(state as object) } : {}) as BoundedStates;
+    this.#exact = (typeof state === "object" && state !== null ? { ...(state as object) } : {}) as ExactStates;
   }
 
   /** @param state what the fold kept for experiments at its last commit */
@@ -92,7 +93,7 @@ export class ExperimentFold {
 
   /** To be kept with the fold's commit. */
   state(): Json {
-    return this.#bounded as unknown as Json;
+    return this.#exact as unknown as Json;
   }
 
   async #load(names: readonly string[]): Promise<void> {
@@ -173,11 +174,16 @@ export class ExperimentFold {
     for (const { arm, y, x } of entry.arms) sums.add(counter, arm, 0, bucketCounters(entry.bucket, y, x), sign);
   }
 
-  #follow({ rollout, index, stage }: Phase, entry: Entry): void {
-    if (stage.kind !== "ab" || stage.method !== "bounded") return;
-    for (const { arm, y } of entry.arms) {
+  #follow({ rollout, index, stage }: Phase, { arms }: Entry): void {
+    const method = stage.kind === "ab" || stage.kind === "shadow" ? stage.method : undefined;
+    if (!isExact(method)) return;
+    const alpha = stage.kind === "ab" ? stage.alpha : SHADOW_ALPHA;
+    for (const { arm, y } of arms) {
       const key = `${rollout.id}:${index}:${arm}`;
-      this.#bounded = { ...this.#bounded, [key]: updateBounded(this.#bounded[key] ?? BOUNDED_START, y) };
+      const isPair = arm === "paired";
+      const state = this.#exact[key] ?? exactStart(method);
+      const next = updateExact(state, isPair ? (y + 1) / 2 : y, isPair ? alpha : alpha / 2);
+      this.#exact = { ...this.#exact, [key]: next };
     }
   }
 

@@ -1,4 +1,5 @@
 export * from "./asymptotic.ts";
+export * from "./betting-state.ts";
 export {
   type Capital,
   type ConfidenceSequence,
