@@ -1,6 +1,7 @@
 import { execFile, spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { deflateSync, gunzipSync, gzipSync, inflateSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openTestServer, type TestServer, trainFirstVersion } from "./support.ts";
 
@@ -119,6 +120,55 @@ describe("the Open Inference Protocol", () => {
     expect(pinned.body).toMatchObject({ parameters: { logged: false } });
     const pinnedLogged = await infer(ROWS, { parameters: { log: true } }, "/v2/models/purchases/versions/v1/infer");
     expect(pinnedLogged.body).toMatchObject({ parameters: { logged: true } });
+  });
+
+  it.each([
+    ["gzip", gzipSync, gunzipSync],
+    ["deflate", deflateSync, inflateSync],
+  ] as const)("takes bodies packed with %s, and packs answers for who asks for it", async (encoding, pack, unpack) => {
+    const inputs = [
+      column(
+        "age",
+        "FP64",
+        Array.from({ length: 100 }, (_, i) => i),
+      ),
+      column(
+        "balance",
+        "INT32",
+        Array.from({ length: 100 }, (_, i) => i),
+      ),
+      column(
+        "job",
+        "BYTES",
+        Array.from({ length: 100 }, () => "nurse"),
+      ),
+    ];
+    const plain = await infer(inputs, { parameters: { log: false } });
+    const answer = await server.server.app.inject({
+      method: "POST",
+      url: "/v2/models/purchases/infer",
+      headers: { "content-encoding": encoding, "accept-encoding": encoding, "content-type": "application/json" },
+      payload: pack(JSON.stringify({ inputs, parameters: { log: false } })),
+    });
+    expect([answer.statusCode, answer.headers["content-encoding"]]).toEqual([200, encoding]);
+    expect(JSON.parse(unpack(answer.rawPayload).toString())).toEqual(plain.body);
+    // A small answer goes as it is, and so does one to a client that refuses packing.
+    const small = await ask("POST", "/v2/models/purchases/infer", pack(JSON.stringify({ inputs: ROWS })), {
+      "content-encoding": encoding,
+      "accept-encoding": `${encoding};q=0`,
+    });
+    expect(small.status).toBe(200);
+  });
+
+  it.each([
+    ["br", Buffer.from("{}"), /Content-Encoding "br" is not read/],
+    ["gzip", Buffer.from("{}"), /not what its Content-Encoding gzip says/],
+    ["gzip", gzipSync(Buffer.alloc(9_000_000)), /unpacks to more than 8388608 bytes/],
+  ])("refuses a body that is badly packed as %s", async (encoding, body, message) => {
+    const found = await ask("POST", "/v2/models/purchases/infer", body, { "content-encoding": encoding });
+    expect(found.status).toBeGreaterThanOrEqual(400);
+    expect(found.status).toBeLessThan(500);
+    expect(found.body["error"]).toMatch(message);
   });
 
   it("takes a missing value as null, columns of shape [n, 1], and gives only the outputs asked for", async () => {

@@ -109,7 +109,55 @@ describe("an open rollout, moved by people", () => {
     expect((await ask("POST", "/models/hands/rollouts", { version: "v2", force: true })).body.code).toBe(
       "BODY_INVALID",
     );
+    expect((await ask("POST", "/models/hands/rollouts", { version: "v2", replay: "long" })).body.code).toBe(
+      "DURATION_INVALID",
+    );
+    expect((await ask("POST", "/models/hands/rollouts", { version: "v2", replay: "7d" })).body.detail).toMatch(
+      /first stage of hands is canary/,
+    );
     expect((await newest("hands")).revision).toBe(1);
+  });
+
+  it("routes requests of the inference protocol without a version, and leaves pinned ones out of it", async () => {
+    const customers = Array.from({ length: 60 }, (_, i) => `oip-${i}`);
+    const inputs = [
+      { name: "x", datatype: "FP64", shape: [60], data: customers.map(() => 1) },
+      { name: "z", datatype: "FP64", shape: [60], data: customers.map(() => 0.5) },
+      { name: "customer", datatype: "BYTES", shape: [60], data: customers },
+    ];
+    const infer = async (path: string, headers: Record<string, string> = {}) => {
+      const answer = await server.app.inject({
+        method: "POST",
+        url: `/v2/models/hands${path}/infer`,
+        headers: { authorization: `Bearer ${ADMIN}`, ...headers },
+        payload: { inputs },
+      });
+      type Outputs = readonly { readonly name: string; readonly data: readonly unknown[] }[];
+      const body = answer.json<{ model_version: string; parameters: Record<string, string>; outputs: Outputs }>();
+      return { ...body, ids: (body.outputs.find(({ name }) => name === "prediction_id")?.data ?? []) as string[] };
+    };
+    const routed = await infer("");
+    const variants = routed.parameters["variants"]?.split(",");
+    const versions = routed.parameters["versions"]?.split(",");
+    expect(new Set(variants)).toEqual(new Set(["champion", "challenger"]));
+    expect(versions).toEqual(variants?.map((variant) => (variant === "champion" ? "v1" : v2)));
+    const plain = await ask<{ predictions: readonly { variant: string }[] }>("POST", "/models/hands/predict", {
+      rows: customers.map((customer) => ({ x: 1, z: 0.5, customer })),
+    });
+    expect(plain.body.predictions.map(({ variant }) => variant)).toEqual(variants);
+    const logged = await test.store.log.findPredictions("hands", { predictionIds: routed.ids });
+    const byId = new Map(logged.map((one) => [one.predictionId, one]));
+    expect(routed.ids.map((id) => byId.get(id)?.version)).toEqual(versions);
+    expect(routed.ids.map((id) => byId.get(id)?.variant)).toEqual(variants);
+    for (const [path, version] of [
+      ["/versions/v1", "v1"],
+      [`/versions/${v2.slice(1)}`, v2],
+    ] as const) {
+      const pinned = await infer(path);
+      expect([pinned.model_version, pinned.parameters["variants"]]).toEqual([version, undefined]);
+    }
+    const forced = await infer("", { "x-retrain-variant": "challenger" });
+    expect([forced.model_version, forced.parameters["variants"]]).toEqual([v2, undefined]);
   });
 
   it("is paused and resumed by an operator, who is named in the audit log, and refuses what does not fit its state", async () => {

@@ -18,7 +18,9 @@ import {
   type TensorInfo,
   writeBinary,
 } from "../inference-tensors.ts";
-import { BODY_LIMIT_BYTES, PREDICT_RULE } from "./predict.ts";
+import type { PredictAnswer } from "../../loop/contract.ts";
+import { pack, unpack } from "../packed-body.ts";
+import { BODY_LIMIT_BYTES, PREDICT_RULE, readVariant, VARIANT_HEADER } from "./predict.ts";
 
 const HEADER_LENGTH = "inference-header-content-length";
 const DATATYPES = {
@@ -39,9 +41,12 @@ export async function addInferenceRoutes(root: FastifyInstance, context: ServerC
   await root.register(async (app) => {
     // Bodies are JSON with bytes behind it, under any content type or none.
     app.removeAllContentTypeParsers();
-    app.addContentTypeParser("*", { parseAs: "buffer", bodyLimit: BODY_LIMIT_BYTES }, (_request, body, done) =>
-      done(null, body),
-    );
+    app.addContentTypeParser("*", { parseAs: "buffer", bodyLimit: BODY_LIMIT_BYTES }, (request, body, done) => {
+      unpack(body as Buffer, request.headers["content-encoding"], BODY_LIMIT_BYTES).then(
+        (plain) => done(null, plain),
+        done,
+      );
+    });
     app.setErrorHandler((error, request, reply) => {
       const translated = asRetrainError(translate(error));
       logProblem(context.logger, translated, { id: request.id, method: request.method, url: request.url });
@@ -205,10 +210,12 @@ async function infer(context: ServerContext, request: FastifyRequest, reply: Fas
     request.headers[HEADER_LENGTH] as string | undefined,
   );
   const { log } = asked.parameters;
+  const variant = readVariant(request.headers[VARIANT_HEADER]);
   const answer = await loop
     .predict({
       model,
       rows: asked.rows,
+      ...(variant === undefined ? {} : { variant }),
       ...(version === undefined ? {} : { version: versionName(version) }),
       ...(typeof log === "boolean" ? { log } : {}),
     })
@@ -222,11 +229,14 @@ async function infer(context: ServerContext, request: FastifyRequest, reply: Fas
   refuseHeld(model, answer.predictions);
   const classes = Object.keys(first?.probabilities ?? {}).length;
   const tensors = outputTensors(wanted(outputInfos(task, classes), asked), answer.predictions);
-  return sendAnswer(reply, asked, tensors, {
-    model_name: model,
-    model_version: answer.version,
-    ...(asked.id === undefined ? {} : { id: asked.id }),
-    parameters: { logged: first?.logged ?? false },
+  return sendAnswer(request, reply, {
+    asked,
+    tensors,
+    head: {
+      model_name: model,
+      ...answeredBy(answer),
+      ...(asked.id === undefined ? {} : { id: asked.id }),
+    },
   });
 }
 
@@ -253,12 +263,31 @@ function wanted(infos: readonly TensorInfo[], { outputs }: InferRequest): readon
   });
 }
 
-function sendAnswer(
+/** The version that answered; during a rollout rows of one request may have two, which the parameters then name row by row. */
+function answeredBy({ version, predictions }: PredictAnswer) {
+  const versions = predictions.map((row) => row.version ?? version);
+  const variants = predictions.flatMap((row) => row.variant ?? []);
+  const isOne = versions.every((one) => one === versions[0]);
+  return {
+    model_version: isOne ? (versions[0] ?? version) : version,
+    parameters: {
+      logged: predictions[0]?.logged ?? false,
+      ...(isOne ? {} : { versions: versions.join(",") }),
+      ...(variants.length === 0 ? {} : { variants: variants.join(",") }),
+    },
+  };
+}
+
+async function sendAnswer(
+  request: FastifyRequest,
   reply: FastifyReply,
-  asked: InferRequest,
-  tensors: readonly OutputTensor[],
-  head: Readonly<Record<string, unknown>>,
-): unknown {
+  answer: {
+    readonly asked: InferRequest;
+    readonly tensors: readonly OutputTensor[];
+    readonly head: Readonly<Record<string, unknown>>;
+  },
+): Promise<unknown> {
+  const { asked, tensors, head } = answer;
   const chunks: Buffer[] = [];
   const outputs = tensors.map((tensor) => {
     const { data, ...rest } = tensor;
@@ -268,9 +297,9 @@ function sendAnswer(
     return { ...rest, parameters: { binary_data_size: bytes.length } };
   });
   const json = Buffer.from(JSON.stringify({ ...head, outputs }));
-  if (chunks.length === 0) return reply.type("application/json; charset=utf-8").send(json);
-  return reply
-    .type("application/octet-stream")
-    .header(HEADER_LENGTH, String(json.length))
-    .send(Buffer.concat([json, ...chunks]));
+  if (chunks.length === 0) reply.type("application/json; charset=utf-8");
+  else reply.type("application/octet-stream").header(HEADER_LENGTH, String(json.length));
+  const packed = await pack(Buffer.concat([json, ...chunks]), request.headers["accept-encoding"]);
+  if (packed.encoding !== undefined) reply.header("content-encoding", packed.encoding);
+  return reply.header("vary", "accept-encoding").send(packed.body);
 }

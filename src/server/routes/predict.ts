@@ -94,7 +94,8 @@ export function predictBody(
   );
 }
 
-function readVariant(header: string | readonly string[] | undefined): Variant | undefined {
+/** @throws BODY_INVALID */
+export function readVariant(header: string | readonly string[] | undefined): Variant | undefined {
   if (header === undefined) return undefined;
   if (header === "champion" || header === "challenger") return header;
   throw fail("BODY_INVALID", {
