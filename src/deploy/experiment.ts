@@ -210,7 +210,7 @@ export interface PowerInput {
 
 /**
  * Rows of both arms an A/B needs. A fixed-sample plan, doubled: an always-valid test of that length finds the effect as often,
- * and stops after about half of it (simulated in test/deploy/experiment-simulation.test.ts). Infinity for effect 0.
+ * and stops after about half of it (simulated in bench/experiments.bench.ts). Infinity for effect 0.
  */
 export function rowsForAb(input: PowerInput): number {
   const { rowDeviation, effect, share, alpha, power = 0.8 } = input;

@@ -1,15 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { simulateExperiments } from "../../bench/experiment-simulation.ts";
 import { createRandom } from "../../src/core/index.ts";
 import { bucketOf, variantOf } from "../../src/deploy/assignment.ts";
 import { bucketCounters, readBuckets } from "../../src/deploy/bucket-sums.ts";
-import {
-  type Estimate,
-  estimateUnpaired,
-  harmBound,
-  rowsForAb,
-  sequenceInterval,
-  verdictOf,
-} from "../../src/deploy/experiment.ts";
+import { type Estimate, estimateUnpaired, rowsForAb } from "../../src/deploy/experiment.ts";
 import { sampleRatio } from "../../src/deploy/guardrails.ts";
 
 type Sums = Record<string, bigint>;
@@ -73,65 +67,12 @@ describe("an estimate from bucket sums", () => {
   });
 });
 
-/** Experiments of Bernoulli rows, looked at every 100 rows, from running sums as the fold keeps them. */
-function simulate(options: {
-  readonly runs: number;
-  readonly max: number;
-  readonly effect: number;
-  readonly seed: number;
-  readonly margin: number;
-}) {
-  const { runs, max, effect, seed, margin } = options;
-  const random = createRandom(seed);
-  const result = { better: 0, worse: 0, notWorse: 0, fixedZ: 0, harm: 0, stops: [] as number[] };
-  for (let run = 0; run < runs; run++) {
-    const n = [0, 0];
-    const hits = [0, 0];
-    let decided: "better" | "worse" | undefined;
-    let isNotWorse = false;
-    let peeked = false;
-    let harmed = false;
-    for (let row = 1; row <= max; row++) {
-      const arm = random.nextFloat() < 0.5 ? 0 : 1;
-      n[arm] = (n[arm] as number) + 1;
-      if (random.nextFloat() < (arm === 0 ? 0.3 : 0.3 + effect)) hits[arm] = (hits[arm] as number) + 1;
-      if (row % 100 !== 0 || row < 1_000) continue;
-      const means = [0, 1].map((one) => (hits[one] as number) / (n[one] as number)) as [number, number];
-      const variance = [0, 1].reduce(
-        (sum, one) => sum + ((means[one] as number) * (1 - (means[one] as number))) / ((n[one] as number) - 1),
-        0,
-      );
-      const estimate: Estimate = {
-        difference: means[1] - means[0],
-        standardError: Math.sqrt(variance),
-        championMean: means[0],
-        challengerMean: means[1],
-        rows: row,
-        varianceReduction: 0,
-      };
-      const interval = sequenceInterval(estimate, 0.05);
-      const verdict = verdictOf(interval, { rule: "superiority", margin: 0 });
-      if (decided === undefined && (verdict === "better" || verdict === "worse")) {
-        decided = verdict;
-        result.stops.push(row);
-      }
-      if (interval[0] > -margin) isNotWorse = true;
-      if (harmBound(estimate) < -margin) harmed = true;
-      if (Math.abs(estimate.difference) > 1.96 * estimate.standardError) peeked = true;
-    }
-    if (decided !== undefined) result[decided]++;
-    if (isNotWorse) result.notWorse++;
-    if (peeked) result.fixedZ++;
-    if (harmed) result.harm++;
-  }
-  return result;
-}
 /** Upper 99.9 % bound of a count whose probability is at most p. */
 const atMost = (runs: number, p: number) => runs * p + 3.09 * Math.sqrt(runs * p * (1 - p));
 
 describe("sequential decisions, simulated", () => {
   it("promote or roll back equal models in at most 5 % of experiments, however often one looks; a fixed z does not", () => {
-    const found = simulate({ runs: 200, max: 5_000, effect: 0, seed: 1, margin: 0.02 });
+    const found = simulateExperiments({ runs: 200, max: 5_000, effect: 0, seed: 1, margin: 0.02 });
     expect(found.better + found.worse).toBeLessThanOrEqual(atMost(200, 0.05));
     expect(found.harm).toBeLessThanOrEqual(atMost(200, 0.05));
     expect(found.fixedZ).toBeGreaterThan(3 * (found.better + found.worse));
@@ -139,7 +80,7 @@ describe("sequential decisions, simulated", () => {
   });
 
   it("call a challenger that is worse by exactly the margin not worse in at most 5 %", () => {
-    const found = simulate({ runs: 200, max: 5_000, effect: -0.03, seed: 2, margin: 0.03 });
+    const found = simulateExperiments({ runs: 200, max: 5_000, effect: -0.03, seed: 2, margin: 0.03 });
     expect(found.notWorse).toBeLessThanOrEqual(atMost(200, 0.05));
   });
 
@@ -147,7 +88,7 @@ describe("sequential decisions, simulated", () => {
     const effect = 0.06;
     const deviation = Math.sqrt(0.33 * 0.67);
     const max = rowsForAb({ rowDeviation: deviation, effect, share: 0.5, alpha: 0.05 });
-    const found = simulate({ runs: 200, max, effect, seed: 3, margin: 0.02 });
+    const found = simulateExperiments({ runs: 200, max, effect, seed: 3, margin: 0.02 });
     const stops = found.stops.toSorted((left, right) => left - right);
     expect(found.better / 200).toBeGreaterThan(0.8);
     expect(found.worse).toBe(0);
