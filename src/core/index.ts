@@ -20,6 +20,8 @@ export * from "./labeling.ts";
 export * from "./reviews.ts";
 export * from "./model-host.ts";
 export * from "./output-tail.ts";
+export * from "./engine.ts";
+export * from "./event-log.ts";
 export * from "./ports.ts";
 export * from "./profiles.ts";
 export * from "./random.ts";
