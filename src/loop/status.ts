@@ -111,7 +111,11 @@ function sentenceOf(model: string, run: RunRecord | undefined, champion: Version
   const ended: Readonly<Record<RunRecord["state"], string>> = {
     queued: "is waiting to start",
     running: "is under way",
-    promoted: `put ${run.version ?? "its version"} live`,
+    // Passing the gate is the way in: stages may still be ahead of it, or have sent it back.
+    promoted:
+      champion?.name === run.version
+        ? `put ${run.version ?? "its version"} live`
+        : `sent ${run.version ?? "its version"} into its rollout`,
     held: "held its candidate",
     rejected: "refused its candidate",
     stopped: "stopped before training",

@@ -1,10 +1,10 @@
 /** Who did what: for administrators, newest first, with filters in the address. */
 import { Button, TextInput } from "@mantine/core";
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
 import type { AuditRecord } from "../../../src/server/contract.ts";
 import { useApi, useApiPages } from "../api/queries.ts";
-import { instant, words } from "../format.ts";
+import { instant, shortId, words } from "../format.ts";
 import { Evidence } from "../parts/evidence.tsx";
 import { Await, Empty } from "../parts/feedback.tsx";
 import { DataTable, PageHeading } from "../parts/layout.tsx";
@@ -115,18 +115,50 @@ function Records({ search }: { readonly search: AuditSearch }) {
 }
 
 function AuditRow({ record }: { readonly record: AuditRecord }) {
-  const { at, actor, action, subject } = record;
+  const { at, actor, action } = record;
   const { reason, ...details } = record.details;
   return (
     <tr>
       <td className="nowrap">{instant(at)}</td>
       <td className="nowrap">{actor}</td>
       <td className="nowrap strong">{action}</td>
-      <td className="text-short">{subject}</td>
+      <td className="text-short">
+        <Subject record={record} />
+      </td>
       <td className="text-long">{typeof reason === "string" ? reason : <span className="dimmed">–</span>}</td>
       <td>
         <Evidence value={details} label="Details" />
       </td>
     </tr>
   );
+}
+
+/** What it was about, as a way there: a version, a rollout, a run, or a model. */
+function Subject({ record: { action, subject, details } }: { readonly record: AuditRecord }) {
+  const [model = "", rest] = subject.split("/");
+  if (rest !== undefined && /^v\d+$/.test(rest)) {
+    return (
+      <Link to="/models/$model/versions/$version" params={{ model, version: rest }}>
+        {model} {rest}
+      </Link>
+    );
+  }
+  if (rest !== undefined && action.startsWith("rollout.")) {
+    const challenger = details["challenger"];
+    return (
+      <Link to="/models/$model/rollouts/$id" params={{ model, id: rest }}>
+        {model} {typeof challenger === "string" ? `rollout of ${challenger}` : `rollout ${shortId(rest)}`}
+      </Link>
+    );
+  }
+  if (action.startsWith("run.")) {
+    const of = details["model"];
+    return (
+      <Link to="/runs/$id" params={{ id: subject }}>
+        {typeof of === "string" ? `${of} run ` : ""}
+        {shortId(subject)}
+      </Link>
+    );
+  }
+  return subject;
 }

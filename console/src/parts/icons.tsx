@@ -38,6 +38,7 @@ const SHAPES = {
   grid: <path d="M2.5 3h11v10h-11zM2.5 6.5h11M6.5 3v10" fill="none" />,
   download: <path d="M8 2.5v8M4.8 7.5 8 10.7l3.2-3.2M3 13.5h10" fill="none" />,
   home: <path d="M2.5 7.5 8 3l5.5 4.5M4 6.8V13h8V6.8" fill="none" />,
+  search: <path d="M10.5 10.5 14 14M7 3a4 4 0 1 0 0 8 4 4 0 0 0 0-8z" fill="none" />,
   list: <path d="M3 4h10M3 8h10M3 12h10" fill="none" />,
   scale: <path d="M8 2.5v11M3 5h10M3 5 1.5 9.5h3zM13 5l-1.5 4.5h3zM5 13.5h6" fill="none" />,
   model: <path d="M8 2 13.5 5v6L8 14 2.5 11V5zM2.5 5 8 8l5.5-3M8 8v6" fill="none" />,

@@ -7,6 +7,7 @@ const KEYS: readonly (readonly [keys: readonly string[], what: string])[] = [
   [["g", "r"], "Runs"],
   [["g", "d"], "Decisions"],
   [["g", "a"], "Alerts"],
+  [["Ctrl K", "⌘ K"], "Go to a page, model, version or run"],
   [["p"], "Pause or resume live updates"],
   [["?"], "This list"],
   [["Esc"], "Close a dialog"],
@@ -22,7 +23,7 @@ export function HelpDialog({ isOpen, onClose }: { readonly isOpen: boolean; read
               <td>
                 {keys.map((key, index) => (
                   <span key={key}>
-                    {index > 0 ? " then " : ""}
+                    {index === 0 ? "" : keys[0] === "g" ? " then " : " or "}
                     <Kbd>{key}</Kbd>
                   </span>
                 ))}

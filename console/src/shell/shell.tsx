@@ -1,7 +1,7 @@
 /** The frame around every page: brand, clock, live state, navigation. */
 import { ActionIcon, Button, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { type ErrorComponentProps, Link, Outlet, useRouterState } from "@tanstack/react-router";
-import { lazy, Suspense, useEffect, useRef, useState } from "react";
+import { lazy, Suspense, useCallback, useEffect, useRef, useState } from "react";
 import { useLive } from "../api/live.tsx";
 import { useApi } from "../api/queries.ts";
 import { instant } from "../format.ts";
@@ -11,6 +11,7 @@ import { PageHeading } from "../parts/layout.tsx";
 import { useShortcuts } from "./shortcuts.tsx";
 import { Navigation } from "./navigation.tsx";
 
+const Palette = lazy(() => import("./palette.tsx").then((module) => ({ default: module.Palette })));
 const HelpDialog = lazy(() => import("./help-dialog.tsx").then((module) => ({ default: module.HelpDialog })));
 
 export function Shell() {
@@ -19,7 +20,10 @@ export function Shell() {
   const path = useRouterState({ select: (state) => state.location.pathname });
   const main = useRef<HTMLElement>(null);
   const isFirst = useRef(true);
-  useShortcuts(() => setIsHelpOpen(true));
+  const [isPaletteOpen, setIsPaletteOpen] = useState(false);
+  const openHelp = useCallback(() => setIsHelpOpen(true), []);
+  const openPalette = useCallback(() => setIsPaletteOpen(true), []);
+  useShortcuts(openHelp, openPalette);
 
   // A new page starts at its content, also for readers who hear it.
   useEffect(() => {
@@ -53,7 +57,17 @@ export function Shell() {
         <div className="top-right">
           <LiveButton />
           <SchemeButton />
-          <ActionIcon variant="default" size="md" aria-label="Keyboard shortcuts" onClick={() => setIsHelpOpen(true)}>
+          <ActionIcon
+            className="palette-button"
+            variant="default"
+            size="md"
+            aria-label="Go to a page, model, version or run"
+            title="Ctrl K"
+            onClick={openPalette}
+          >
+            <Icon name="search" />
+          </ActionIcon>
+          <ActionIcon variant="default" size="md" aria-label="Keyboard shortcuts" onClick={openHelp}>
             <Icon name="question" />
           </ActionIcon>
         </div>
@@ -63,6 +77,11 @@ export function Shell() {
         <StoreNotice />
         <Outlet />
       </main>
+      {isPaletteOpen && (
+        <Suspense fallback={null}>
+          <Palette onClose={() => setIsPaletteOpen(false)} />
+        </Suspense>
+      )}
       {isHelpOpen && (
         <Suspense fallback={null}>
           <HelpDialog isOpen onClose={() => setIsHelpOpen(false)} />

@@ -1,4 +1,4 @@
-/** Keys that work on every page: `g` then a letter goes somewhere, `?` shows this list, space-free so nothing typed is lost. */
+/** Keys that work on every page: `g` then a letter goes somewhere, `?` shows this list, Ctrl or Cmd and K finds a place, space-free so nothing typed is lost. */
 import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useRef } from "react";
 import { useLive } from "../api/live.tsx";
@@ -7,12 +7,18 @@ const GOTO = { o: "/", r: "/runs", d: "/decisions", a: "/alerts" } as const;
 /** The second key must follow soon, or a stray `g` would wait for ever. */
 const SEQUENCE_MS = 1500;
 
-export function useShortcuts(onHelp: () => void): void {
+export function useShortcuts(onHelp: () => void, onPalette: () => void): void {
   const navigate = useNavigate();
   const { paused, setPaused } = useLive();
   const pending = useRef(0);
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
+      if ((event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "k") {
+        // The browser would go to its address bar.
+        event.preventDefault();
+        onPalette();
+        return;
+      }
       if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
       const target = GOTO[event.key as keyof typeof GOTO];
       const isSecond = event.timeStamp - pending.current < SEQUENCE_MS;
@@ -24,7 +30,7 @@ export function useShortcuts(onHelp: () => void): void {
     };
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);
-  }, [navigate, onHelp, paused, setPaused]);
+  }, [navigate, onHelp, onPalette, paused, setPaused]);
 }
 
 function isTyping(target: EventTarget | null): boolean {
