@@ -1,11 +1,12 @@
 /** Entity state of aggregates: every entity's recent events out of the log, asked before a row is collected or answered. */
 import type { ModelSpec } from "../config/spec.ts";
-import { fail, type Features, type Instant } from "../core/index.ts";
+import { fail, type Features, type Instant, type Json } from "../core/index.ts";
 import {
   addEvent,
   aggregate,
   type AggregateSpec,
   emptyHistory,
+  type EntityEvent,
   type EntityHistory,
   limitsOf,
   parseInstant,
@@ -17,6 +18,8 @@ import type { PredictRequest } from "./contract.ts";
 export interface AggregateState {
   /** By the column that names the entity, then by its value. */
   readonly entities: Map<string, Map<string, EntityHistory>>;
+  /** Examples of a delivery under way: remembered, but not in the log yet, and perhaps never. They are not written down. */
+  readonly ahead: Set<string>;
 }
 
 export interface StatedRow {
@@ -37,16 +40,45 @@ export async function aggregateState(context: LoopContext, spec: ModelSpec): Pro
   const { aggregates } = spec.schema;
   if (aggregates === undefined) return undefined;
   return context.states.current<AggregateState>(spec.name, JSON.stringify(aggregates), () => ({
-    create: () => ({ entities: new Map() }),
+    create: () => ({ entities: new Map(), ahead: new Set() }),
     apply(state, event) {
+      if (event.kind === "observation" || event.kind === "prediction") state.ahead.delete(event.exampleId);
       if (event.kind === "observation" || (event.kind === "prediction" && event.origin !== "shadow"))
         rememberRow(state, aggregates, event);
     },
+    store: storeAggregates,
+    restore: restoreAggregates,
   }));
+}
+
+type StoredHistory = readonly [entity: string, sequence: number, events: readonly EntityEvent[]];
+
+function storeAggregates({ entities, ahead }: AggregateState): Json {
+  const inLog = (events: readonly EntityEvent[]) => events.filter(({ exampleId }) => !ahead.has(exampleId));
+  const stored = [...entities].map(([by, histories]): [string, StoredHistory[]] => [
+    by,
+    [...histories].map(([entity, { events, sequence }]): StoredHistory => {
+      const kept = inLog(events);
+      return [entity, sequence - (events.length - kept.length), kept];
+    }),
+  ]);
+  return stored as unknown as Json;
+}
+
+function restoreAggregates(stored: Json): AggregateState {
+  const all = stored as unknown as readonly (readonly [string, readonly StoredHistory[]])[];
+  const historyOf = ([entity, sequence, events]: StoredHistory): [string, EntityHistory] => [
+    entity,
+    { sequence, events: [...events], known: new Set(events.map(({ exampleId }) => exampleId)) },
+  ];
+  return { entities: new Map(all.map(([by, histories]) => [by, new Map(histories.map(historyOf))])), ahead: new Set() };
 }
 
 export function rememberRow(state: AggregateState, aggregates: readonly AggregateSpec[], row: StatedRow): void {
   const limits = limitsOf(aggregates);
+  // What nothing is computed of need not be remembered: a text or an image would outweigh all the rest.
+  const used = new Set(aggregates.flatMap((one) => one.of ?? []));
+  const features = Object.fromEntries(Object.entries(row.features).filter(([name]) => used.has(name)));
   for (const by of new Set(aggregates.map((one) => one.by))) {
     const key = textOf(row.features[by]);
     if (key === undefined) continue;
@@ -54,7 +86,7 @@ export function rememberRow(state: AggregateState, aggregates: readonly Aggregat
     state.entities.set(by, entities);
     const history = entities.get(key) ?? emptyHistory();
     entities.set(key, history);
-    addEvent(history, { at: row.at, exampleId: row.exampleId, features: row.features }, limits);
+    addEvent(history, { at: row.at, exampleId: row.exampleId, features }, limits);
   }
 }
 

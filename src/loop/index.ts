@@ -76,7 +76,7 @@ export function createLoop(options: LoopOptions): Loop & { readonly predictor: P
     instance: options.instance ?? "main",
     live: new LiveModels(options.objects, options.modelHost),
     ticks: createTickNotes(),
-    states: new EntityStates(options.store.log),
+    states: new EntityStates(() => context),
     routing: { sync: (model) => keeper.sync(model), fresh: () => keeper.fresh(), counts: () => keeper.counts() },
     emit: (type, model, data) => bus.emit(type, model, data),
   };
@@ -116,7 +116,11 @@ export function createLoop(options: LoopOptions): Loop & { readonly predictor: P
     worldClock: options.worldClock,
     predictor,
     start: () => schedule.start(),
-    stop: () => schedule.stop(),
+    async stop() {
+      await schedule.stop();
+      // A start then reads nothing twice; without it, what came since the last tick that kept the states.
+      if (context.role !== "api") await context.states.keepAll().catch((error: unknown) => notKept(context, error));
+    },
     ready: () => schedule.ready(),
     model: (name) => modelSpec(context, name),
     summaries: () => modelSummaries(context),
@@ -247,3 +251,10 @@ async function cancelRun(context: LoopContext, id: string, actor: string): Promi
 
 export type { LoopContext, ProcessRole } from "./context.ts";
 export type * from "./contract.ts";
+
+function notKept({ logger }: LoopContext, error: unknown): void {
+  logger.warn(
+    { error: String(error) },
+    "entity states were not written at the end; the next start reads more of the log",
+  );
+}

@@ -66,6 +66,7 @@ export function observationInterpreter(
       features = { ...features, ...aggregatesOf(state, aggregates, { features, at, exampleId }).values };
       // At once, not when the log is read again: later rows of this delivery see it.
       rememberRow(state, aggregates, { features, at, exampleId });
+      state.ahead.add(exampleId);
     }
     // An interaction that says nothing of its strength has the strength of one.
     const label = checked.label ?? (spec.schema.recommend === undefined ? undefined : 1);

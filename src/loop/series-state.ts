@@ -1,6 +1,6 @@
 /** The history of every series of a forecast, restatements included, out of the log. */
 import type { ModelSpec } from "../config/spec.ts";
-import type { Features, LabelSource, LabelValue, LoggedEvent } from "../core/index.ts";
+import type { Features, Json, LabelSource, LabelValue, LoggedEvent } from "../core/index.ts";
 import { LABEL_PRECEDENCE } from "../core/index.ts";
 import { type ForecastSchema, parseForecastExampleId, periodOf } from "../data/index.ts";
 import { HISTORY_PERIODS, type SeriesView } from "../learn/index.ts";
@@ -61,6 +61,8 @@ function seriesReducer(forecast: ForecastSchema): StateReducer<SeriesState> {
     if (history.values.size > keep) forget(history, history.last - keep / 2);
   };
   return {
+    store: storeSeries,
+    restore: restoreSeries,
     create: () => ({ series: new Map(), exampleOf: new Map() }),
     apply(state, event: LoggedEvent) {
       if (event.kind === "observation") {
@@ -85,6 +87,43 @@ function seriesReducer(forecast: ForecastSchema): StateReducer<SeriesState> {
           });
       }
     },
+  };
+}
+
+interface StoredSeries {
+  readonly series: readonly {
+    readonly name: string;
+    readonly values: readonly (readonly [number, KnownValue])[];
+    readonly features: readonly (readonly [number, Features])[];
+    /** Null before the first value. */
+    readonly last: number | null;
+  }[];
+  readonly exampleOf: readonly (readonly [string, string])[];
+}
+
+function storeSeries({ series, exampleOf }: SeriesState): Json {
+  const stored: StoredSeries = {
+    series: [...series].map(([name, { values, features, last }]) => ({
+      name,
+      values: [...values],
+      features: [...features],
+      last: Number.isFinite(last) ? last : null,
+    })),
+    exampleOf: [...exampleOf],
+  };
+  return stored as unknown as Json;
+}
+
+function restoreSeries(json: Json): SeriesState {
+  const stored = json as unknown as StoredSeries;
+  return {
+    series: new Map(
+      stored.series.map(({ name, values, features, last }) => [
+        name,
+        { values: new Map(values), features: new Map(features), last: last ?? Number.NEGATIVE_INFINITY },
+      ]),
+    ),
+    exampleOf: new Map(stored.exampleOf),
   };
 }
 

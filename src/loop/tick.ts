@@ -28,6 +28,7 @@ export async function tick(context: LoopContext, model: string, at: Instant): Pr
   await labelSilence(context, spec, at);
   const reviewsDueAt = await tickLabeling(context, spec, at);
   await absorb(context, model);
+  await context.states.keep(model);
   const learningDueAt = await advanceIncremental(context, spec, at);
   const driftDueAt = await monitorDrift(context, spec, at);
 

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { defineConfig, defineModel, f, gate, gbdt, resolveConfig, when } from "../../src/config/index.ts";
 import { createRandom, DAY_MS, HOUR_MS, type PredictionEvent } from "../../src/core/index.ts";
+import { openTestDatabase } from "../../src/testing/database.ts";
 import { openTestLoop, type TestLoop } from "../../src/testing/loop.ts";
 
 const START = Date.UTC(2026, 0, 1);
@@ -119,6 +120,56 @@ describe("aggregates in the loop", () => {
     const [found] = await test.store.log.findObservations("payments", { exampleIds: ["planted earlier"] });
     expect(found?.features).toMatchObject({ spent: 0, uses: 0, before: null });
   });
+
+  it("goes on after a restart from what it kept, reads only what came since, and lets no later row leak back", async () => {
+    const database = await openTestDatabase();
+    const config = defineConfig({ models: [payments] });
+    const ingest = (on: TestLoop, list: readonly Record<string, unknown>[]) =>
+      on.loop.ingest({ model: "payments", form: "observation", origin: "http", rows: readings(list) });
+    const past = stream(1_200, START - DAY_MS, 7);
+    const planted = { card: "leak", amount: 1e6, at: START + 5 * HOUR_MS, payment: "planted", label: true };
+    let restarted = await openTestLoop(config, START + 6 * HOUR_MS, { database });
+    await ingest(restarted, past.slice(0, 1_100));
+    await restarted.loop.advance(START + 7 * HOUR_MS);
+    const kept = await restarted.store.folds.read("payments", "entities");
+    expect(kept.foldSeq).toBeGreaterThan(0);
+    await ingest(restarted, [planted]);
+    // A delivery that never reaches the log is not remembered by the next process.
+    const append = restarted.store.log.append.bind(restarted.store.log);
+    Object.assign(restarted.store.log, { append: () => Promise.reject(new Error("the disk is gone")) });
+    await expect(ingest(restarted, [{ ...planted, payment: "lost", at: START }])).rejects.toThrow("the disk is gone");
+    Object.assign(restarted.store.log, { append });
+    await restarted.dispose();
+
+    restarted = await openTestLoop(config, START + 7 * HOUR_MS, { database });
+    const read = restarted.store.log.readAfter.bind(restarted.store.log);
+    let eventsRead = 0;
+    Object.assign(restarted.store.log, {
+      readAfter: async (...asked: Parameters<typeof read>) => {
+        const page = await read(...asked);
+        eventsRead += page.events.length;
+        return page;
+      },
+    });
+    const whole = await openTestLoop(config, START + 7 * HOUR_MS);
+    await ingest(whole, past.slice(0, 1_100));
+    await ingest(whole, [planted]);
+    const rest = [...past.slice(1_100), { ...planted, payment: "earlier", at: START + 4.5 * HOUR_MS }];
+    await ingest(restarted, rest);
+    expect(eventsRead).toBe(0);
+    await ingest(whole, rest);
+    const ids = rest.map(({ payment }) => payment);
+    const featuresOf = async (on: TestLoop) => {
+      const found = await on.store.log.findObservations("payments", { exampleIds: ids });
+      return found.map(({ exampleId, features }) => [exampleId, features]).sort();
+    };
+    expect(await featuresOf(restarted)).toEqual(await featuresOf(whole));
+    const [earlier] = await restarted.store.log.findObservations("payments", { exampleIds: ["earlier"] });
+    expect(earlier?.features).toMatchObject({ spent: 0, uses: 0, before: null });
+    await restarted.dispose();
+    await whole.dispose();
+    await database.dispose();
+  }, 60_000);
 
   it("refuses rows and definitions that state what is computed", async () => {
     const row = { payment: "x", at: START, card: "a", amount: 1, spent: 4 };
