@@ -11,8 +11,8 @@ export interface StateReducer<S> {
   create(): S;
   apply(state: S, event: LoggedEvent): void;
   /** Both or neither: the state as JSON, and back. */
-  store?(state: S): Json;
-  restore?(stored: Json): S;
+  readonly store?: (state: S) => Json;
+  readonly restore?: (stored: Json) => S;
 }
 
 const PAGE_EVENTS = 5_000;

@@ -161,7 +161,7 @@ describe("aggregates in the loop", () => {
     const ids = rest.map(({ payment }) => payment);
     const featuresOf = async (on: TestLoop) => {
       const found = await on.store.log.findObservations("payments", { exampleIds: ids });
-      return found.map(({ exampleId, features }) => [exampleId, features]).sort();
+      return Object.fromEntries(found.map(({ exampleId, features }) => [exampleId, features]));
     };
     expect(await featuresOf(restarted)).toEqual(await featuresOf(whole));
     const [earlier] = await restarted.store.log.findObservations("payments", { exampleIds: ["earlier"] });

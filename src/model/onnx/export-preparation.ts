@@ -11,8 +11,41 @@ import type { GraphBuilder } from "./graph.ts";
 /** The code of a missing category inside the graph: no preparation writes it, and a set can hold it, which NaN cannot. */
 export const MISSING_CODE = 0;
 
-export function addInputs(graph: GraphBuilder, features: readonly FeaturePreparation[]): string[] {
-  return features.map(({ name, kind }) => graph.input(name, kind === "category" ? "string" : "float"));
+type WidePreparation = NonNullable<Preparation["wide"]>[number];
+
+/** Scalar features first, then vectors and images in the order of their columns. */
+export function addInputs(graph: GraphBuilder, { features, wide = [] }: Preparation): string[] {
+  return [
+    ...features.map(({ name, kind }) => graph.input(name, kind === "category" ? "string" : "float")),
+    ...wide.map(({ name, kind, size }) => {
+      const input = graph.input(name, "float", size);
+      return kind === "image" ? graph.node("Div", [input, graph.scalar("float", 255)]) : input;
+    }),
+  ];
+}
+
+/** rows × 1: whether a vector is missing. Its first place says it. */
+function isWideMissing(graph: GraphBuilder, input: string): string {
+  const first = graph.node("Gather", [input, graph.constant({ type: "int64", dims: [1], values: [0] })], {
+    axis: { int: 1 },
+  });
+  return graph.node("IsNaN", [first]);
+}
+
+/** Scaled and cut as `data/wide` does; a missing one is zeros, and noted where training had missing ones. */
+function denseWide(graph: GraphBuilder, feature: WidePreparation, input: string): string[] {
+  if (feature.kind === "text") return [];
+  const isMissing = isWideMissing(graph, input);
+  const row = (values: readonly number[]) =>
+    graph.constant({ type: "double", dims: [1, values.length], values: Float64Array.from(values) });
+  const wide = graph.node("Cast", [input], { to: { int: 11 } });
+  const centered = graph.node("Sub", [wide, row(feature.means)]);
+  const scaled = graph.node("Mul", [centered, row(feature.inverseDeviations)]);
+  const limits = [graph.scalar("double", -SCALED_LIMIT), graph.scalar("double", SCALED_LIMIT)];
+  const cut = graph.node("Cast", [graph.node("Clip", [scaled, ...limits])], { to: { int: 1 } });
+  const columns = [graph.node("Where", [isMissing, graph.scalar("float", 0), cut])];
+  if (feature.missingColumn !== undefined) columns.push(graph.node("Cast", [isMissing], { to: { int: 1 } }));
+  return columns;
 }
 
 /** Text to code; the empty text is missing, an unknown one is "other". */
@@ -40,6 +73,12 @@ export function addCodes(graph: GraphBuilder, preparation: Preparation, inputs: 
     const codes = { codeOf: (index: number) => index + 1, missing: MISSING_CODE, other: CODE_OTHER };
     return categoryCodes(graph, input, feature.categories, codes, "float");
   });
+  const count = preparation.features.length;
+  preparation.wide?.forEach((_, i) => {
+    const input = inputs[count + i] as string;
+    const missing = graph.scalar("float", Number.NaN);
+    columns.push(graph.node("Where", [isWideMissing(graph, input), missing, input]));
+  });
   return graph.node("Concat", columns, { axis: { int: 1 } });
 }
 
@@ -48,6 +87,10 @@ export function addDense(graph: GraphBuilder, preparation: Preparation, inputs: 
   const columns = preparation.features.flatMap((feature, i) => {
     const input = inputs[i] as string;
     return feature.kind === "category" ? denseCategory(graph, feature, input) : denseNumber(graph, feature, input);
+  });
+  const count = preparation.features.length;
+  preparation.wide?.forEach((feature, i) => {
+    columns.push(...denseWide(graph, feature, inputs[count + i] as string));
   });
   return graph.node("Concat", columns, { axis: { int: 1 } });
 }

@@ -99,6 +99,13 @@ const EXPORTERS: Readonly<Record<string, Exporter>> = {
   "last-value": exportConstant,
 };
 
+/** What no ONNX graph of ours could hold. */
+const REASONS: Readonly<Record<string, string>> = {
+  forecast: "a forecast is made from the newest values of its series, which the server keeps and a graph does not.",
+  "seasonal-naive":
+    "a forecast is made from the newest values of its series, which the server keeps and a graph does not.",
+};
+
 /** What the artifact's model decides, as `predict.ts` does. */
 function addDecision(graph: GraphBuilder, classes: readonly LabelValue[], threshold: number, answer: string): void {
   if (classes.length === 2 && typeof classes[0] === "boolean") {
@@ -123,7 +130,8 @@ function addDecision(graph: GraphBuilder, classes: readonly LabelValue[], thresh
 }
 
 /**
- * The ONNX file of a version. Answers equal those of our own predictor within 1e-5 (the branches of trees exactly).
+ * The ONNX file of a version. Vectors and images are inputs of rows × size float32, NaN in the first place where they are missing;
+ * an image is given as its pixels at the model's size, 0 to 255, row by row, channels last. Answers equal those of our own predictor within 1e-5 (the branches of trees exactly).
  * @throws EXPORT_UNSUPPORTED for a trainer whose models cannot be written as ONNX. Cost: linear in the size of the model.
  */
 export function exportOnnx(artifact: Pick<Artifact, "manifest" | "preparation" | "weights">): Uint8Array {
@@ -132,22 +140,29 @@ export function exportOnnx(artifact: Pick<Artifact, "manifest" | "preparation" |
   const imported = weights.arrays["onnx"];
   if (imported instanceof Uint8Array) return imported;
   const exporter = EXPORTERS[weights.trainer];
+  const why = REASONS[weights.trainer];
+  if (why !== undefined) {
+    throw fail("EXPORT_UNSUPPORTED", {
+      message: `Models of the trainer "${weights.trainer}" cannot be written as ONNX: ${why}`,
+      remedy: "Export the version as an archive instead.",
+    });
+  }
   if (exporter === undefined) {
     throw fail("EXPORT_UNSUPPORTED", {
       message: `Models of the trainer "${weights.trainer}" cannot be written as ONNX; those of ${Object.keys(EXPORTERS).join(", ")} can.`,
       remedy: "Export the version as an archive instead.",
     });
   }
-  const [wide] = preparation.wide ?? [];
-  if (wide !== undefined) {
+  const text = preparation.wide?.find(({ kind }) => kind === "text");
+  if (text !== undefined) {
     throw fail("EXPORT_UNSUPPORTED", {
-      message: `The feature "${wide.name}" is a ${wide.kind}; models with texts, vectors or images cannot be written as ONNX yet.`,
-      remedy: "Export the version as an archive instead.",
+      message: `The feature "${text.name}" is a text, whose words are folded and hashed into columns; ONNX has operators for neither.`,
+      remedy: "Export the version as an archive instead, or train a model without the text.",
     });
   }
   const graph = new GraphBuilder();
   const { task, classes } = manifest;
-  const inputs = addInputs(graph, preparation.features);
+  const inputs = addInputs(graph, preparation);
   const answer = exporter({ graph, task, weights, preparation, inputs });
   if (task === "regression") {
     graph.node("Identity", [answer], {}, { output: "value" });

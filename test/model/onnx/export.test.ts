@@ -1,7 +1,14 @@
 /** Exported models against our own predictor, by onnxruntime: 10,000 rows with missing values and unseen categories. */
 import { describe, expect, it } from "vitest";
 import { createRandom, type Features, type Task } from "../../../src/core/index.ts";
-import { type DataSchema, fitPreparation, frameFromFeatures, type Preparation } from "../../../src/data/index.ts";
+import {
+  type DataSchema,
+  encodeImage,
+  encodeVector,
+  fitPreparation,
+  frameFromFeatures,
+  type Preparation,
+} from "../../../src/data/index.ts";
 import { findTrainer, type TrainedWeights } from "../../../src/learn/index.ts";
 import { createPredictor, exportOnnx } from "../../../src/model/index.ts";
 import { fitOnDataset } from "../../../src/job/fit.ts";
@@ -85,7 +92,12 @@ function manifestOf(task: Task, classes: readonly (string | boolean)[], threshol
   } as never;
 }
 
-async function runOnnx(bytes: Uint8Array, preparation: Preparation, rows: readonly Features[]) {
+async function runOnnx(
+  bytes: Uint8Array,
+  preparation: Preparation,
+  rows: readonly Features[],
+  wide: Readonly<Record<string, { readonly size: number; readonly values: Float32Array }>> = {},
+) {
   const { Tensor, InferenceSession } = await loadRuntime();
   const session = await InferenceSession.create(bytes, {});
   const dims = [rows.length, 1];
@@ -111,6 +123,8 @@ async function runOnnx(bytes: Uint8Array, preparation: Preparation, rows: readon
       ];
     }),
   );
+  for (const [name, { size, values }] of Object.entries(wide))
+    feeds[name] = new Tensor("float32", values, [rows.length, size]);
   return session.run(feeds, undefined as never);
 }
 
@@ -189,12 +203,101 @@ describe("exported ONNX models", () => {
     expect(probabilities?.dims).toEqual([5, 2]);
   });
 
-  it("refuses features it cannot write, naming one", async () => {
+  it.each([
+    ["binary", "linear", {}],
+    ["binary", "gbdt", { epochs: 8 }],
+    ["regression", "mlp", { epochs: 3, hidden: [8] }],
+  ] as const)("a %s model of %s with a vector and an image answers like ours", async (task, name, params) => {
+    const schema: DataSchema = {
+      ...schemaOf(task),
+      features: [
+        ...schemaOf(task).features.slice(0, 3),
+        { name: "place", spec: { kind: "vector", size: 5 } },
+        { name: "photo", spec: { kind: "image", width: 3, height: 2, channels: 1 } },
+      ],
+    };
+    const random = createRandom(9);
+    const wide = (count: number) =>
+      makeRows(count, 4, true).map((row) => {
+        const place = Float32Array.from({ length: 5 }, () => random.nextFloat() * 40 - 20);
+        const photo = Uint8Array.from({ length: 6 }, () => random.nextInt(256));
+        const isMissing = random.nextFloat() < 0.1;
+        const features = {
+          ...row,
+          place: isMissing ? null : encodeVector(place),
+          photo: isMissing ? null : encodeImage(photo),
+        };
+        return { features, place: isMissing ? undefined : place, photo: isMissing ? undefined : photo };
+      });
+    const rows = wide(600);
+    const frame = frameFromFeatures(
+      schema,
+      rows.map(({ features }) => features),
+    );
+    const all = Uint32Array.from({ length: rows.length }, (_, i) => i);
+    const trainer = findTrainer(name);
+    const classes = CLASSES[task];
+    const preparation = fitPreparation({ frame, rows: all, input: trainer.input, classes, wide: schema.features });
+    const target = Float64Array.from(rows, ({ place }) => {
+      const sum = (place?.[0] ?? 0) + (place?.[1] ?? 0);
+      return task === "binary" ? (sum > 0 ? 1 : 0) : sum;
+    });
+    const weights = await fitOnDataset({
+      task,
+      trainer,
+      params: trainer.resolveParams(params as never),
+      seed: 3,
+      dataset: { frame, target, classes, rows: rows.length } as never,
+      preparation,
+      train: all.subarray(0, 500),
+      validation: all.subarray(500),
+      folder: "",
+      signal: new AbortController().signal,
+      onPoint: async () => {},
+    });
+    const bytes = exportOnnx({
+      manifest: manifestOf(task, classes, task === "binary" ? 0.5 : undefined),
+      preparation,
+      weights,
+    });
+    const asked = wide(2_000);
+    const flat = (pick: (row: (typeof asked)[number]) => ArrayLike<number> | undefined, size: number) => ({
+      size,
+      values: Float32Array.from(
+        asked.flatMap((row) => Array.from(pick(row) ?? new Float32Array(size).fill(Number.NaN))),
+      ),
+    });
+    const more = { place: flat(({ place }) => place, 5), photo: flat(({ photo }) => photo, 6) };
+    const outputs = await runOnnx(
+      bytes,
+      preparation,
+      asked.map(({ features }) => features),
+      more,
+    );
+    const answers = (task === "regression" ? outputs["value"] : outputs["probabilities"])?.data as Float64Array;
+    const ours = createPredictor({ task, classes, preparation, weights });
+    let worst = 0;
+    asked.forEach(({ features }, i) => {
+      ours.predictRow(features).scores.forEach((score, k, { length }) => {
+        worst = Math.max(worst, Math.abs((answers[i * length + k] as number) - score) / Math.max(1, Math.abs(score)));
+      });
+    });
+    expect(worst).toBeLessThan(1e-5);
+  });
+
+  it("refuses texts and forecasts, and says why", async () => {
     const { preparation, weights } = await train("binary", "majority", {});
-    const wide = [{ name: "photo", kind: "image" }] as never;
+    const wide = [{ name: "note", kind: "text" }] as never;
     const act = () =>
       exportOnnx({ manifest: manifestOf("binary", [false, true]), preparation: { ...preparation, wide }, weights });
-    expect(act).toThrowError(/"photo" is a image|"photo" is an image/);
+    expect(act).toThrowError(
+      /"note" is a text, whose words are folded and hashed into columns; ONNX has operators for neither/,
+    );
+    const forecast = { trainer: "forecast", shape: {}, arrays: {}, bestEpoch: 1 };
+    const other = () => exportOnnx({ manifest: manifestOf("forecast", []), preparation, weights: forecast });
+    expect(other).toThrowError(
+      /made from the newest values of its series, which the server keeps and a graph does not/,
+    );
   });
 
   it("refuses a trainer it cannot write, naming those it can", async () => {
