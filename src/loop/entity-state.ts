@@ -4,8 +4,7 @@
  * reducer can write it down, one process keeps it with its cursor, and a start reads only what came after.
  */
 import { LOG_START, type Instant, type Json, type LogCursor, type LoggedEvent, sha256Hex } from "../core/index.ts";
-import type { LoopContext } from "./context.ts";
-import { readKept, writeKept } from "./kept-state.ts";
+import { readKept, type StatePlace, writeKept } from "./kept-state.ts";
 
 export interface StateReducer<S> {
   create(): S;
@@ -21,7 +20,7 @@ const KEEP_AFTER_EVENTS = 1_000;
 const ENTITY_FOLD = "entities";
 
 class FollowedState<S> {
-  readonly #context: LoopContext;
+  readonly #context: StatePlace;
   readonly #model: string;
   readonly #definition: string;
   readonly #reducer: StateReducer<S>;
@@ -31,7 +30,7 @@ class FollowedState<S> {
   #unkeptEvents = 0;
   #tail: Promise<unknown> = Promise.resolve();
 
-  constructor(context: LoopContext, model: string, definition: string, reducer: StateReducer<S>) {
+  constructor(context: StatePlace, model: string, definition: string, reducer: StateReducer<S>) {
     this.#context = context;
     this.#model = model;
     this.#definition = sha256Hex(definition);
@@ -92,11 +91,11 @@ class FollowedState<S> {
 }
 
 export class EntityStates {
-  readonly #context: () => LoopContext;
+  readonly #context: () => StatePlace;
   readonly #states = new Map<string, { readonly definition: string; readonly state: FollowedState<unknown> }>();
 
   /** @param context asked when it is needed: it holds this object */
-  constructor(context: () => LoopContext) {
+  constructor(context: () => StatePlace) {
     this.#context = context;
   }
 

@@ -3,8 +3,21 @@
  * object it is. The object is written first, so a cursor never stands without its state; a kill in between leaves an object that
  * the next writing removes.
  */
-import { type FoldState, type Instant, type JsonObject, type LogCursor, sha256Hex } from "../core/index.ts";
-import type { LoopContext } from "./context.ts";
+import {
+  type FoldState,
+  type Instant,
+  type JsonObject,
+  type LogCursor,
+  sha256Hex,
+  type ObjectStore,
+  type Store,
+} from "../core/index.ts";
+
+/** Where states are kept. */
+export interface StatePlace {
+  readonly store: Pick<Store, "folds" | "log">;
+  readonly objects: ObjectStore;
+}
 
 export interface KeptState {
   readonly fold: FoldState;
@@ -15,7 +28,7 @@ export interface KeptState {
 
 const folderOf = (model: string, fold: string) => `folds/${sha256Hex(`${model} ${fold}`).slice(0, 16)}`;
 
-export async function readKept(context: LoopContext, model: string, fold: string): Promise<KeptState> {
+export async function readKept(context: StatePlace, model: string, fold: string): Promise<KeptState> {
   const state = await context.store.folds.read(model, fold);
   const stored = state.state as { readonly object?: string; readonly about?: JsonObject } | null;
   const about = stored?.about ?? {};
@@ -27,7 +40,7 @@ export async function readKept(context: LoopContext, model: string, fold: string
 
 /** @returns false when another process was first; then what is kept is read again */
 export async function writeKept(
-  context: LoopContext,
+  context: StatePlace,
   model: string,
   fold: string,
   next: {
