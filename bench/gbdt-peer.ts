@@ -12,7 +12,7 @@ export interface PeerTimes {
 export interface Peers {
   /** Name and version of those found. */
   readonly versions: Readonly<Record<string, string>>;
-  fit(request: Readonly<Record<string, string | number>>): Promise<PeerTimes>;
+  fit(request: Readonly<Record<string, string | number | readonly number[]>>): Promise<PeerTimes>;
   close(): void;
 }
 
@@ -20,7 +20,7 @@ export interface Peers {
 export async function openPeers(): Promise<Peers | undefined> {
   const python = peerPython();
   if (python === undefined) return undefined;
-  // One thread for all: figures of one thread are compared.
+  // Who takes its threads from here has one; the others are told how many.
   const child: ChildProcess = spawn(python, [join(rootFolder(), "bench", "gbdt-peer.py")], {
     stdio: ["pipe", "pipe", "inherit"],
     env: { ...process.env, OMP_NUM_THREADS: "1" },

@@ -8,6 +8,7 @@ const folder = fileURLToPath(new URL("../.retrain/bench-peers", import.meta.url)
 execFileSync("python3", ["-m", "venv", folder], { stdio: "inherit" });
 const peers = [
   "xgboost==3.2.0",
+  "lightgbm==4.7.0",
   "scikit-learn==1.9.1",
   "river==0.26.1",
   "evidently==0.7.23",
