@@ -82,10 +82,9 @@ const DATA_SETS: readonly DataSet[] = [
   {
     name: "credit-default (numbers)",
     file: "credit-default/credit-default.csv.gz",
-    numbers: [
-      ...["LIMIT_BAL", "AGE", "PAY_0", "PAY_2", "PAY_3", "PAY_4", "PAY_5", "PAY_6"],
-      ...[1, 2, 3, 4, 5, 6].flatMap((i) => [`BILL_AMT${i}`, `PAY_AMT${i}`]),
-    ],
+    numbers: ["LIMIT_BAL", "AGE", "PAY_0", "PAY_2", "PAY_3", "PAY_4", "PAY_5", "PAY_6"].concat(
+      [1, 2, 3, 4, 5, 6].flatMap((i) => [`BILL_AMT${i}`, `PAY_AMT${i}`]),
+    ),
     categories: ["SEX", "EDUCATION", "MARRIAGE"],
     label: (cell) => Number(cell("default_next_month")),
   },

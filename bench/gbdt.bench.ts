@@ -82,7 +82,12 @@ async function compare(one: Case, peers: Peers | undefined, folder: string): Pro
   const ask = {
     train: save(join(folder, `${one.name} train`), train),
     test: save(join(folder, `${one.name} test`), test),
-    ...{ rows: one.rows, testRows: test.x.rows, columns: 20, categories: [], trees: TREES, threads: one.threads },
+    rows: one.rows,
+    testRows: test.x.rows,
+    columns: 20,
+    categories: [],
+    trees: TREES,
+    threads: one.threads,
   };
   // scikit-learn takes its number of threads from the environment, which says one.
   const names = Object.keys(peers?.versions ?? {}).filter((name) => one.threads === 1 || name !== "sklearn");
@@ -132,7 +137,13 @@ async function warmStart(peers: Peers | undefined, folder: string): Promise<Figu
     name: "xgboost",
     train: save(join(folder, "first"), first),
     more: save(join(folder, "newer"), newer),
-    ...{ rows: 100_000, moreRows: 20_000, columns: 20, categories: [], trees: TREES, moreTrees: 20, threads: 1 },
+    rows: 100_000,
+    moreRows: 20_000,
+    columns: 20,
+    categories: [],
+    trees: TREES,
+    moreTrees: 20,
+    threads: 1,
   };
   const [ours, theirs]: [number[], number[]] = [[], []];
   for (let round = 0; round < 5; round++) {
