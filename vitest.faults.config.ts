@@ -7,6 +7,8 @@ export default defineConfig({
   test: {
     ...shared,
     maxWorkers: 1,
+    // Where a file says that its tests may run side by side: each is two processes that mostly wait for one another.
+    maxConcurrency: 2,
     testTimeout: 300_000,
     hookTimeout: 120_000,
     include: ["test/faults/**/*.test.ts"],

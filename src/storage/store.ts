@@ -21,6 +21,7 @@ import { createAlertStore } from "./tables/alerts.ts";
 import { createDecisionStore } from "./tables/decisions.ts";
 import { createFoldStore } from "./tables/folds.ts";
 import { createLabelingStore } from "./tables/labeling.ts";
+import { rememberIdle } from "./tables/labeling-memory.ts";
 import { createGateStore } from "./tables/gates.ts";
 import { createProfileStore } from "./tables/profiles.ts";
 import { createQuarantineStore } from "./tables/quarantine.ts";
@@ -103,7 +104,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     quarantine: createQuarantineStore(guarded),
     settings: createSettingsStore(guarded, systemClock, isOnlyWriter),
     gates: createGateStore(guarded),
-    labeling: createLabelingStore(guarded),
+    labeling: rememberIdle(createLabelingStore(guarded), isOnlyWriter),
     profiles: createProfileStore(guarded),
     health: () => health.health(),
     onHealth: (listener) => health.onHealth(listener),

@@ -63,7 +63,7 @@ describe("kill -9 at every named stop point of a run", () => {
   });
   afterAll(async () => rm(home, { recursive: true, force: true }));
 
-  it.each(points)("resumes to the records of an undisturbed run after a kill at %s", async (point) => {
+  it.concurrent.each(points)("resumes to the records of an undisturbed run after a kill at %s", async (point) => {
     const directory = join(home, point);
     await cp(join(home, "seed"), directory, { recursive: true });
     expect(await runChild(directory, "run", point)).toBe("killed");

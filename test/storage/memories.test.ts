@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { LabelEvent, LoggedEvent } from "../../src/core/index.ts";
+import type { LabelEvent, LabelingStore, LoggedEvent } from "../../src/core/index.ts";
 import { ReadMemory } from "../../src/storage/log/read-memory.ts";
+import { rememberIdle } from "../../src/storage/tables/labeling-memory.ts";
 import { RowMemory } from "../../src/storage/tables/row-memory.ts";
 
 describe("remembered rows", () => {
@@ -39,6 +40,34 @@ describe("remembered rows", () => {
     let asked = 0;
     await memory.read("a", async () => ++asked);
     expect(await memory.read("a", async () => ++asked)).toBe(2);
+  });
+});
+
+describe("an idle labeling queue", () => {
+  it("is asked once, until something is written to it", async () => {
+    let asked = 0;
+    let open: { id: string }[] = [];
+    const bare = {
+      feedback: { add: async () => {} },
+      addTasks: async () => void (open = [{ id: "t" }]),
+      tasks: async () => {
+        asked++;
+        return open;
+      },
+      nextDueAt: async () => (open.length === 0 ? undefined : 50),
+      overdue: async () => open,
+    } as unknown as LabelingStore;
+    const store = rememberIdle(bare, true);
+    const filter = { model: "m", limit: 5 };
+    for (let i = 0; i < 3; i++) expect(await store.tasks(filter)).toEqual([]);
+    expect(asked).toBe(1);
+    expect(await store.overdue("m", 100)).toEqual([]);
+    await store.addTasks([]);
+    expect(await store.tasks(filter)).toHaveLength(1);
+    expect(await store.tasks(filter)).toHaveLength(1);
+    expect(asked).toBe(3);
+    expect(await store.overdue("m", 49)).toEqual([]);
+    expect(await store.overdue("m", 50)).toHaveLength(1);
   });
 });
 

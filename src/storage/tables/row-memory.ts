@@ -18,11 +18,12 @@ export class RowMemory<T> {
     this.isOnlyWriter = isOnlyWriter;
   }
 
-  async read(key: string, ask: () => Promise<T>): Promise<T> {
+  /** @param isKept which answers are worth remembering (default: all) */
+  async read(key: string, ask: () => Promise<T>, isKept: (row: T) => boolean = () => true): Promise<T> {
     if (this.rows.has(key)) return this.rows.get(key) as T;
     const before = this.writes;
     const row = await ask();
-    if (this.isOnlyWriter && this.writing === 0 && before === this.writes) {
+    if (this.isOnlyWriter && this.writing === 0 && before === this.writes && isKept(row)) {
       if (this.rows.size >= MAX_ROWS) this.rows.clear();
       this.rows.set(key, row);
     }
