@@ -5,6 +5,7 @@ import {
   type EventLog,
   fail,
   type LogCursor,
+  type LoggedEvent,
   type Logger,
   type LogSchema,
   RetrainError,
@@ -47,6 +48,12 @@ export interface EventLogOptions {
   readonly logger: Logger;
   readonly limits: AppendLimits;
   readonly beforeSwap?: () => Promise<void>;
+}
+
+/** The place of the last event. */
+function cursorOf(events: readonly LoggedEvent[]): LogCursor | undefined {
+  const last = events.at(-1);
+  return last === undefined ? undefined : { transactionId: last.transactionId, seq: last.seq };
 }
 
 /** Remembers at which cursor a model had nothing more, until something is appended to it. */
@@ -135,7 +142,7 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
       const before = quiet.count(model);
       if (options.isOnlyWriter && quiet.isQuiet(model, cursor)) return { events: [], cursor, more: false };
       const read = options.isOnlyWriter ? newest.after(model, cursor, { ...readOptions, appends: before }) : undefined;
-      if (read !== undefined) return { events: read, cursor: read.at(-1) ?? cursor, more: false };
+      if (read !== undefined) return { events: read, cursor: cursorOf(read) ?? cursor, more: false };
       const isLong = catchingUp.has(model);
       const result = await reported(readAfter(parts, model, cursor, { ...readOptions, isLong }));
       if (result.more) catchingUp.add(model);
