@@ -8,22 +8,18 @@ const isNothing = (answer: unknown) => answer === undefined || (Array.isArray(an
 export function rememberIdle(store: LabelingStore, isOnlyWriter: boolean): LabelingStore {
   const memory = new RowMemory<unknown>(isOnlyWriter);
   const asked = <R>(key: string, ask: () => Promise<R>) => memory.read(key, ask, isNothing) as Promise<R>;
-  const written =
-    <A extends unknown[], R>(change: (...values: A) => Promise<R>) =>
-    (...values: A) =>
-      memory.write(() => change(...values));
   const nextDueAt = (model: string) => asked(`due ${model}`, () => store.nextDueAt(model));
   return {
     ...store,
-    feedback: { ...store.feedback, add: written(store.feedback.add) },
-    addBatch: written(store.addBatch),
-    addTasks: written(store.addTasks),
-    claim: written(store.claim),
-    release: written(store.release),
-    annotate: written(store.annotate),
-    undo: written(store.undo),
-    close: written(store.close),
-    finishEffects: written(store.finishEffects),
+    feedback: { ...store.feedback, add: (records) => memory.write(() => store.feedback.add(records)) },
+    addBatch: (batch, tasks) => memory.write(() => store.addBatch(batch, tasks)),
+    addTasks: (tasks) => memory.write(() => store.addTasks(tasks)),
+    claim: (request) => memory.write(() => store.claim(request)),
+    release: (model, labeler, ids) => memory.write(() => store.release(model, labeler, ids)),
+    annotate: (annotation, settle) => memory.write(() => store.annotate(annotation, settle)),
+    undo: (request, settle) => memory.write(() => store.undo(request, settle)),
+    close: (ids, change) => memory.write(() => store.close(ids, change)),
+    finishEffects: (ids) => memory.write(() => store.finishEffects(ids)),
     tasks: (filter) => asked(`tasks ${JSON.stringify(filter)}`, () => store.tasks(filter)),
     effects: (limit) => asked("effects", () => store.effects(limit)),
     nextDueAt,
