@@ -1,6 +1,13 @@
 /** Simulated scores and labels whose truth is known: how far an estimate of performance is off. */
 import { createRandom, type SeededRandom, seedFrom } from "../src/core/index.ts";
-import { addInPlace, calibratedScores, estimateFromCounters, estimateOf, fitScoreCurve } from "../src/monitor/index.ts";
+import {
+  addInPlace,
+  calibratedScores,
+  curveUncertainty,
+  estimateFromCounters,
+  estimateOf,
+  fitScoreCurve,
+} from "../src/monitor/index.ts";
 import { computeMetric } from "../src/stats/index.ts";
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
@@ -30,13 +37,14 @@ export function simulateBinary(
 const distorted = (score: number) => sigmoid(1.35 * Math.log(score / (1 - score)) + 0.3);
 
 /**
- * @param referenceRows on which the scores are calibrated: with few of them the slope of the curve is off by a few percent, and
- * the estimate by more than its sampling deviation
+ * @param referenceRows on which the scores are calibrated: with few of them the slope of the curve is off by a few percent, which
+ * the deviation of the estimate says
  */
 export function estimationError(seed: number, kind: "covariate" | "concept", rows = 20_000, referenceRows = 40_000) {
   const held = simulateBinary(seedFrom(seed, "reference"), referenceRows, { mean: 0, scale: 1 });
   const reference = held.scores.map(distorted);
-  const calibration = { rows: reference.length, curves: [fitScoreCurve(reference, held.labels, seed)] };
+  const curve = fitScoreCurve(reference, held.labels, seed);
+  const calibration = { rows: reference.length, curves: [curve] };
   const world = kind === "covariate" ? { mean: 0.5, scale: 1.2 } : { mean: 0, scale: 1, turn: 0.3 };
   const now = simulateBinary(seedFrom(seed, "current"), rows, world);
   const current = now.scores.map(distorted);
@@ -46,9 +54,18 @@ export function estimationError(seed: number, kind: "covariate" | "concept", row
     const expected = calibratedScores(calibration, scores);
     addInPlace(sum, estimateOf({ task: "binary", classes: [false, true], scores, decision: score >= 0.5, expected }));
   }
-  const { value, deviation } = estimateFromCounters("rocAuc", Object.fromEntries(sum));
+  const uncertainty = curveUncertainty(curve, reference);
+  const found = estimateFromCounters("rocAuc", Object.fromEntries(sum), uncertainty);
+  const { value, deviation, calibrationDeviation } = found;
   const realised = computeMetric("rocAuc", { labels: now.labels, scores: current }) as number;
   const before = computeMetric("rocAuc", { labels: held.labels, scores: reference }) as number;
   const estimated = value as number;
-  return { estimated, realised, before, gap: estimated - realised, deviation: deviation as number };
+  return {
+    estimated,
+    realised,
+    before,
+    gap: estimated - realised,
+    deviation: deviation as number,
+    calibrationDeviation,
+  };
 }

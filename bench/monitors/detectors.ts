@@ -9,6 +9,8 @@ import { peerPython } from "../peer-python.ts";
 
 const COUNT = 200_000;
 const ROUNDS = 5;
+/** Held-out rows of the version whose estimate is judged. */
+const HOLDOUT = 5_000;
 
 function stream(): number[] {
   const random = createRandom(7);
@@ -87,13 +89,13 @@ export async function detectors(): Promise<BenchResult> {
   return { figures, notes };
 }
 
-/** |estimated − realised| AUC of 20,000 shifted rows, calibrated on 100,000. */
+/** |estimated − realised| AUC of 20,000 shifted rows, calibrated on a holdout of usual size. */
 function estimates(): readonly Figure[] {
   const gaps: number[] = [];
   let inside = 0;
   const seeds = 50;
   for (let seed = 0; seed < seeds; seed++) {
-    const { gap, deviation } = estimationError(1_000 + seed, "covariate", 20_000, 100_000);
+    const { gap, deviation } = estimationError(1_000 + seed, "covariate", 20_000, HOLDOUT);
     gaps.push(Math.abs(gap));
     if (Math.abs(gap) <= 3 * deviation) inside++;
   }
@@ -104,6 +106,6 @@ function estimates(): readonly Figure[] {
       unit: "",
       atMost: 0.01,
     },
-    { name: "AUC before labels, seeds within three deviations", value: inside / seeds, unit: "", atLeast: 0.98 },
+    { name: "AUC before labels, seeds within three deviations", value: inside / seeds, unit: "", atLeast: 1 },
   ];
 }

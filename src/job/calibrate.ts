@@ -3,6 +3,7 @@ import { DAY_MS, type EvaluationReport, seedFrom } from "../core/index.ts";
 import { type Dataset, isNumeric } from "../data/index.ts";
 import {
   calibrateFalseAlarms,
+  curveUncertainty,
   DETECTORS,
   fitScoreCurve,
   type LossCalibration,
@@ -71,7 +72,13 @@ function calibrateScores(held: HeldOut): ScoreCalibration | undefined {
       seedFrom(input.seed, "scores", k),
     ),
   );
-  return { rows: rows.length, curves };
+  const uncertainty = curves.map((curve, k) =>
+    curveUncertainty(
+      curve,
+      Float64Array.from(rows, (_row, i) => scores[i * width + k] as number),
+    ),
+  );
+  return { rows: rows.length, curves, uncertainty };
 }
 
 /** `calibration.json` of the artifact. */

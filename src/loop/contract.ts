@@ -138,7 +138,7 @@ export interface PerformancePoint {
   /** 90 % two-sided, where the counters hold enough. */
   readonly interval?: readonly [number, number];
   readonly mature: boolean;
-  /** What the version's scores say of it, labels or not; the band is three sampling deviations. */
+  /** What the version's scores say of it, labels or not; the band is three deviations of sampling and calibration. */
   readonly estimated?: {
     readonly value: number;
     readonly rows: number;

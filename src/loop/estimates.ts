@@ -1,10 +1,18 @@
 /** Estimated performance before labels: from the folded expectations of every prediction, beside the realised values. */
 import type { ModelSpec } from "../config/spec.ts";
 import type { CounterDelta, CounterValues, Instant } from "../core/index.ts";
-import { ACCURACY_FLOOR, addInPlace, BLIND_SPOTS, estimateFromCounters } from "../monitor/index.ts";
+import {
+  ACCURACY_FLOOR,
+  addInPlace,
+  BLIND_SPOTS,
+  type CurveUncertainty,
+  estimateFromCounters,
+} from "../monitor/index.ts";
+import type { LoopContext } from "./context.ts";
+import { namedNotes } from "./version-notes.ts";
 import type { EstimateSummary, PerformancePoint } from "./contract.ts";
 
-/** Three sampling deviations: outside of that the realised value is not explained by chance. */
+/** Three deviations, of sampling and of the calibration: outside of that the realised value is not explained by chance. */
 const BAND_DEVIATIONS = 3;
 /** Realised values an estimate is compared with need labels for half of the predictions, and for 50. */
 const MIN_COVERAGE = 0.5;
@@ -13,10 +21,15 @@ const MIN_LABELLED = 50;
 /** Points with their estimates. Buckets in which nothing was estimated stay as they are. */
 export function withEstimates(
   metric: string,
-  bucketMs: number,
-  points: readonly PerformancePoint[],
-  rows: readonly CounterDelta[],
+  series: {
+    readonly bucketMs: number;
+    readonly points: readonly PerformancePoint[];
+    readonly rows: readonly CounterDelta[];
+    /** By version. */
+    readonly uncertainty: ReadonlyMap<string, CurveUncertainty>;
+  },
 ): PerformancePoint[] {
+  const { bucketMs, points, rows, uncertainty } = series;
   const sums = new Map<string, Map<string, bigint>>();
   for (const row of rows) {
     const key = `${Math.floor(row.bucket / bucketMs) * bucketMs} ${row.version}`;
@@ -26,13 +39,36 @@ export function withEstimates(
   }
   return points.map((point) => {
     const sum = sums.get(`${point.from} ${point.version}`);
-    const estimate = sum === undefined ? undefined : estimated(metric, Object.fromEntries(sum));
+    const estimate =
+      sum === undefined ? undefined : estimated(metric, Object.fromEntries(sum), uncertainty.get(point.version));
     return estimate === undefined ? point : { ...point, estimated: estimate };
   });
 }
 
-function estimated(metric: string, values: CounterValues): PerformancePoint["estimated"] {
-  const { value, rows, deviation } = estimateFromCounters(metric, values);
+/** Versions whose artifacts are asked: the newest of a chart. */
+const VERSIONS_ASKED = 8;
+
+/** What each version's held-out rows leave open about its calibration; versions that do not know it are missing. */
+export async function uncertaintyOf(
+  context: LoopContext,
+  model: string,
+  rows: readonly CounterDelta[],
+): Promise<ReadonlyMap<string, CurveUncertainty>> {
+  const names = [...new Set([...rows].sort((a, b) => b.bucket - a.bucket).map((row) => row.version))];
+  const found = new Map<string, CurveUncertainty>();
+  for (const name of names.slice(0, VERSIONS_ASKED)) {
+    const uncertainty = (await namedNotes(context, model, name))?.uncertainty;
+    if (uncertainty !== undefined) found.set(name, uncertainty);
+  }
+  return found;
+}
+
+function estimated(
+  metric: string,
+  values: CounterValues,
+  uncertainty: CurveUncertainty | undefined,
+): PerformancePoint["estimated"] {
+  const { value, rows, deviation } = estimateFromCounters(metric, values, uncertainty);
   if (value === null) return undefined;
   const half = deviation === null ? null : BAND_DEVIATIONS * deviation;
   return {

@@ -24,7 +24,7 @@ import { isMetricName, METRICS } from "../stats/index.ts";
 import { type LoopContext, modelSpec } from "./context.ts";
 import { readEvaluation } from "./evaluation.ts";
 import type { PerformancePoint, PerformanceSeries } from "./contract.ts";
-import { estimateSummary, withEstimates } from "./estimates.ts";
+import { estimateSummary, uncertaintyOf, withEstimates } from "./estimates.ts";
 
 /** Points of a chart: more cannot be seen, and the browser never gets raw rows. */
 const MAX_POINTS = 400;
@@ -52,7 +52,8 @@ export async function performanceSeries(context: LoopContext, query: Performance
   const bucketMs = query.bucketMs ?? chooseBucket([...performance, ...predictions]);
   const matureUntil = now - spec.labelDelayMs;
   const realised = seriesPoints({ metric, bucketMs, matureUntil, performance, predictions });
-  const points = withEstimates(metric, bucketMs, realised, estimates);
+  const uncertainty = await uncertaintyOf(context, query.model, estimates);
+  const points = withEstimates(metric, { bucketMs, points: realised, rows: estimates, uncertainty });
   return {
     model: query.model,
     metric,

@@ -16,7 +16,7 @@ import {
   type RunRecord,
   type VersionRecord,
 } from "../core/index.ts";
-import { estimateFromCounters, lastAlarm, metricFromCounters } from "../monitor/index.ts";
+import { type CurveUncertainty, estimateFromCounters, lastAlarm, metricFromCounters } from "../monitor/index.ts";
 import { isMetricName, METRICS } from "../stats/index.ts";
 import {
   type GuardState,
@@ -31,6 +31,7 @@ import { type ConceptWatch, conceptWatchOf } from "./concept-drift.ts";
 import { LABEL_FOLD, type LoopContext } from "./context.ts";
 import { sumBuckets } from "./estimates.ts";
 import { nextSilenceAt } from "./silence.ts";
+import { versionNotes } from "./version-notes.ts";
 
 export interface GatheredState extends TriggerState {
   readonly lastRun: RunRecord | undefined;
@@ -198,12 +199,14 @@ async function gatherPerformance(
             })
           ).rows;
     const sum = sumBuckets(rows, from, to);
+    const notes = estimated && champion !== undefined ? await versionNotes(context, champion) : undefined;
+    const uncertainty = notes?.uncertainty;
     const made =
       version === undefined
         ? []
         : (await context.store.folds.counters({ model: spec.name, counter: "predictions", version, from })).rows;
     nextChangeAt = Math.min(nextChangeAt, nextWindowChange(rows, { now, to, windowMs: to - from, delayMs }));
-    const estimate = estimated ? estimatedMetric(need.metric, sum) : metricFromCounters(need.metric, sum);
+    const estimate = estimated ? estimatedMetric(need.metric, sum, uncertainty) : metricFromCounters(need.metric, sum);
     performance.set(performanceKey(need.metric, need.windowMs, estimated), {
       version: version ?? null,
       value: estimate.value,
@@ -220,8 +223,8 @@ async function gatherPerformance(
 /** One-sided 95 % normal quantile: the same certainty that is asked of realised values. */
 const Z = 1.6448536269514722;
 
-function estimatedMetric(metric: string, values: CounterValues) {
-  const { value, rows, deviation } = estimateFromCounters(metric, values);
+function estimatedMetric(metric: string, values: CounterValues, uncertainty: CurveUncertainty | undefined) {
+  const { value, rows, deviation } = estimateFromCounters(metric, values, uncertainty);
   if (value === null || deviation === null) return { value, rows };
   return { value, rows, interval: [value - Z * deviation, value + Z * deviation] as const };
 }

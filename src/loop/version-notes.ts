@@ -5,6 +5,7 @@ import {
   calibratedScores,
   cellOf,
   createLossEstimator,
+  type CurveUncertainty,
   estimateOf,
   type FeatureNote,
   parseCalibration,
@@ -17,6 +18,8 @@ export interface VersionNotes {
   readonly calibration: VersionCalibration;
   /** What one answer is expected to be worth; undefined where the version cannot estimate. */
   readonly estimate: ((answer: VersionAnswer) => CounterValues) | undefined;
+  /** What its held-out rows leave open about its calibrated scores; undefined where it is not known. */
+  readonly uncertainty: CurveUncertainty | undefined;
   readonly slices: readonly FeatureNote[];
 }
 export interface VersionAnswer {
@@ -52,8 +55,14 @@ function readNotes(model: LoadedModel, named: readonly string[]): VersionNotes |
   return {
     calibration,
     estimate: estimatorOf(model, calibration),
+    uncertainty: uncertaintyOf(calibration),
     slices: sliceNotes(calibration.features ?? [], named),
   };
+}
+
+/** Of a binary model: the one curve it has. */
+function uncertaintyOf({ scores }: VersionCalibration): CurveUncertainty | undefined {
+  return scores?.curves.length === 1 ? (scores.uncertainty?.[0] ?? undefined) : undefined;
 }
 
 function estimatorOf(model: LoadedModel, calibration: VersionCalibration): VersionNotes["estimate"] {

@@ -7,6 +7,8 @@
  * Both take the version's word for P(y|x).
  */
 import type { CounterValues, LabelValue, Task } from "../core/index.ts";
+import { calibrationDeviationOf, scoreMass } from "./calibration-error.ts";
+import type { CurveUncertainty } from "./score-calibration.ts";
 import {
   binnedRocAuc,
   fromFixedPoint,
@@ -107,12 +109,34 @@ function moments(
 export interface PerformanceEstimate {
   readonly value: number | null;
   readonly rows: number;
-  /** One standard deviation of the realised metric around the estimate, by sampling alone; null where it is not known. */
+  /**
+   * One standard deviation of the realised metric around the estimate: of sampling and, where it is known, of the calibration it was
+   * made with; null where it is not known.
+   */
   readonly deviation: number | null;
+  /** The part of the calibration; null where it is not known (several classes, numbers, versions made before it was kept). */
+  readonly calibrationDeviation: number | null;
 }
 
-/** A metric of summed estimates. Null where it is not defined or cannot be estimated. */
-export function estimateFromCounters(metric: string, values: CounterValues): PerformanceEstimate {
+/**
+ * A metric of summed estimates. Null where it is not defined or cannot be estimated.
+ * @param uncertainty what the version's held-out rows leave open about its calibration; it widens the deviation
+ */
+export function estimateFromCounters(
+  metric: string,
+  values: CounterValues,
+  uncertainty?: CurveUncertainty | null,
+): PerformanceEstimate {
+  const sampled = sampledEstimate(metric, values);
+  const calibrationDeviation = uncertainty == null ? null : calibrationDeviationOf(metric, values, uncertainty);
+  const { deviation } = sampled;
+  if (deviation === null || calibrationDeviation === null) return { ...sampled, calibrationDeviation };
+  return { ...sampled, deviation: Math.hypot(deviation, calibrationDeviation), calibrationDeviation };
+}
+
+type Sampled = Omit<PerformanceEstimate, "calibrationDeviation">;
+
+function sampledEstimate(metric: string, values: CounterValues): Sampled {
   const n = Number(values.n ?? 0n);
   const nothing = { value: null, rows: n, deviation: null };
   if (n === 0) return nothing;
@@ -138,18 +162,9 @@ export function estimateFromCounters(metric: string, values: CounterValues): Per
   }
 }
 
-function estimatedAuc(values: CounterValues, n: number): PerformanceEstimate {
-  const positives = new Float64Array(SCORE_BIN_COUNT);
-  const negatives = new Float64Array(SCORE_BIN_COUNT);
-  let mass = 0;
-  for (const [key, value] of Object.entries(values)) {
-    if (!/^s\d+$/.test(key)) continue;
-    const bin = Number(key.slice(1));
-    const q = fromFixedPoint(values[`m${bin}`] ?? 0n);
-    positives[bin] = q;
-    negatives[bin] = Math.max(0, Number(value) - q);
-    mass += q;
-  }
+function estimatedAuc(values: CounterValues, n: number): Sampled {
+  const { positives, negatives } = scoreMass(values);
+  const mass = positives.reduce((sum, one) => sum + one, 0);
   const auc = binnedRocAuc(positives, negatives);
   if (auc === null) return { value: null, rows: n, deviation: null };
   return { value: auc, rows: n, deviation: aucDeviation(auc, mass, n - mass) };

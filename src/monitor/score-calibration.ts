@@ -13,6 +13,7 @@ import {
   fitIsotonic,
   fitPlatt,
   type IsotonicCurve,
+  logit,
   type PlattCurve,
 } from "../stats/index.ts";
 
@@ -22,7 +23,15 @@ export type ScoreCurve = ({ readonly kind: "isotonic" } & IsotonicCurve) | ({ re
 export interface ScoreCalibration {
   readonly rows: number;
   readonly curves: readonly (ScoreCurve | null)[];
+  /** How well each curve is known. Absent in versions made before it was kept. */
+  readonly uncertainty?: readonly (CurveUncertainty | null)[];
 }
+
+/**
+ * Covariance of the intercept and slope by which the calibrated log-odds may still be off (D. R. Cox 1958, "Two further
+ * applications of a model for binary regression"): [variance of the intercept, covariance, variance of the slope].
+ */
+export type CurveUncertainty = readonly [number, number, number];
 
 const SPLITS = 5;
 const TEST_SHARE = 0.2;
@@ -70,6 +79,24 @@ export function fitScoreCurve(scores: Float64Array, outcomes: Float64Array, seed
     if (isClearlyLower(losses[i] as Float64Array, losses[best] as Float64Array)) best = i;
   }
   return (FITS[best] as Fit)(scores, outcomes);
+}
+
+/**
+ * What so many rows leave open about a curve, whatever its shape: the inverse information of a line through its own log-odds. Null
+ * where they do not vary.
+ */
+export function curveUncertainty(curve: ScoreCurve | null, scores: Float64Array): CurveUncertainty | null {
+  let [a, b, c] = [0, 0, 0];
+  for (const score of scores) {
+    const p = Math.min(Math.max(applyCurve(curve, score), SCORE_CLIP), 1 - SCORE_CLIP);
+    const z = logit(p);
+    const weight = p * (1 - p);
+    a += weight;
+    b += weight * z;
+    c += weight * z * z;
+  }
+  const determinant = a * c - b * b;
+  return determinant > 1e-9 * a * c ? [c / determinant, -b / determinant, a / determinant] : null;
 }
 
 /**

@@ -92,13 +92,63 @@ describe("performance estimated before labels", () => {
         }),
       ).value,
     ).toBeNull();
-    expect(estimateFromCounters("accuracy", {})).toEqual({ value: null, rows: 0, deviation: null });
+    expect(estimateFromCounters("accuracy", {})).toEqual({
+      value: null,
+      rows: 0,
+      deviation: null,
+      calibrationDeviation: null,
+    });
   });
 
   it.each([1, 2])("finds the AUC of 20,000 shifted rows within 0.01 and three deviations, seed %i", (seed) => {
     const { gap, deviation } = estimationError(seed, "covariate");
     expect(Math.abs(gap)).toBeLessThanOrEqual(0.01);
     expect(Math.abs(gap)).toBeLessThanOrEqual(3 * deviation);
+  });
+
+  it("says how far it may be off where few rows were held out: three deviations hold in each of ten seeds", () => {
+    let beyondSampling = 0;
+    for (let seed = 0; seed < 10; seed++) {
+      const { gap, deviation, calibrationDeviation } = estimationError(100 + seed, "covariate", 5_000, 1_000);
+      expect(Math.abs(gap), `seed ${seed}`).toBeLessThanOrEqual(3 * deviation);
+      const sampling = Math.sqrt(deviation ** 2 - (calibrationDeviation ?? 0) ** 2);
+      // With a fifth of the window's rows held out, the calibration is what is known least.
+      expect(calibrationDeviation).toBeGreaterThan(sampling);
+      if (Math.abs(gap) > 1.96 * sampling) beyondSampling++;
+    }
+    // By sampling alone half a seed of ten would be so far off.
+    expect(beyondSampling).toBeGreaterThan(2);
+  });
+
+  it("turns the estimate as much as a refitted calibration does, for every metric", () => {
+    const { scores } = simulateBinary(3, 4_000, { mean: 0, scale: 1 });
+    const estimateUnder = (metric: string, a: number, b: number) => {
+      const rows = Array.from(scores, (s) => {
+        const p = 1 / (1 + Math.exp(-(a + b * Math.log(s / (1 - s)))));
+        return estimateOf({
+          task: "binary",
+          classes: [false, true],
+          scores: [1 - s, s],
+          decision: s >= 0.37,
+          expected: [1 - p, p],
+        });
+      });
+      return sumOf(rows);
+    };
+    const now = estimateUnder("", 0, 1);
+    for (const metric of ["accuracy", "logLoss", "brier", "rocAuc"]) {
+      for (const [uncertainty, a, b] of [
+        [[0.01, 0, 0], 0.1, 0],
+        [[0, 0, 0.0025], 0, 0.05],
+      ] as const) {
+        const up = estimateFromCounters(metric, estimateUnder(metric, a, 1 + b)).value as number;
+        const down = estimateFromCounters(metric, estimateUnder(metric, -a, 1 - b)).value as number;
+        const { calibrationDeviation } = estimateFromCounters(metric, now, uncertainty);
+        expect(Math.abs((calibrationDeviation as number) - Math.abs(up - down) / 2), metric).toBeLessThan(2e-4);
+      }
+    }
+    expect(estimateFromCounters("f1", now, [0.01, 0, 0.01]).calibrationDeviation).toBeNull();
+    expect(estimateFromCounters("accuracy", now).calibrationDeviation).toBeNull();
   });
 
   it("does not move under pure concept drift, as its blind spots say", () => {
