@@ -54,7 +54,7 @@ export function estimationError(seed: number, kind: "covariate" | "concept", row
     const expected = calibratedScores(calibration, scores);
     addInPlace(sum, estimateOf({ task: "binary", classes: [false, true], scores, decision: score >= 0.5, expected }));
   }
-  const uncertainty = curveUncertainty(curve, reference);
+  const uncertainty = curveUncertainty(curve, reference, held.labels);
   const found = estimateFromCounters("rocAuc", Object.fromEntries(sum), uncertainty);
   const { value, deviation, calibrationDeviation } = found;
   const realised = computeMetric("rocAuc", { labels: now.labels, scores: current }) as number;

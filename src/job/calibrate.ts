@@ -65,19 +65,12 @@ function calibrateScores(held: HeldOut): ScoreCalibration | undefined {
   const { task } = input.spec.schema;
   if (isNumeric(task)) return undefined;
   const width = task === "multiclass" ? dataset.classes.length : 1;
-  const curves = Array.from({ length: width }, (_, k) =>
-    fitScoreCurve(
-      Float64Array.from(rows, (_row, i) => scores[i * width + k] as number),
-      Float64Array.from(rows, (row) => Number(dataset.target[row] === (width === 1 ? 1 : k))),
-      seedFrom(input.seed, "scores", k),
-    ),
-  );
-  const uncertainty = curves.map((curve, k) =>
-    curveUncertainty(
-      curve,
-      Float64Array.from(rows, (_row, i) => scores[i * width + k] as number),
-    ),
-  );
+  const classes = Array.from({ length: width }, (_, k) => ({
+    own: Float64Array.from(rows, (_row, i) => scores[i * width + k] as number),
+    outcomes: Float64Array.from(rows, (row) => Number(dataset.target[row] === (width === 1 ? 1 : k))),
+  }));
+  const curves = classes.map(({ own, outcomes }, k) => fitScoreCurve(own, outcomes, seedFrom(input.seed, "scores", k)));
+  const uncertainty = classes.map(({ own, outcomes }, k) => curveUncertainty(curves[k] ?? null, own, outcomes));
   return { rows: rows.length, curves, uncertainty };
 }
 

@@ -82,21 +82,38 @@ export function fitScoreCurve(scores: Float64Array, outcomes: Float64Array, seed
 }
 
 /**
- * What so many rows leave open about a curve, whatever its shape: the inverse information of a line through its own log-odds. Null
- * where they do not vary.
+ * What the rows leave open about a curve, whatever its shape: the inverse information of a line through its own log-odds, and, where that
+ * line would rather lie elsewhere (scores kept as they are because nothing was clearly better), the way to it as well. Null where the
+ * log-odds do not vary.
+ * @param outcomes 1 where the row is of the class, else 0
  */
-export function curveUncertainty(curve: ScoreCurve | null, scores: Float64Array): CurveUncertainty | null {
-  let [a, b, c] = [0, 0, 0];
-  for (const score of scores) {
+export function curveUncertainty(
+  curve: ScoreCurve | null,
+  scores: Float64Array,
+  outcomes: Float64Array,
+): CurveUncertainty | null {
+  let [a, b, c, left, slope] = [0, 0, 0, 0, 0];
+  scores.forEach((score, i) => {
     const p = Math.min(Math.max(applyCurve(curve, score), SCORE_CLIP), 1 - SCORE_CLIP);
     const z = logit(p);
     const weight = p * (1 - p);
+    const residual = (outcomes[i] as number) - p;
     a += weight;
     b += weight * z;
     c += weight * z * z;
-  }
+    left += residual;
+    slope += residual * z;
+  });
   const determinant = a * c - b * b;
-  return determinant > 1e-9 * a * c ? [c / determinant, -b / determinant, a / determinant] : null;
+  if (!(determinant > 1e-9 * a * c)) return null;
+  // One step of Newton's method from "as it is".
+  const offIntercept = (c * left - b * slope) / determinant;
+  const offSlope = (a * slope - b * left) / determinant;
+  return [
+    c / determinant + offIntercept * offIntercept,
+    -b / determinant + offIntercept * offSlope,
+    a / determinant + offSlope * offSlope,
+  ];
 }
 
 /**
