@@ -14,7 +14,6 @@ import {
   fromFixedPoint,
   LOG_LOSS_CLIP,
   logDeterministic,
-  SCORE_BIN_COUNT,
   scoreBin,
   toFixedPoint,
 } from "../stats/index.ts";
