@@ -1,15 +1,15 @@
 // A process with a whole loop over the embedded store and the durable engine, for the tests that kill it at named points:
-//   run-child.mjs DIRECTORY seed|run|finish [best]
+//   run-child.mjs DIRECTORY seed|run|finish [best|staged]
 // `seed` fills the directory with labelled rows and one live version; `run` starts a run and waits for it; `finish` only lets
-// what was interrupted end. Each prints one line of JSON with what the records say. With `best` runs train two ways.
-// Runs the built product.
+// what was interrupted end. Each prints one line of JSON with what the records say. With `best` runs train two ways; with `staged`
+// what passes its gate begins in a canary of a month. Runs the built product.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
 const from = (path) => import(new URL(`../../../dist/src/${path}`, import.meta.url).href);
 const [directory, mode, how] = process.argv.slice(2);
 const { createRandom, liveWorldClock, silentLogger, systemClock } = await from("core/index.js");
-const { best, defineConfig, defineModel, f, gate, linear, majority, resolveConfig, when } =
+const { best, defineConfig, defineModel, f, gate, linear, majority, resolveConfig, stage, when } =
   await from("config/index.js");
 const { createDbosEngine, createJobPool } = await from("engine/index.js");
 const { createLoop } = await from("loop/index.js");
@@ -34,6 +34,7 @@ const model = defineModel({
     ...(how === "best" ? { how: best({ of: ["full", { trainer: majority() }] }) } : {}),
   },
   gates: [gate.betterThanBaseline("logLoss")],
+  ...(how === "staged" ? { rollout: [stage.canary(0.5, "30d"), stage.full()] } : {}),
 });
 const spec = resolveConfig(defineConfig({ models: [model], storage: { dir: directory } }), {
   folder: directory,
@@ -102,6 +103,7 @@ await ended();
 const versions = await store.registry.list("m");
 const runs = await store.runs.list({ model: "m", limit: 50 });
 const alerts = await store.alerts.list({ model: "m", limit: 50 });
+const rollouts = await store.rollouts.list({ model: "m", limit: 20 });
 const answer = await loop.predict({ model: "m", rows: [{ x: 1, c: "up" }], log: false });
 const promotions = await store.decisions.list({ model: "m", kind: "promotion", limit: 50 });
 const steps = await Promise.all(runs.map((run) => engine.steps(run.id)));
@@ -124,6 +126,9 @@ console.log(
       role: version.role,
       whole: existsSync(join(directory, "objects", "artifacts", version.artifact, "complete.json")),
     })),
+    rollouts: rollouts.map(
+      ({ state, challenger, waiting }) => `${state} ${challenger} ${waiting?.version ?? "nobody"}`,
+    ),
     serving: answer.version,
     routing: (await store.registry.routing("m")).number,
     promotions: promotions.reduce((sum, decision) => sum + decision.count, 0),
