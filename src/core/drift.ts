@@ -20,6 +20,8 @@ export interface DriftFinding {
   readonly value: number | null;
   /** The value must exceed it: the greatest of minimum effect, noise floor and what the model's own history shows. */
   readonly threshold: number | null;
+  /** Which of them that was; absent for what has one threshold only, and in signals written before it was kept. */
+  readonly thresholdFrom?: "minimum effect" | "sampling noise" | "history";
   /** value / threshold; 1 means "at the threshold", for any statistic. */
   readonly ratio: number | null;
   /** Share of the model's answers that rests on the feature, in [0, 1]; absent where it is not known. */

@@ -154,8 +154,16 @@ async function gatherDrift(context: LoopContext, spec: ModelSpec): Promise<Reado
 
 function summarizeConcept({ version, watch }: ConceptWatch): TriggerState["concept"] {
   if (version === null || watch === undefined) return null;
-  const { metric, detector } = watch.settings;
-  return { version, metric, detector, seen: watch.seen, alarm: lastAlarm(watch) ?? null };
+  const { metric, detector, threshold, origin } = watch.settings;
+  return {
+    version,
+    metric,
+    detector,
+    threshold,
+    thresholdFrom: origin,
+    seen: watch.seen,
+    alarm: lastAlarm(watch) ?? null,
+  };
 }
 
 function waitingEvents(stored: Json | undefined, lastRunAt: Instant | null): { name: string; at: Instant }[] {

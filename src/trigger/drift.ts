@@ -29,6 +29,18 @@ const names = (findings: readonly { readonly feature: string }[]) =>
     .map((one) => one.feature)
     .join(", ");
 
+/** The feature nearest to or furthest beyond its own threshold, and what made that threshold. */
+function furthest(finding: DriftSignal["findings"][number] | undefined) {
+  if (finding === undefined) return {};
+  const { feature, statistic, value, threshold, thresholdFrom } = finding;
+  return {
+    furthest: feature,
+    [statistic]: value,
+    threshold,
+    ...(thresholdFrom === undefined ? {} : { thresholdFrom }),
+  };
+}
+
 /** The champion's newest signal, unless the last run has seen its window already. */
 function fresh(state: TriggerState, monitor: string): DriftSignal | LeafJudgement {
   const signal = state.drift.get(monitor);
@@ -74,6 +86,10 @@ export const dataDrift: TriggerKind<DataDriftSpec, typeof fields> = {
     const inputs = {
       at: signal.at,
       share: signal.share,
+      ...(spec.features === undefined
+        ? { limitFrom: spec.share === undefined ? "the monitor" : "the definition" }
+        : {}),
+      ...furthest(signal.findings.find((one) => spec.features === undefined || spec.features.includes(one.feature))),
       drifted: drifted.map((one) => one.feature),
       rows: signal.rows,
       version: signal.version,
@@ -149,7 +165,18 @@ export const conceptDrift: TriggerKind<ConceptDriftTriggerSpec, typeof noFields>
         inputs: {},
       };
     const { version, metric, detector, alarm } = seen;
-    const inputs = { version, metric, detector, seen: seen.seen, alarmAt: alarm?.at ?? null };
+    const { threshold, thresholdFrom } = seen;
+    const inputs = {
+      version,
+      metric,
+      detector,
+      ...(threshold === undefined ? {} : { threshold }),
+      ...(thresholdFrom === undefined ? {} : { thresholdFrom }),
+      seen: seen.seen,
+      meanBefore: alarm?.meanBefore ?? null,
+      meanNow: alarm?.meanNow ?? null,
+      alarmAt: alarm?.at ?? null,
+    };
     if (alarm !== null && (state.lastRunAt === null || alarm.at > state.lastRunAt)) {
       const reason = `Concept drift P(y|x): the ${metric} loss of ${version} rose from ${alarm.meanBefore.toPrecision(3)} to ${alarm.meanNow.toPrecision(3)}, found by ${detector} ${showInstant(alarm.at)}.`;
       return { outcome: "yes", reason, inputs };

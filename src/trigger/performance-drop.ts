@@ -51,6 +51,12 @@ function limitOf(spec: PerformanceDropSpec, evidence: PerformanceEvidence, refer
   return evidence.higherIsBetter ? reference - allowed : reference + allowed;
 }
 
+/** Where the limit comes from, in words. */
+function limitOrigin({ absolute, relative = DEFAULT_RELATIVE }: PerformanceDropSpec): string {
+  if (absolute !== undefined) return `the holdout's value and the ${absolute} of the definition`;
+  return `the holdout's value and ${relative === DEFAULT_RELATIVE ? "the default of " : ""}${percent(relative)} % of it`;
+}
+
 /** Metrics that confidence-based estimation (classes) and direct loss estimation (numbers) give. */
 export const ESTIMABLE: ReadonlySet<string> = new Set(["logLoss", "rocAuc", "accuracy", "f1", "brier", "mae", "rmse"]);
 
@@ -115,7 +121,15 @@ export const performanceDrop: TriggerKind<PerformanceDropSpec, ReturnType<typeof
 function judgeEvidence(spec: PerformanceDropSpec, seen: PerformanceEvidence, reference: number) {
   const { version, value, rows, higherIsBetter, interval } = seen;
   const threshold = limitOf(spec, seen, reference);
-  const inputs = { version, value, reference, rows, low: interval?.[0] ?? null, high: interval?.[1] ?? null };
+  const inputs = {
+    version,
+    value,
+    reference,
+    limitFrom: limitOrigin(spec),
+    rows,
+    low: interval?.[0] ?? null,
+    high: interval?.[1] ?? null,
+  };
   const worse = (one: number) => (higherIsBetter ? one < threshold : one > threshold);
   if (rows < spec.minRows || value === null) {
     const reason = `Fewer than ${showCount(spec.minRows)} ${spec.estimated === true ? "estimated" : "mature labelled"} predictions of ${version} are in the window.`;

@@ -21,6 +21,9 @@ export interface ConceptEvidence {
   readonly version: string;
   readonly metric: string;
   readonly detector: string;
+  /** The detector's setting, and whether it was calibrated to the budget of false alarms, configured, or published. */
+  readonly threshold?: number;
+  readonly thresholdFrom?: string;
   /** Labels it was fed since the promotion. */
   readonly seen: number;
   /** The newest alarm: losses grew. */

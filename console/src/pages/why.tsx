@@ -64,11 +64,13 @@ function shown(key: string, value: unknown): string | undefined {
 function Values({ node }: { readonly node: TriggerJudgement }) {
   if (node.of.length > 0) return null;
   const pairs = Object.entries(node.inputs).flatMap(([key, value]) => {
-    const text = shown(key, value);
+    const text = key === "limitFrom" ? undefined : shown(key, value);
     return text === undefined ? [] : [[key, text] as const];
   });
+  const { limitFrom } = node.inputs;
+  const from = typeof limitFrom === "string" ? ` (from ${limitFrom})` : "";
   if (node.threshold !== undefined)
-    pairs.push(["limit", Number(node.threshold.toPrecision(4)).toLocaleString("en-US")]);
+    pairs.push(["limit", `${Number(node.threshold.toPrecision(4)).toLocaleString("en-US")}${from}`]);
   return (
     <dl className="values">
       {pairs.map(([key, text]) => (

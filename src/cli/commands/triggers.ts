@@ -36,11 +36,13 @@ function flatten(node: TriggerJudgement, depth: number): (readonly (string | num
 
 function valuesOf(node: TriggerJudgement): string {
   const texts = Object.entries(node.inputs).flatMap(([key, value]) => {
-    if (value === null || typeof value === "object") return [];
+    if (value === null || typeof value === "object" || key === "limitFrom") return [];
     if (typeof value === "number" && /At$|^(at|until|due|next|since|trainedThrough)$/.test(key))
       return [`${key} ${formatInstant(value)}`];
     return [`${key} ${typeof value === "number" ? Number(value.toPrecision(4)) : String(value)}`];
   });
-  if (node.threshold !== undefined) texts.push(`limit ${Number(node.threshold.toPrecision(4))}`);
+  const { limitFrom } = node.inputs;
+  const from = typeof limitFrom === "string" ? ` (from ${limitFrom})` : "";
+  if (node.threshold !== undefined) texts.push(`limit ${Number(node.threshold.toPrecision(4))}${from}`);
   return texts.join(", ");
 }

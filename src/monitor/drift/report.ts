@@ -3,7 +3,7 @@
  * (Benjamini-Hochberg), and each noise floor lies so high that all of them together are exceeded by chance with the probability
  * `level` only.
  */
-import type { DriftFinding, DriftReport, DriftVerdict, FeatureDrift } from "../../core/index.ts";
+import type { DriftComponent, DriftFinding, DriftReport, DriftVerdict, FeatureDrift } from "../../core/index.ts";
 import type { FeatureProfile, Profile, ReferenceProfile } from "../../data/index.ts";
 import { adjustPValues } from "../../stats/index.ts";
 import { isBetween, type Measured, measureFeature } from "./feature.ts";
@@ -150,14 +150,18 @@ function judgeWhole(features: readonly FeatureDrift[], options: DriftOptions): W
   };
 }
 
+const originOf = (component: DriftComponent | undefined) =>
+  component === undefined ? {} : { thresholdFrom: component.thresholdFrom };
+
 /** The features of a report as a signal keeps them. */
 export function findingsOf(report: DriftReport): DriftFinding[] {
-  return report.features.map(({ feature, verdict, statistic, value, threshold, ratio, importance }) => ({
+  return report.features.map(({ feature, verdict, statistic, value, threshold, ratio, importance, components }) => ({
     feature,
     verdict,
     statistic,
     value,
     threshold,
+    ...originOf(components.find((one) => one.statistic === statistic)),
     ratio,
     ...(importance === undefined ? {} : { importance }),
   }));

@@ -73,6 +73,15 @@ describe("drift", () => {
     expect(report?.verdict).toBe("no-drift");
   });
 
+  it("does not come from many rows of one distribution: 50,000 against 561,000 rows are not flagged", () => {
+    const small = simulate(50_000, 501);
+    const large = simulate(561_000, 502);
+    const profile = buildReferenceProfile(small, all(50_000));
+    const report = compareProfiles(profile, profileFrame(profile, large, all(561_000)), { level: LEVEL });
+    expect(report).toMatchObject({ verdict: "no-drift", currentRows: 561_000 });
+    expect(report.features.every((one) => one.verdict === "no-drift")).toBe(true);
+  });
+
   it("gets the same answer from a 5 % sample and from the whole", () => {
     for (const shift of [0, 0.05, 0.6, 1]) {
       const whole = simulate(100_000, 77, shift);
