@@ -11,6 +11,7 @@ const peers = [
   "lightgbm==4.7.0",
   "scikit-learn==1.9.1",
   "river==0.26.1",
+  "implicit==0.7.3",
   "evidently==0.7.23",
   "pandas==2.2.3",
   "pyarrow==26.0.1",

@@ -113,7 +113,7 @@ export interface MatrixFactorizationParams {
   readonly factors?: number;
   /** Rounds over users and items (als), or over the interactions (bpr). */
   readonly epochs?: number;
-  /** als: strength of the penalty on large factors. */
+  /** als: strength of the penalty on large factors, in units of the root of users × items. */
   readonly l2?: number;
   /** als: how much more an interaction of mean strength counts than none. */
   readonly confidence?: number;

@@ -20,7 +20,7 @@ const films = defineModel({
   features: {},
   label: f.number({ min: 0 }),
   labelColumn: "stars",
-  trainer: matrixFactorization({ factors: 8, epochs: 8, l2: 2, confidence: 20 }),
+  trainer: matrixFactorization({ factors: 8 }),
   data: { holdout: { minRows: 100 } },
   retrain: { when: when.newLabels(100_000), cooldown: "1h" },
   gates: [

@@ -43,6 +43,14 @@ export function rowWidth({ method, factors }: Pick<RecommendParams, "method" | "
   return Math.ceil((factors + (method === "bpr" ? 1 : 0)) / 4) * 4;
 }
 
+/**
+ * What is added to the diagonal. Every user is held against all items and every item against all users, so a penalty of the same
+ * effect grows with both; only the product of the two sides' penalties matters, so both get the geometric mean.
+ */
+export function penaltyOf({ l2 }: Pick<RecommendParams, "l2">, users: number, items: number): number {
+  return l2 * Math.sqrt(users * items);
+}
+
 /** @throws TRAINER_FAILED when the training would need more than 4 GiB. */
 export function openFactorMemory(options: FactorOptions): FactorMemory {
   const { byUser, byItem, params, seed } = options;
@@ -77,6 +85,7 @@ export function openFactorMemory(options: FactorOptions): FactorMemory {
   const words = new Uint32Array(kernels.buffer);
   const doubles = new Float64Array(kernels.buffer);
   const unit = meanStrength(byUser);
+  const ridge = penaltyOf(params, users, items);
   whole.set(byUser.starts, at.userStarts / 4);
   whole.set(byItem.starts, at.itemStarts / 4);
   whole.set(byUser.indices, at.userIndices / 4);
@@ -114,7 +123,7 @@ export function openFactorMemory(options: FactorOptions): FactorMemory {
   };
   const writeGram = (place: number, rows: number) => {
     const gram = readGram(place, rows);
-    for (let i = 0; i < width; i++) gram[i * width + i] = (gram[i * width + i] as number) + params.l2;
+    for (let i = 0; i < width; i++) gram[i * width + i] = (gram[i * width + i] as number) + ridge;
     floats.set(gram, at.gram / 4);
   };
   const half = async (isUser: boolean, signal: AbortSignal) => {

@@ -8,7 +8,7 @@ import { parameterDefaults, resolveParameters } from "../params.ts";
 import type { TrainedWeights, TrainingPoint } from "../trainer.ts";
 import { throwIfCanceled } from "../turn.ts";
 import type { KernelChoice } from "../wasm.ts";
-import { openFactorMemory, rowWidth } from "./factors.ts";
+import { openFactorMemory, penaltyOf, rowWidth } from "./factors.ts";
 import { countsOf, type Interactions, meanStrength, observationsByUser, transposed } from "./interactions.ts";
 import { RECOMMEND_PARAMETERS, type RecommendParams } from "./params.ts";
 
@@ -69,7 +69,7 @@ async function fitFactors(request: RecommendRequest): Promise<TrainedWeights> {
     factors: params.factors,
     width: rowWidth(params),
     items: request.interactions.items,
-    l2: params.l2,
+    penalty: penaltyOf(params, request.interactions.users.length, request.interactions.items.length),
     confidence: params.confidence,
     learningRate: params.learningRate,
     rankL2: params.rankL2,

@@ -16,7 +16,12 @@ export const RECOMMEND_PARAMETERS = {
     max: 1000,
     integer: true,
   },
-  l2: { description: "Strength of the penalty on large factors (als).", default: 80, min: 0, max: 1e6 },
+  l2: {
+    description: "Strength of the penalty on large factors (als), in units of the root of users × items.",
+    default: 0.01,
+    min: 0,
+    max: 1000,
+  },
   confidence: {
     description: "How much more an interaction of mean strength counts than none (als).",
     default: 5,

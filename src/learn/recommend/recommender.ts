@@ -60,7 +60,7 @@ interface Shape {
   readonly items: readonly string[];
   readonly users: number;
   readonly width?: number;
-  readonly l2?: number;
+  readonly penalty?: number;
   readonly confidence?: number;
   readonly unit?: number;
   readonly learningRate?: number;
@@ -117,7 +117,7 @@ export function createRecommender(weights: TrainedWeights, choice: KernelChoice 
 /** The vectors of all items in the memory of the kernels. */
 function openVectors(weights: TrainedWeights, shape: Shape, choice: KernelChoice) {
   const width = shape.width as number;
-  const [l2, confidence, unit] = [shape.l2 as number, shape.confidence as number, shape.unit as number];
+  const [penalty, confidence, unit] = [shape.penalty as number, shape.confidence as number, shape.unit as number];
   const trained = shape.items.length;
   const capacity = trained + SPARE_ITEMS;
   const plan = new MemoryPlan();
@@ -145,7 +145,7 @@ function openVectors(weights: TrainedWeights, shape: Shape, choice: KernelChoice
   for (let i = 0; i < width; i++) {
     for (let j = 0; j < width; j++) {
       const upper = Math.min(i, j) * width + Math.max(i, j);
-      const ridge = i === j ? l2 : 0;
+      const ridge = i === j ? penalty : 0;
       floats[at.itemGram / 4 + i * width + j] = (sums[upper] as number) + ridge;
       floats[at.userGram / 4 + i * width + j] = (userSums[i * width + j] as number) + ridge;
     }

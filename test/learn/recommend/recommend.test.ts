@@ -17,7 +17,7 @@ import {
 import { groupedInteractions } from "./data.ts";
 
 const data = groupedInteractions({ users: 60, items: 48, groups: 4, perUser: 12, seed: 3 });
-const small = { factors: 8, epochs: 4, l2: 1 };
+const small = { factors: 8, epochs: 4, l2: 0.02 };
 const fit = (change: Partial<RecommendRequest> = {}, trainer: typeof matrixFactorization = matrixFactorization) =>
   trainer.fit({
     interactions: data,
@@ -70,13 +70,13 @@ describe("matrix factorization", () => {
   it("solves a user to the normal equations", async () => {
     const weights = await fit();
     const model = createRecommender(weights);
-    const { width, confidence, unit, l2 } = weights.shape as Record<string, number>;
+    const { width, confidence, unit, penalty } = weights.shape as Record<string, number>;
     const items = weights.arrays["items"] as Float32Array;
     const row = (i: number) => [...items.subarray(i * (width as number), (i + 1) * (width as number))];
     const taste = { items: [1, 5, 9, 17], strengths: [1, 2, 3, 1] };
     const n = width as number;
     const a = Array.from({ length: n }, (_, i) =>
-      Array.from({ length: n }, (_unused, j) => (i === j ? (l2 as number) : 0)),
+      Array.from({ length: n }, (_unused, j) => (i === j ? (penalty as number) : 0)),
     );
     const b = new Array<number>(n).fill(0);
     for (let item = 0; item < model.trainedItems; item++) {
