@@ -20,6 +20,7 @@ import type { CompareRequest, VersionComparison } from "./compare-surface.ts";
 import { type LoopContext, logSchemaOf, modelSpec } from "./context.ts";
 import { primaryMetric } from "./performance.ts";
 import { requireVersion } from "./promote.ts";
+import { requireRowTask } from "./row-tasks.ts";
 import { textOf } from "./run-record.ts";
 import { materializeArtifact } from "./steps/job.ts";
 
@@ -28,6 +29,7 @@ export async function compareVersions(
   model: string,
   names: CompareRequest,
 ): Promise<VersionComparison> {
+  requireRowTask(modelSpec(context, model), "a comparison of two versions");
   const metric = metricOf(modelSpec(context, model), names.metric);
   const [a, b] = [await requireVersion(context, model, names.a), await requireVersion(context, model, names.b)];
   if (a.name === b.name) {

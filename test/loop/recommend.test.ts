@@ -231,6 +231,15 @@ describe("a recommender in the loop", () => {
     const label = await ingest([{ predictionId: "018f0000-0000-7000-8000-000000000000", label: 1 }], "label");
     expect(label.problems[0]?.reasons[0]?.message).toMatch(/A slate is not labelled/);
     await expect(test.loop.exportOnnx("films", "v1")).rejects.toMatchObject({ code: "EXPORT_UNSUPPORTED" });
+    const refusals = [
+      test.loop.compareVersions("films", { a: "v1", b: "v2" }),
+      test.loop.startRollout("films", "v2", "test"),
+      test.loop.labeling.build("films", { actor: "test" }),
+      test.loop.labeling.drawCurve("films"),
+    ];
+    for (const refused of refusals)
+      await expect(refused).rejects.toMatchObject({ code: "CONFLICT", message: expect.stringContaining("slates") });
+    expect((await test.loop.drift({ model: "films" })).state).toBe("off");
     expect((await test.loop.diagnose("films")).sentences[0]).toMatch(/no columns to diagnose/);
   });
 });

@@ -4,12 +4,14 @@ import { join } from "node:path";
 import { type Json, seedFrom, uuidV7 } from "../../core/index.ts";
 import { definitionRevision } from "../../config/index.ts";
 import { type LoopContext, logSchemaOf, modelSpec } from "../context.ts";
+import { requireRowTask } from "../row-tasks.ts";
 import { curveKey } from "./insight.ts";
 import type { LearningCurve } from "./surface.ts";
 
 /** @throws DATASET_EMPTY, DATASET_TOO_SMALL, SPLIT_EMPTY while there is too little to draw */
 export async function drawCurve(context: LoopContext, model: string): Promise<LearningCurve> {
   const spec = modelSpec(context, model);
+  requireRowTask(spec, "a learning curve");
   const { store, jobs } = context;
   const asOf = context.worldClock.now();
   const id = uuidV7(asOf);

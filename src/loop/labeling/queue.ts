@@ -22,6 +22,7 @@ import {
 import { LABELING_DEFAULTS, type ModelSpec } from "../../config/index.ts";
 import type { LabelingSpec, QueueStrategy } from "../../feedback/spec.ts";
 import { type LoopContext, logSchemaOf, modelSpec } from "../context.ts";
+import { requireRowTask } from "../row-tasks.ts";
 import { materializeArtifact } from "../steps/job.ts";
 
 export const QUEUE_WORKFLOW = "labeling-queue";
@@ -87,6 +88,7 @@ export async function buildBatch(
   request: { readonly model: string; readonly count: number; readonly strategy?: QueueStrategy },
 ): Promise<LabelingBatch> {
   const { model, count, strategy } = request;
+  requireRowTask(modelSpec(context, model), "a queue of examples to label");
   const asOf = context.worldClock.now();
   const input: QueueInput = {
     id: uuidV7(asOf),

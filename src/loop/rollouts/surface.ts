@@ -14,6 +14,7 @@ import { rowsForAb } from "../../deploy/experiment.ts";
 import type { ModelSpec } from "../../config/spec.ts";
 import { type LoopContext, modelSpec } from "../context.ts";
 import { requireVersion } from "../promote.ts";
+import { requireRowTask } from "../row-tasks.ts";
 import { applyStep, saveChange } from "./apply.ts";
 import { startStages } from "./begin.ts";
 import type { OutcomeInput, PowerEstimate, RolloutAction, RolloutDetail, RolloutSurface } from "./contract.ts";
@@ -188,6 +189,7 @@ interface Start {
 }
 
 async function start(context: LoopContext, { model, version, actor, replayMs }: Start): Promise<Routing> {
+  requireRowTask(modelSpec(context, model), "a rollout in stages");
   const stages = withReplay(modelSpec(context, model), replayMs);
   await requireVersion(context, model, version);
   const champion = await context.store.registry.champion(model);
