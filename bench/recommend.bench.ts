@@ -71,7 +71,7 @@ function qualityOf(task: Task, weights: TrainedWeights): number {
   const { starts, indices, values } = observationsByUser(task.interactions);
   return quality(task, (user, seen) => {
     const part = [starts[user] as number, starts[user + 1] as number] as const;
-    const vector = model.userVector({ items: [...indices.slice(...part)], strengths: [...values.slice(...part)] });
+    const vector = model.userVector({ items: indices.subarray(...part), strengths: values.subarray(...part) });
     return model.rank({ vector, k: K, isExcluded: (item) => seen.has(item) }).map(({ index }) => index);
   });
 }

@@ -234,7 +234,7 @@ function placeBefore(
   const index = session.indexOf(item);
   if (index === undefined || index >= session.trainedItems) return 0;
   const taste = tasteOf(session, user, at, session.trainedItems);
-  const seen = new Set(taste.items);
+  const seen = new Set(Array.from(taste.items));
   return session.placeOf(index, {
     vector: session.userVector(taste),
     k,

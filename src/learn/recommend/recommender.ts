@@ -12,8 +12,8 @@ import { type Ranked, topRanked } from "./top.ts";
 
 /** What a user did: item indices and strengths, newest last; strengths of 0 or less are seen, not liked. */
 export interface Taste {
-  readonly items: readonly number[];
-  readonly strengths: readonly number[];
+  readonly items: ArrayLike<number>;
+  readonly strengths: ArrayLike<number>;
 }
 
 export interface Recommender {
