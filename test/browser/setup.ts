@@ -152,6 +152,8 @@ export async function settle(page: Page): Promise<void> {
   await until(
     async () => (await page.locator("main [aria-busy=true], .page-loading").count()) === 0,
     "the page to be read",
+    // A comparison of versions is a pass over the held-out rows: seconds where a core is free, more where none is.
+    60_000,
   );
 }
 

@@ -1,26 +1,11 @@
 /** Heading, actions and tabs that every page of a model shares. */
 import { Link, Outlet, useParams } from "@tanstack/react-router";
 import { useApi } from "../api/queries.ts";
+import { MODEL_PAGES } from "../model-pages.ts";
 import { Await } from "../parts/feedback.tsx";
 import { PageHeading } from "../parts/layout.tsx";
 import { State } from "../parts/state.tsx";
 import { ModelActions } from "./model-actions.tsx";
-
-const TABS = [
-  { to: "/models/$model", name: "Performance", exact: true },
-  { to: "/models/$model/drift", name: "Drift", exact: false },
-  { to: "/models/$model/runs", name: "Runs", exact: false },
-  { to: "/models/$model/versions", name: "Versions", exact: false },
-  { to: "/models/$model/rollouts", name: "Rollouts", exact: false },
-  { to: "/models/$model/compare", name: "Compare", exact: false },
-  { to: "/models/$model/decisions", name: "Decisions", exact: false },
-  { to: "/models/$model/diagnosis", name: "Diagnosis", exact: false },
-  { to: "/models/$model/alerts", name: "Alerts", exact: false },
-  { to: "/models/$model/data", name: "Data", exact: false },
-  { to: "/models/$model/labeling", name: "Labeling", exact: false },
-  { to: "/models/$model/feedback", name: "Feedback", exact: false },
-  { to: "/models/$model/predict", name: "Predict", exact: false },
-] as const;
 
 export function ModelLayout() {
   const { model } = useParams({ from: "/models/$model" });
@@ -42,7 +27,7 @@ export function ModelLayout() {
             actions={<ModelActions model={model} champion={summary.champion} />}
           />
           <nav className="tabs" aria-label={`Pages of ${model}`}>
-            {TABS.map(({ to, name, exact }) => (
+            {MODEL_PAGES.map(({ to, name, exact }) => (
               <Link key={to} to={to} params={{ model }} activeOptions={{ exact, includeSearch: false }} className="tab">
                 {name}
                 {name === "Alerts" && summary.openAlerts > 0 ? (

@@ -62,7 +62,7 @@ export function Refused({ error, onRetry }: { readonly error: ApiError; readonly
 
 export function Loading({ lines = 3 }: { readonly lines?: number }) {
   return (
-    <Stack gap="xs" aria-busy="true" aria-label="Reading">
+    <Stack gap="xs" role="status" aria-busy="true" aria-label="Reading">
       {Array.from({ length: lines }, (_, line) => (
         <Skeleton key={line} height={18} animate={false} width={line === lines - 1 ? "60%" : "100%"} />
       ))}

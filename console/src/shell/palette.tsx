@@ -6,6 +6,7 @@ import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from 
 import { read } from "../api/client.ts";
 import { keyOf, useApi } from "../api/queries.ts";
 import { instant, shortId } from "../format.ts";
+import { MODEL_PAGES } from "../model-pages.ts";
 
 interface Place {
   readonly kind: "page" | "model" | "version" | "run";
@@ -21,21 +22,6 @@ const PAGES: readonly Place[] = [
   { kind: "page", name: "Alerts", note: "page", path: "/alerts" },
   { kind: "page", name: "Audit", note: "page", path: "/audit" },
 ];
-const MODEL_PAGES = [
-  ["", "performance"],
-  ["/drift", "drift"],
-  ["/runs", "runs"],
-  ["/versions", "versions"],
-  ["/rollouts", "rollouts"],
-  ["/compare", "compare"],
-  ["/decisions", "decisions"],
-  ["/diagnosis", "diagnosis"],
-  ["/alerts", "alerts"],
-  ["/data", "data"],
-  ["/labeling", "labeling"],
-  ["/feedback", "feedback"],
-  ["/predict", "predict"],
-] as const;
 
 /** Versions of more models than this are not read for a list nobody has asked for yet. */
 const READ_MODELS = 20;
@@ -128,11 +114,11 @@ function usePlaces(): readonly Place[] {
       ...PAGES,
       ...names.flatMap((model) =>
         MODEL_PAGES.map(
-          ([path, page]): Place => ({
+          ({ to, name }): Place => ({
             kind: "model",
-            name: page === "performance" ? model : `${model} ${page}`,
-            note: page === "performance" ? "model" : "model page",
-            path: `${base(model)}${path}`,
+            name: to === "/models/$model" ? model : `${model} ${name.toLowerCase()}`,
+            note: to === "/models/$model" ? "model" : "model page",
+            path: `${base(model)}${to.slice("/models/$model".length)}`,
           }),
         ),
       ),
