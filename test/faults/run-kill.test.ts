@@ -23,6 +23,7 @@ interface Report {
   readonly promotions: number;
   readonly alerts: readonly string[];
   readonly jobFolders: number;
+  readonly learned: { readonly rows: number; readonly weights: string; readonly losses: readonly string[] } | null;
 }
 
 /** Runs the child to its end. @returns its report, or the signal that ended it */
@@ -96,4 +97,22 @@ describe("kill -9 between two candidates of the strategy best", () => {
     expect(resumed).toMatchObject({ serving: "v1", alerts: [], jobFolders: 0 });
     await rm(directory, { recursive: true, force: true });
   });
+});
+
+describe("kill -9 while the worker learns example by example", () => {
+  it.each(["incremental.learned", "incremental.kept"])(
+    "comes to the same weights after a kill at %s",
+    async (point) => {
+      const home = await mkdtemp(join(tmpdir(), "retrain-incremental-kill-"));
+      await runChild(join(home, "a"), "seed", undefined, "incremental");
+      await cp(join(home, "a"), join(home, "b"), { recursive: true });
+      const undisturbed = (await runChild(join(home, "a"), "run", undefined, "incremental")) as Report;
+      expect(undisturbed.learned?.rows).toBeGreaterThan(400);
+      expect(await runChild(join(home, "b"), "run", point, "incremental")).toBe("killed");
+      const resumed = (await runChild(join(home, "b"), "run", undefined, "incremental")) as Report;
+      expect(resumed.learned).toEqual(undisturbed.learned);
+      expect(resumed).toMatchObject({ alerts: [], jobFolders: 0 });
+      await rm(home, { recursive: true, force: true });
+    },
+  );
 });

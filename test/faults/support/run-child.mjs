@@ -1,8 +1,8 @@
 // A process with a whole loop over the embedded store and the durable engine, for the tests that kill it at named points:
-//   run-child.mjs DIRECTORY seed|run|finish [best|staged]
+//   run-child.mjs DIRECTORY seed|run|finish [best|staged|incremental]
 // `seed` fills the directory with labelled rows and one live version; `run` starts a run and waits for it; `finish` only lets
 // what was interrupted end. Each prints one line of JSON with what the records say. With `best` runs train two ways; with `staged`
-// what passes its gate begins in a canary of a month. Runs the built product.
+// what passes its gate begins in a canary of a month; with `incremental` the worker learns by the label. Runs the built product.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
@@ -32,6 +32,7 @@ const model = defineModel({
     cooldown: "0s",
     maxPerDay: 1000,
     ...(how === "best" ? { how: best({ of: ["full", { trainer: majority() }] }) } : {}),
+    ...(how === "incremental" ? { how } : {}),
   },
   gates: [gate.betterThanBaseline("logLoss")],
   ...(how === "staged" ? { rollout: [stage.canary(0.5, "30d"), stage.full()] } : {}),
@@ -97,9 +98,15 @@ if (mode === "seed") {
   await ended();
   await ingest(200, 800);
 }
+// Told again after a kill: what is in the log already changes nothing.
+if (mode === "run" && how === "incremental") await ingest(100, 1_000);
 if (mode === "run") await loop.requestRun("m", { reason: "kill me", actor: "test" });
 await ended();
 // The routing listener loads what another process promoted; here the record and the memory must already agree.
+const { readKept } = await from("loop/kept-state.js");
+const { parseFold } = await from("train/index.js");
+const { content } = await readKept({ store, objects }, "m", "incremental");
+const fold = content === undefined ? undefined : parseFold(content);
 const versions = await store.registry.list("m");
 const runs = await store.runs.list({ model: "m", limit: 50 });
 const alerts = await store.alerts.list({ model: "m", limit: 50 });
@@ -119,6 +126,14 @@ console.log(
         ({ name, state, trace }) => `${name}: ${state}, ${trace?.length ?? 0} points`,
       ),
     })),
+    learned:
+      fold === undefined
+        ? null
+        : {
+            rows: fold.learned,
+            weights: Buffer.from(fold.learner.arrays.weights.buffer).toString("base64"),
+            losses: fold.judged.map(({ exampleId, loss }) => `${exampleId} ${loss}`),
+          },
     engineSteps: steps.map((list) => list.length),
     versions: versions.map((version) => ({
       name: version.name,
