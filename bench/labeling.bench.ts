@@ -1,15 +1,15 @@
-// Labels needed to learn from people: margin with diversity against an even draw, on handwritten digits; and how long a batch of
+// Labels needed to learn from people: margin with diversity against an even draw, on handwritten digits and two tables; and how long a batch of
 // 1,000 out of 100,000 × 50 takes to choose. Digits: data/digits-8x8.csv.gz beside the repository, or RETRAIN_DIGITS.
 import { existsSync, readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { createRandom, type LabelingTask, seedFrom, shuffleInPlace } from "../src/core/index.ts";
-import { createPreparedWriter, fitPreparation, type Frame } from "../src/data/index.ts";
+import { createPreparedWriter, fitPreparation } from "../src/data/index.ts";
 import { estimateFromTasks } from "../src/feedback/labeled-estimate.ts";
 import { selectBatch } from "../src/feedback/select-batch.ts";
-import { findTrainer } from "../src/learn/index.ts";
-import { createPredictor } from "../src/model/index.ts";
 import { rowUncertainty } from "../src/stats/index.ts";
 import { type BenchResult, type Figure, median } from "./harness.ts";
+import { type LabelledTable, learn } from "./labeling-learner.ts";
+import { tableFigures } from "./labeling-tables.ts";
 
 const SEEDS = 10;
 const TEST_ROWS = 500;
@@ -20,13 +20,7 @@ const MOST_LABELS = 800;
 const ENOUGH = 0.95;
 const COVERAGE_SEEDS = 500;
 
-interface Digits {
-  readonly frame: Frame;
-  readonly labels: Float64Array;
-  readonly classes: readonly string[];
-}
-
-function readDigits(): Digits | undefined {
+function readDigits(): LabelledTable | undefined {
   const path = process.env["RETRAIN_DIGITS"] ?? new URL("../../data/digits-8x8.csv.gz", import.meta.url).pathname;
   if (!existsSync(path)) return undefined;
   const [header = "", ...lines] = gunzipSync(readFileSync(path)).toString("utf8").trim().split("\n");
@@ -48,39 +42,8 @@ function readDigits(): Digits | undefined {
   };
 }
 
-const trainer = findTrainer("linear");
-
-/** A classifier of the rows, and its accuracy on the test rows. */
-async function learn(digits: Digits, train: Uint32Array, test: Uint32Array, seed: number) {
-  const { frame, labels, classes } = digits;
-  const preparation = fitPreparation({ frame, rows: train, input: trainer.input, classes });
-  const writer = createPreparedWriter(preparation);
-  const part = (rows: Uint32Array) => ({
-    x: { rows: rows.length, columns: writer.width, values: writer.writeFrame(frame, rows) },
-    y: { values: Float64Array.from(rows, (row) => labels[row] as number), classCount: classes.length },
-  });
-  const weights = await trainer.fit({
-    task: "multiclass",
-    train: part(train),
-    validation: part(train),
-    params: trainer.resolveParams({ epochs: 30 }),
-    seed,
-    signal: new AbortController().signal,
-    onPoint: async () => {},
-  });
-  const predictor = createPredictor({ task: "multiclass", classes, preparation, weights });
-  const width = classes.length;
-  const scores = predictor.scoreFrame(frame, test);
-  let right = 0;
-  test.forEach((row, i) => {
-    const own = scores.subarray(i * width, (i + 1) * width);
-    if (own.indexOf(Math.max(...own)) === labels[row]) right++;
-  });
-  return { predictor, accuracy: right / test.length };
-}
-
 /** Labels until the accuracy is enough, by rounds of 20. */
-async function labelsNeeded(digits: Digits, seed: number, isRandom: boolean): Promise<number> {
+async function labelsNeeded(digits: LabelledTable, seed: number, isRandom: boolean): Promise<number> {
   const order = Uint32Array.from({ length: digits.frame.rows }, (_, row) => row);
   shuffleInPlace(order, createRandom(seedFrom(seed, "digits")));
   const test = order.slice(0, TEST_ROWS);
@@ -205,10 +168,14 @@ function coverageFigures(): readonly Figure[] {
   });
 }
 
-export async function run(): Promise<BenchResult> {
+/** @param options `only=tables` leaves the rest out */
+export async function run(options: Readonly<Record<string, string>> = {}): Promise<BenchResult> {
+  const tables = await tableFigures();
+  if (options["only"] === "tables") return tables;
   const digits = await digitFigures();
+  const missing = digits.length === 0 ? ["The digits are not here: set RETRAIN_DIGITS to digits-8x8.csv.gz."] : [];
   return {
-    figures: [selectionFigure(), ...coverageFigures(), ...digits],
-    notes: digits.length === 0 ? ["The digits are not here: set RETRAIN_DIGITS to digits-8x8.csv.gz."] : [],
+    figures: [selectionFigure(), ...coverageFigures(), ...digits, ...tables.figures],
+    notes: [...missing, ...tables.notes],
   };
 }
