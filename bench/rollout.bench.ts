@@ -163,9 +163,12 @@ export async function run(options: Readonly<Record<string, string>> = {}): Promi
     await trainTwo(client);
     const file = join(directory, "answers.txt");
     await generate(url, { requests: 5000, rate: 0 });
+    const before = process.cpuUsage();
     const loading = generate(url, { requests: RATE * seconds, rate: RATE, answers: file });
     const swaps = await swapWhile(client, loading, (seconds * 1000) / (SWAPS * share + 1));
     const paced = await loading;
+    const { user, system: kernel } = process.cpuUsage(before);
+    const cpuMicros = (user + kernel) / paced.latencies.length;
     const all = (await readFile(file, "utf8")).split("\n").map((line) => line.split(" ") as [string, string]);
     // What the log does not take in time is answered without an id, and logged a little later.
     const answers = all.filter(([id]) => id !== "unlogged");
@@ -193,6 +196,7 @@ export async function run(options: Readonly<Record<string, string>> = {}): Promi
         },
         { name: "swaps meanwhile", value: swaps, unit: "", atLeast: Math.floor(SWAPS * share * 0.95) },
         { name: "failed requests", value: paced.failed, unit: "", atMost: 0 },
+        { name: "CPU of a request, all threads", value: cpuMicros, unit: "µs" },
         { name: "p50", value: quantile(paced.latencies, 0.5), unit: "ms" },
         { name: "p99", value: quantile(paced.latencies, 0.99), unit: "ms", atMost: 100 },
         {
