@@ -140,6 +140,16 @@ describe.each(cases)("the trainer %s on a %s task", (_name, task, trainer) => {
     }
   });
 
+  it.skipIf(trainer.rowsScorer === undefined)("answers many rows at once as it answers each, bit for bit", async () => {
+    const request = requestOf(task);
+    const weights = await trainer.fit(request);
+    const { x } = request.validation;
+    const each = answers(trainer, weights, task, request.validation);
+    const all = new Float64Array(each.length);
+    trainer.rowsScorer?.(weights, task)(x.values, x.rows, all);
+    expect([...all]).toEqual(each);
+  });
+
   it("reports one finite point per epoch, in order, with train and validation loss", async () => {
     const points: TrainingPoint[] = [];
     const weights = await trainer.fit(requestOf(task, { onPoint: async (point) => void points.push(point) }));
