@@ -31,7 +31,7 @@ function rank(test: Part, scores: Float64Array): number {
 
 /** One positive in 170, as with fraud. */
 function rareData(): RealData {
-  const options = { intercept: -7.4 };
+  const options = { intercept: -9.5 };
   const columns = Array.from({ length: 20 }, (_, i) => ({ name: `x${i}`, kind: "number" as const }));
   const [train, test] = [table(200_000, 20, 5, options), table(100_000, 20, 6, options)];
   return { name: "made, few positives", columns, train, test };
