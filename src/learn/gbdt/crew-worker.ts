@@ -7,6 +7,19 @@ import { viewMemory } from "./memory.ts";
 import { COMMANDS, CONTROL, doShare } from "./share.ts";
 import type { Command } from "./share.ts";
 
+/** The number of the next step. A wake-up says nothing: one meant for a step that is done already may come late. */
+function awaitStep(ints: Int32Array, place: number, last: number): number {
+  for (let i = 0; i < SPINS; i++) {
+    const now = Atomics.load(ints, place);
+    if (now !== last) return now;
+  }
+  for (;;) {
+    Atomics.wait(ints, place, last);
+    const now = Atomics.load(ints, place);
+    if (now !== last) return now;
+  }
+}
+
 function work({ shared, layout, thread }: WorkerShare): void {
   const memory = viewMemory(layout, joinKernels(shared));
   const { ints } = memory;
@@ -15,9 +28,7 @@ function work({ shared, layout, thread }: WorkerShare): void {
   let last = 0;
   parentPort?.postMessage("ready");
   for (;;) {
-    for (let i = 0; i < SPINS && Atomics.load(ints, control + CONTROL.sequence) === last; i++);
-    Atomics.wait(ints, control + CONTROL.sequence, last);
-    last = Atomics.load(ints, control + CONTROL.sequence);
+    last = awaitStep(ints, control + CONTROL.sequence, last);
     const command = ints[control + CONTROL.command] as Command;
     if (command === COMMANDS.stop) return;
     try {

@@ -1,4 +1,5 @@
 /** Threads of a training: they change when it is done, never what comes out, and none outlives it. */
+import { setImmediate } from "node:timers/promises";
 import type { Worker } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
 import type { JsonObject, Task } from "../../../src/core/index.ts";
@@ -7,7 +8,7 @@ import { fitGbdt, gbdt } from "../../../src/learn/gbdt/gbdt.ts";
 import { hasSharedKernels } from "../../../src/learn/gbdt/kernels.ts";
 import { openMemory } from "../../../src/learn/gbdt/memory.ts";
 import { readParams } from "../../../src/learn/gbdt/params.ts";
-import { COMMANDS } from "../../../src/learn/gbdt/share.ts";
+import { COMMANDS, CONTROL } from "../../../src/learn/gbdt/share.ts";
 import type { TrainedWeights } from "../../../src/learn/index.ts";
 import { bytesOf, request } from "./data.ts";
 
@@ -37,6 +38,12 @@ function watchThreads() {
   };
   process.on("worker", count);
   return { alive, started: () => started, stop: () => process.off("worker", count) };
+}
+
+function openTwo(): Crew {
+  const params = readParams(gbdt.resolveParams({}));
+  const size = { rows: ROWS, columns: 4, outputs: 1, hasWeights: false };
+  return new Crew(openMemory({ ...size, params, kernels: "auto", threads: 2 }));
 }
 
 shared("several threads", () => {
@@ -79,22 +86,28 @@ shared("several threads", () => {
     watch.stop();
   });
 
+  it("do a step once, however often they are woken", async () => {
+    const crew = openTwo();
+    await crew.join();
+    const { ints, layout } = crew.memory;
+    const control = layout.control >>> 2;
+    crew.run(COMMANDS.gradients);
+    for (let woken = 0; woken < 3; ) {
+      // Woken while asleep, with nothing new to do; asleep again means that it looked.
+      woken += Atomics.notify(ints, control + CONTROL.sequence);
+      await setImmediate();
+    }
+    expect(ints[control + CONTROL.done]).toBe(1);
+    await crew.close();
+  });
+
   it("that end in the middle of a training end it with an error", async () => {
-    const params = readParams(gbdt.resolveParams({}));
-    const memory = openMemory({
-      rows: ROWS,
-      columns: 4,
-      outputs: 1,
-      hasWeights: false,
-      params,
-      kernels: "auto",
-      threads: 2,
-    });
-    const crew = new Crew(memory);
+    const crew = openTwo();
     await crew.join();
     expect(crew.threads).toBe(2);
     crew.run(COMMANDS.gradients);
-    memory.ints[(memory.layout.control >>> 2) + 33] = 1;
+    const { ints, layout } = crew.memory;
+    ints[(layout.control >>> 2) + CONTROL.hasFailed] = 1;
     expect(() => crew.run(COMMANDS.gradients)).toThrow(expect.objectContaining({ code: "TRAINER_FAILED" }));
     await crew.close();
   });
