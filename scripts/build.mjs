@@ -46,7 +46,7 @@ const TARGETS = [
   {
     name: "template of the embedded store",
     when: "scripts/build-template.mjs",
-    sources: ["scripts/build-template.mjs", "package-lock.json"],
+    sources: ["scripts/build-template.mjs", "src/storage/migrations", "src/engine", "package-lock.json"],
     output: "template",
     make: (to) => runNode(["scripts/build-template.mjs", join(to, "template")]),
   },

@@ -14,6 +14,7 @@ import { logSchemaOf } from "../loop/context.ts";
 import { createLoop, type Loop, type ProcessRole } from "../loop/index.ts";
 import { createServer, type Server } from "../server/index.ts";
 import { openFileStore } from "../storage/files/object-store.ts";
+import { readyTemplate } from "../storage/pglite/template.ts";
 import { openDatabase } from "../storage/pool.ts";
 import { openStore } from "../storage/store.ts";
 import { packageRoot, packageVersion } from "./package-info.ts";
@@ -64,8 +65,10 @@ export async function openSystem(options: SystemOptions): Promise<System> {
   };
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
+    const template = readyTemplate();
     const database = await openDatabase({
       ...(databaseUrl === undefined ? { directory } : { url: databaseUrl }),
+      ...(template === undefined ? {} : { template }),
       systemClock,
       logger,
     });

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/core/index.ts";
+import { migrate } from "../../src/storage/migrations.ts";
+import { readyTemplate } from "../../src/storage/pglite/template.ts";
 import { type Database, openDatabase } from "../../src/storage/pool.ts";
 import { openTestDatabase } from "../../src/testing/database.ts";
 
@@ -156,6 +158,24 @@ describe("the cluster template", () => {
     expect((await database.query("select 1 as one")).rows).toEqual([{ one: 1 }]);
     expect(readdirSync(join(home, "new")).filter((name) => name.includes(".new-"))).toEqual([]);
   });
+
+  it.skipIf(readyTemplate() === undefined)(
+    "for servers holds every table and nobody's rows, so a first start migrates nothing (needs the build)",
+    async () => {
+      const database = await openHere({ name: "ready", template: readyTemplate() as string });
+      expect(await migrate(database)).toEqual([]);
+      const { rows } = await database.query<{ name: string }>(
+        `select schemaname || '.' || quote_ident(tablename) as name from pg_tables
+         where schemaname in ('dbos', 'retrain_engine') and tablename <> 'dbos_migrations'`,
+      );
+      expect(rows.map(({ name }) => name)).toEqual(
+        expect.arrayContaining(["dbos.workflow_status", "retrain_engine.worker"]),
+      );
+      for (const { name } of rows) {
+        expect([name, (await database.query(`select 1 from ${name} limit 1`)).rows]).toEqual([name, []]);
+      }
+    },
+  );
 
   it("is not needed, and one of another version is left aside", async () => {
     const template = join(home, "template");

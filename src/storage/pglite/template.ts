@@ -17,6 +17,12 @@ export const TEMPLATE_FILE = "cluster.tar.gz";
 /** fsync calls at once; more than the thread pool's four would only wait. */
 const FSYNC_LANES = 4;
 
+/** The template whose migrations have run, where the build made one: for servers, which would run them at their first start. */
+export function readyTemplate(): string | undefined {
+  const folder = join(builtTemplate(), "ready");
+  return existsSync(join(folder, TEMPLATE_FILE)) ? folder : undefined;
+}
+
 /** Where the build puts the template, seen from the built file or from the source. */
 export function builtTemplate(): string {
   const fromHere = import.meta.url.endsWith(".ts") ? "../../../dist/template/" : "../../../template/";
