@@ -18,6 +18,7 @@ describe("configReference", () => {
         ...one,
         // What may be left out has defaults once it is there.
         labeling: {},
+        review: { below: 0.7 },
       }),
     );
     const { origins } = resolveConfig({ models }, { folder: "/" });
