@@ -26,6 +26,9 @@ interface Wanted {
   readonly predictionIds: readonly string[];
   readonly exampleIds: readonly string[];
   readonly asOf: Instant;
+}
+interface WantedKind {
+  readonly kind: EventKind;
   readonly labelledOnly?: boolean;
 }
 export interface FindParts extends LogParts {
@@ -35,12 +38,11 @@ export interface FindParts extends LogParts {
 /** Later than any instant a row can carry. */
 const FOREVER = Number.MAX_SAFE_INTEGER;
 
-function wantedOf(keys: EventKeys, labelledOnly = false): Wanted {
+function wantedOf(keys: EventKeys): Wanted {
   return {
     predictionIds: [...new Set(keys.predictionIds ?? [])],
     exampleIds: [...new Set(keys.exampleIds ?? [])],
     asOf: keys.asOf ?? FOREVER,
-    labelledOnly,
   };
 }
 
@@ -77,7 +79,7 @@ async function prune(
 async function searchSegments(
   parts: FindParts,
   segments: readonly StoredSegment[],
-  kind: EventKind,
+  { kind, labelledOnly }: WantedKind,
   wanted: Wanted,
 ): Promise<LoggedEvent[]> {
   const events: LoggedEvent[] = [];
@@ -95,7 +97,7 @@ async function searchSegments(
     const layout = layoutOfSegment(first);
     const sql = `select * from ${fileList(group.map(({ id }) => segmentPath(parts.folder, id)))}
       where received_at <= $3 and (${byPrediction} or example_id in (select unnest($2))) and len($1) >= 0
-      ${wanted.labelledOnly ? "and labelled" : ""}`;
+      ${labelledOnly === true ? "and labelled" : ""}`;
     await parts.analytics.use(async (connection) => {
       const values = [predictions.value, examples.value, BigInt(wanted.asOf)];
       const types = [predictions.type, examples.type];
@@ -107,11 +109,21 @@ async function searchSegments(
   return events;
 }
 
-async function find(parts: FindParts, model: string, kind: EventKind, wanted: Wanted): Promise<LoggedEvent[]> {
+/** One look at the tail for all kinds, which costs as much as one for a single kind; then the segments of each. */
+async function find(
+  parts: FindParts,
+  model: string,
+  kinds: readonly WantedKind[],
+  wanted: Wanted,
+): Promise<LoggedEvent[]> {
   if (wanted.predictionIds.length === 0 && wanted.exampleIds.length === 0) return [];
-  const { rows, segments } = await consistently(parts, model, () => tailByIds(parts.database, model, kind, wanted));
-  const events = await searchSegments(parts, segments, kind, wanted);
-  for (const row of rows) events.push(toLoggedEvent(row));
+  const { rows, segments } = await consistently(parts, model, () => tailByIds(parts.database, model, kinds, wanted));
+  const events: LoggedEvent[] = rows.map(toLoggedEvent);
+  for (const one of kinds) {
+    // Observations are known by their example alone.
+    if (one.kind === "observation" && wanted.exampleIds.length === 0) continue;
+    events.push(...(await searchSegments(parts, segments, one, wanted)));
+  }
   return events.sort(compareToCursor);
 }
 
@@ -121,7 +133,7 @@ export async function findPredictions(
   model: string,
   keys: EventKeys,
 ): Promise<LoggedEvent<PredictionEvent>[]> {
-  return (await find(parts, model, "prediction", wantedOf(keys))) as LoggedEvent<PredictionEvent>[];
+  return (await find(parts, model, [{ kind: "prediction" }], wantedOf(keys))) as LoggedEvent<PredictionEvent>[];
 }
 
 /** An observation that carries its label states it as the ground truth. */
@@ -142,10 +154,11 @@ function asLabel(event: LoggedEvent<ObservationEvent>): LoggedEvent<LabelEvent> 
 
 /** Label statements about the ids known by `asOf`, in log order: label events, and labelled observations as `system` labels. */
 export async function findLabels(parts: FindParts, model: string, keys: EventKeys): Promise<LoggedEvent<LabelEvent>[]> {
-  const labels = (await find(parts, model, "label", wantedOf(keys))) as LoggedEvent<LabelEvent>[];
-  const { predictionIds: _none, ...examples } = keys;
-  const observed = await find(parts, model, "observation", wantedOf(examples, true));
-  return [...labels, ...(observed as LoggedEvent<ObservationEvent>[]).map(asLabel)].sort(compareToCursor);
+  const kinds = [{ kind: "label" }, { kind: "observation", labelledOnly: true }] as const;
+  const found = await find(parts, model, kinds, wantedOf(keys));
+  return found.map((event) =>
+    event.kind === "observation" ? asLabel(event as LoggedEvent<ObservationEvent>) : (event as LoggedEvent<LabelEvent>),
+  );
 }
 
 /** The newest observation of each example known by `asOf`, by (receivedAt, seq). */
@@ -154,7 +167,7 @@ export async function findObservations(
   model: string,
   keys: { exampleIds: readonly string[]; asOf?: Instant },
 ): Promise<LoggedEvent<ObservationEvent>[]> {
-  const found = (await find(parts, model, "observation", wantedOf(keys))) as LoggedEvent<ObservationEvent>[];
+  const found = (await find(parts, model, [{ kind: "observation" }], wantedOf(keys))) as LoggedEvent<ObservationEvent>[];
   const newest = new Map<string, LoggedEvent<ObservationEvent>>();
   for (const event of found) {
     const known = newest.get(event.exampleId);

@@ -103,18 +103,21 @@ export async function tailHasAfter(database: Queryable, model: string, cursor: L
   };
 }
 
-/** Rows of a kind that name one of the ids, known at or before `asOf`. */
+/** Rows of the kinds that name one of the ids, known at or before `asOf`. */
 export async function tailByIds(
   database: Queryable,
   model: string,
-  kind: EventKind,
-  keys: { predictionIds: readonly string[]; exampleIds: readonly string[]; asOf: Instant; labelledOnly?: boolean },
+  kinds: readonly { readonly kind: EventKind; readonly labelledOnly?: boolean }[],
+  keys: { predictionIds: readonly string[]; exampleIds: readonly string[]; asOf: Instant },
 ): Promise<TailView<TailRow[]>> {
   const list = (ids: readonly string[]) => ids.map(encodeText).join("\n");
+  const wanted = kinds.map(
+    ({ kind, labelledOnly }) => `(kind = ${KIND_CODES[kind]}${labelledOnly === true ? " and labelled" : ""})`,
+  );
   const result = await view(
     database,
     `select ${TAIL_COLUMNS} from ingest
-     where model = $1 and kind = ${KIND_CODES[kind]} and received_at <= $2::bigint ${keys.labelledOnly ? "and labelled" : ""}
+     where model = $1 and (${wanted.join(" or ")}) and received_at <= $2::bigint
        and (prediction_id in (select unnest(string_to_array($3, E'\\n'))) or example_id in (select unnest(string_to_array($4, E'\\n'))))`,
     [model, keys.asOf, list(keys.predictionIds), list(keys.exampleIds)],
   );
