@@ -35,6 +35,7 @@ const AUDITED = new Set([
   `POST ${BASE}/runs`,
   `POST ${BASE}/tasks/build`,
   `POST ${BASE}/tasks/gold`,
+  `POST ${BASE}/tasks/label-studio`,
   `POST ${BASE}/tasks/relabel`,
   `POST ${BASE}/versions/:version/approvals`,
   `POST ${BASE}/versions/:version/promote`,

@@ -77,6 +77,8 @@ describe("files", () => {
     const said = await place.test.store.labeling.annotations({ model: "purchases", limit: 100 });
     expect(said).toHaveLength(19);
     expect(said[0]).toMatchObject({ labeler: "label-studio:1", kind: "adjudication", durationMs: 37_130 });
+    const { body: audited } = await ask<{ items: unknown[] }>("GET", "/api/v1/audit?action=labeling.import");
+    expect(audited.items).toMatchObject([{ subject: "purchases", details: { tasks: 20, labels: 19 } }]);
     const again = await ask("POST", `${BASE}/tasks/label-studio`, answered);
     expect(again.body).toMatchObject({ labels: 19 });
     expect(await labelsOf(exampleId)).toHaveLength(1);

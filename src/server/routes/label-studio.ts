@@ -8,6 +8,7 @@ import { fail, RetrainError, TASK_STATES, type TaskState } from "../../core/inde
 import { featuresOf, findControl, ownControl, resultOf, type StudioControl } from "../../feedback/label-studio.ts";
 import { requireTasks } from "../../loop/labeling/label-studio.ts";
 import type { StudioImport } from "../contract.ts";
+import { audit } from "./audit.ts";
 import { addRoute, modelName, object, oneOf, type RouteSpec, type ServerContext } from "../route.ts";
 
 const MODEL = object({ model: modelName }, ["model"]);
@@ -58,7 +59,17 @@ function addFiles(app: FastifyInstance, context: ServerContext): void {
     openApiBody: { description: "A list of tasks with annotations: the JSON export." },
     bodyLimit: BODY_LIMIT_BYTES,
     answer: "StudioImport",
-    handler: async (request) => labeling.importFromStudio(modelOf(request), requireTasks(request.body)),
+    handler: async (request) => {
+      const model = modelOf(request);
+      const done = await labeling.importFromStudio(model, requireTasks(request.body));
+      const { tasks, labels, refusedCount } = done;
+      await audit(context, request, {
+        action: "labeling.import",
+        subject: model,
+        details: { tasks, labels, refusedCount },
+      });
+      return done;
+    },
   });
 }
 
