@@ -167,7 +167,12 @@ export async function findObservations(
   model: string,
   keys: { exampleIds: readonly string[]; asOf?: Instant },
 ): Promise<LoggedEvent<ObservationEvent>[]> {
-  const found = (await find(parts, model, [{ kind: "observation" }], wantedOf(keys))) as LoggedEvent<ObservationEvent>[];
+  const found = (await find(
+    parts,
+    model,
+    [{ kind: "observation" }],
+    wantedOf(keys),
+  )) as LoggedEvent<ObservationEvent>[];
   const newest = new Map<string, LoggedEvent<ObservationEvent>>();
   for (const event of found) {
     const known = newest.get(event.exampleId);
