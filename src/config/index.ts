@@ -1,24 +1,22 @@
 /** Describing models, resolving what was written, loading it from files. */
-export { type AlertConfig, alert } from "./alerts.ts";
-export {
-  type AnswerOf,
-  type ConfigDefinition,
-  type DataConfig,
-  defineConfig,
-  defineModel,
-  type FeatureMap,
-  type LabelledRowOf,
-  type LabelOf,
-  type MetricOf,
-  type MetricsByTask,
-  type Model,
-  type ModelDefinition,
-  type RetrainConfig,
-  type RowOf,
+export type { AlertConfig } from "./alerts.ts";
+export type {
+  AnswerOf,
+  ConfigDefinition,
+  DataConfig,
+  FeatureMap,
+  LabelledRowOf,
+  LabelOf,
+  MetricOf,
+  MetricsByTask,
+  Model,
+  ModelDefinition,
+  RetrainConfig,
+  RowOf,
 } from "./define.ts";
 export { type Environment, type Flags, OVERRIDES, parseDotEnv } from "./environment.ts";
-export { type FeatureConfig, f } from "./features.ts";
-export { type GateConfig, gate } from "./gates.ts";
+export type { FeatureConfig } from "./features.ts";
+export type { GateConfig } from "./gates.ts";
 export { type InitOptions, type InitPlan, initFromCsv, modelNameOf, writeInit } from "./init/index.ts";
 export type { ReviewConfig } from "./review.ts";
 export { LABELING_DEFAULTS, type LabelingConfig } from "./labeling.ts";
@@ -29,23 +27,11 @@ export { primaryMetricOf, watchedMetricOf } from "./model-fields.ts";
 export { configReference, type ReferenceEntry } from "./reference.ts";
 export { CONFIG_INFO, type ResolveOptions, resolveConfig, sourceName } from "./resolve.ts";
 export { definitionRevision } from "./revision.ts";
-export { type SourceConfig, source } from "./sources.ts";
+export type { SourceConfig } from "./sources.ts";
 export type * from "./spec.ts";
-export { type StageConfig, stage } from "./stages.ts";
-export { best, type StrategyConfig, transfer } from "./strategies.ts";
-export {
-  command,
-  forecast,
-  gbdt,
-  lastValue,
-  linear,
-  majority,
-  matrixFactorization,
-  mean,
-  mlp,
-  popularity,
-  seasonalNaive,
-  type TrainerConfig,
-} from "./trainers.ts";
-export { type TriggerConfig, when } from "./triggers.ts";
+export type { StageConfig } from "./stages.ts";
+export type { StrategyConfig } from "./strategies.ts";
+export type { TrainerConfig } from "./trainers.ts";
+export type { TriggerConfig } from "./triggers.ts";
+export * from "./surface.ts";
 export { type ConfigWatcher, watchConfig } from "./watch.ts";

@@ -92,6 +92,7 @@ describe("remembered events", () => {
     expect(memory.after("m", cursor(2), { limit: 3, appends: 2 })).toBeUndefined();
     expect(seqs(memory.after("m", cursor(5), { limit: 3, appends: 2 }))).toEqual([]);
     expect(memory.after("other", cursor(2), { limit: 10, appends: 2 })).toBeUndefined();
+    expect(memory.after("m", cursor(2), { limit: 10, appends: 2 })).toBeUndefined();
   });
 
   it("begin anew where pages do not meet, and answer for the wanted kinds", () => {

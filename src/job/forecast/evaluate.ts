@@ -2,7 +2,6 @@
  * `evaluate` of a forecaster: candidate, champion and seasonal naive forecast every held-out period once, each from the same
  * rolling origins, knowing what was known there. Forecasts begin where the label delay lets the newest value end.
  */
-import { join } from "node:path";
 import type { EvaluationReport, ForecastEvaluation, Json, JsonObject } from "../../core/index.ts";
 import { asRetrainError, systemClock } from "../../core/index.ts";
 import type { JobControl } from "../../core/job-child.ts";
@@ -15,18 +14,10 @@ import {
   type TrainedWeights,
   viewAt,
 } from "../../learn/index.ts";
-import { createPredictor, forecastProbe, type Probe, writeArtifact } from "../../model/index.ts";
-import { calibrateVersion } from "../calibrate.ts";
-import {
-  artifactBytes,
-  loadDataset,
-  readArtifactFolder,
-  readPrepared,
-  readTrained,
-  writeFolderWhole,
-} from "../folder.ts";
+import { createPredictor, forecastProbe, type Probe } from "../../model/index.ts";
+import { loadDataset, readArtifactFolder, readPrepared, readTrained } from "../folder.ts";
 import { type JobInput, parseJobInput } from "../input.ts";
-import { describeArtifact } from "../lineage.ts";
+import { writeHistoryVersion } from "../write-version.ts";
 import { seenShares } from "../compare.ts";
 import { sliceRows, slicesToJudge } from "../slices.ts";
 import { type DatasetPanel, leadOf, panelOf } from "./panel.ts";
@@ -86,29 +77,19 @@ export async function evaluateForecast(raw: JsonObject, control: JobControl): Pr
     forecast: describeForecast({ held, own, naive, candidate, weights }),
   };
   const predictor = createPredictor({ task: "forecast", classes: [], preparation, weights });
-  const calibration = await calibrateVersion(
-    { input, dataset, rows: splits.holdout, predictor, scores: own.values, threshold: undefined },
-    report,
+  const written = await writeHistoryVersion(
+    {
+      held: { input, dataset, rows: splits.holdout, predictor, scores: own.values },
+      splits,
+      state,
+      final: { weights, preparation, predictor },
+      trainer: forecastTrainer(spec.trainer.name),
+      probes: makeForecastProbes(panel, (features) => predictor.predictRow(features)),
+      report,
+    },
     control.signal,
   );
-  const { manifest, profile } = await describeArtifact(
-    { input, dataset, splits, state, final: { weights, preparation, predictor }, threshold: undefined },
-    forecastTrainer(spec.trainer.name),
-  );
-  const probes = makeForecastProbes(panel, (features) => predictor.predictRow(features));
-  const written = await writeFolderWhole(join(input.folder, "artifact"), (temporary) =>
-    writeArtifact(temporary, {
-      manifest,
-      weights,
-      preparation,
-      profile,
-      probes,
-      calibration: calibration as unknown as Json,
-    }),
-  );
   return {
-    report: { ...report, sizeBytes: await artifactBytes(join(input.folder, "artifact")) } as unknown as Json,
-    threshold: null,
     ...written,
     ...(champion?.skipped === undefined ? {} : { championSkipped: champion.skipped }),
     holdoutRows: splits.holdout.length,

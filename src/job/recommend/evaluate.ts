@@ -2,27 +2,18 @@
  * `evaluate` of a recommender: candidate, champion and popularity make a slate for every user of the holdout, knowing what was
  * known when it began, and are judged by what the user took afterwards. Comparisons are paired by user.
  */
-import { join } from "node:path";
 import type { EvaluationReport, Json, JsonObject, RecommendEvaluation } from "../../core/index.ts";
 import { asRetrainError, fail, systemClock } from "../../core/index.ts";
 import type { JobControl } from "../../core/job-child.ts";
 import type { Dataset, Splits } from "../../data/index.ts";
 import { countLooks, evaluateCandidate } from "../../evaluate/index.ts";
 import { createRecommender, popularity, type Recommender } from "../../learn/index.ts";
-import { createPredictor, type Probe, recommendProbe, writeArtifact } from "../../model/index.ts";
+import { createPredictor, type Probe, recommendProbe } from "../../model/index.ts";
 import { ndcgRows } from "../../stats/index.ts";
-import { calibrateVersion } from "../calibrate.ts";
 import { seenShares, unseenByChampion } from "../compare.ts";
-import {
-  artifactBytes,
-  loadDataset,
-  readArtifactFolder,
-  readPrepared,
-  readTrained,
-  writeFolderWhole,
-} from "../folder.ts";
+import { loadDataset, readArtifactFolder, readPrepared, readTrained } from "../folder.ts";
 import { type JobInput, parseJobInput } from "../input.ts";
-import { describeArtifact } from "../lineage.ts";
+import { writeHistoryVersion } from "../write-version.ts";
 import { foldNewItems, type HeldUser, type Questions, questionsOf, slateOf, type Slates, slatesOf } from "./slates.ts";
 import { fitRecommendDataset, recommendTrainer } from "./train.ts";
 
@@ -88,29 +79,19 @@ export async function evaluateRecommend(raw: JsonObject, control: JobControl): P
     const slate = own.slates[user] as Slates["slates"][number];
     return slate.findIndex(({ index }) => candidate.items[index] === item) + 1;
   });
-  const calibration = await calibrateVersion(
-    { input, dataset, rows, predictor, scores: places, threshold: undefined },
-    report,
+  const written = await writeHistoryVersion(
+    {
+      held: { input, dataset, rows, predictor, scores: places },
+      splits,
+      state,
+      final: { weights, preparation, predictor },
+      trainer: recommendTrainer(spec.trainer.name),
+      probes: makeProbes(questions, (features) => predictor.predictRow(features)),
+      report,
+    },
     control.signal,
   );
-  const { manifest, profile } = await describeArtifact(
-    { input, dataset, splits, state, final: { weights, preparation, predictor }, threshold: undefined },
-    recommendTrainer(spec.trainer.name),
-  );
-  const probes = makeProbes(questions, (features) => predictor.predictRow(features));
-  const written = await writeFolderWhole(join(input.folder, "artifact"), (temporary) =>
-    writeArtifact(temporary, {
-      manifest,
-      weights,
-      preparation,
-      profile,
-      probes,
-      calibration: calibration as unknown as Json,
-    }),
-  );
   return {
-    report: { ...report, sizeBytes: await artifactBytes(join(input.folder, "artifact")) } as unknown as Json,
-    threshold: null,
     ...written,
     ...(champion?.skipped === undefined ? {} : { championSkipped: champion.skipped }),
     holdoutRows: judged.length,

@@ -26,7 +26,10 @@ export class ReadMemory {
     else this.pages.delete(model);
   }
 
-  /** Everything after the cursor, when it is all here; undefined when the log has to be asked. */
+  /**
+   * Everything after the cursor, when it is all here; undefined when the log has to be asked. Nothing up to the last event given
+   * is kept: the folds of a tick ask one after the other, and rows with images would otherwise stay in memory until the next ones come.
+   */
   after(
     model: string,
     cursor: LogCursor,
@@ -39,6 +42,13 @@ export class ReadMemory {
     const events = page.events.filter(
       (event) => compareToCursor(event, cursor) > 0 && (kinds === undefined || kinds.includes(event.kind)),
     );
-    return events.length < options.limit ? events : undefined;
+    if (events.length >= options.limit) return undefined;
+    const last = events.at(-1);
+    if (last !== undefined) {
+      const from = { transactionId: last.transactionId, seq: last.seq };
+      const kept = page.events.filter((event) => compareToCursor(event, from) > 0);
+      this.pages.set(model, { ...page, from, events: kept });
+    }
+    return events;
   }
 }
