@@ -2,7 +2,7 @@
  * `evaluate` of a forecaster: candidate, champion and seasonal naive forecast every held-out period once, each from the same
  * rolling origins, knowing what was known there. Forecasts begin where the label delay lets the newest value end.
  */
-import type { EvaluationReport, ForecastEvaluation, Json, JsonObject } from "../../core/index.ts";
+import type { EvaluationReport, ForecastEvaluation, JsonObject } from "../../core/index.ts";
 import { asRetrainError, systemClock } from "../../core/index.ts";
 import type { JobControl } from "../../core/job-child.ts";
 import { type Dataset, periodStart, type Splits } from "../../data/index.ts";

@@ -2,7 +2,7 @@
  * `evaluate` of a recommender: candidate, champion and popularity make a slate for every user of the holdout, knowing what was
  * known when it began, and are judged by what the user took afterwards. Comparisons are paired by user.
  */
-import type { EvaluationReport, Json, JsonObject, RecommendEvaluation } from "../../core/index.ts";
+import type { EvaluationReport, JsonObject, RecommendEvaluation } from "../../core/index.ts";
 import { asRetrainError, fail, systemClock } from "../../core/index.ts";
 import type { JobControl } from "../../core/job-child.ts";
 import type { Dataset, Splits } from "../../data/index.ts";
