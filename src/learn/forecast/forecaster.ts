@@ -1,11 +1,12 @@
 /**
  * A trained forecaster: point forecasts by the method that training chose, and around them the intervals that its own errors on
- * validation gave (split conformal prediction: V. Vovk, A. Gammerman, G. Shafer 2005; by step, as errors grow with it).
+ * validation gave (intervals.ts).
  */
 import type { JsonObject, Task } from "../../core/index.ts";
 import { type Frequency, SEASON } from "../../data/calendar.ts";
 import { gbdt } from "../gbdt/gbdt.ts";
 import type { ScoreRow, TrainedWeights } from "../trainer.ts";
+import { BAND_WIDTH, QUANTILES, spreadAt } from "./intervals.ts";
 import { factsAt, type LagLayout, lagLayout, writeLagRow } from "./lags.ts";
 import type { CovariateColumn, SeriesView } from "./panel.ts";
 import { seasonalScale } from "./panel.ts";
@@ -20,8 +21,6 @@ import {
 
 export const METHODS = ["seasonal-naive", "smoothing", "gbdt", "combined"] as const;
 export type Method = (typeof METHODS)[number];
-/** Quantiles of an answer beside its interval. */
-export const QUANTILES = [0.1, 0.25, 0.5, 0.75, 0.9] as const;
 
 export interface ForecastPoint {
   /** 1 is the period after the origin. */
@@ -49,8 +48,6 @@ export interface Forecaster {
 
 /** The weights of the inner trees live among the forecaster's own arrays under this prefix. */
 export const TREES = "trees.";
-/** Errors per step kept as sorted quantiles at these levels: low and high of the interval, then `QUANTILES`. */
-export const BAND_WIDTH = 2 + QUANTILES.length;
 
 export interface SmoothingChoice {
   readonly form: SmoothingForm;
@@ -113,6 +110,8 @@ interface Shape {
   readonly horizon: number;
   readonly level: number;
   readonly nonNegative: boolean;
+  /** What the bands are multiplied by: absent in models of before, whose bands are in units of the series' scale. */
+  readonly unit?: "spread";
   readonly series: readonly string[];
   readonly covariates: readonly CovariateColumn[];
   readonly treeShape: JsonObject | null;
@@ -120,7 +119,7 @@ interface Shape {
 
 export function createForecaster(weights: TrainedWeights): Forecaster {
   const shape = weights.shape as unknown as Shape;
-  const { frequency, horizon, method, level, nonNegative, covariates, series } = shape;
+  const { frequency, horizon, method, level, nonNegative, covariates, series, unit } = shape;
   const season = SEASON[frequency];
   const points = pointForecasts({
     layout: lagLayout(frequency, series, covariates),
@@ -141,11 +140,12 @@ export function createForecaster(weights: TrainedWeights): Forecaster {
     forecast(view, steps) {
       const values = points.of(method, view, steps);
       const scale = scaleOf.get(view.name) ?? seasonalScale(view.values, season);
+      const spread = unit === "spread" ? spreadAt(view, season, scale) : scale;
       return Array.from(values, (raw, i) => {
         const value = bounded(Number.isFinite(raw) ? raw : 0);
         // Beyond the longest step that was checked, its errors stand for the longer ones.
         const band = Math.min(i, bands.length / BAND_WIDTH - 1) * BAND_WIDTH;
-        const at = (k: number) => bounded(value + (bands[band + k] as number) * scale);
+        const at = (k: number) => bounded(value + (bands[band + k] as number) * spread);
         return {
           step: i + 1,
           value,

