@@ -262,11 +262,33 @@ function cellAt(cell: usize, units: v128): v128 {
   return f64x2.mul(f64x2.convert_low_i32x4_s(v128.load64_zero(cell)), units);
 }
 
-/** Whether four bins hold nothing; the histogram's columns start at multiples of four, so the block is always inside. */
 // @ts-ignore: decorator
 @inline
-function isEmptyBlock(cell: usize): bool {
-  return v128.any_true(v128.or(v128.load(cell), v128.load(cell + 16))) == 0;
+function emptyPairs(cell: usize): v128 {
+  const zero = i64x2.splat(0);
+  const low = i64x2.eq(v128.load(cell), zero);
+  return v128.shuffle<i32>(low, i64x2.eq(v128.load(cell, 16), zero), 0, 2, 4, 6);
+}
+
+/** Bit b tells whether bin b of these 16 holds something. */
+// @ts-ignore: decorator
+@inline
+function filledOf16(cell: usize): u64 {
+  const low = i16x8.narrow_i32x4_s(emptyPairs(cell), emptyPairs(cell + 32));
+  const high = i16x8.narrow_i32x4_s(emptyPairs(cell + 64), emptyPairs(cell + 96));
+  return <u64>(<u32>i8x16.bitmask(i8x16.narrow_i16x8_s(low, high)) ^ 0xffff);
+}
+
+/** The same of 64 bins. A column has 256 of them, so every block is inside. */
+// @ts-ignore: decorator
+@inline
+function filledOf64(cell: usize): u64 {
+  return (
+    filledOf16(cell) |
+    (filledOf16(cell + 128) << 16) |
+    (filledOf16(cell + 256) << 32) |
+    (filledOf16(cell + 384) << 48)
+  );
 }
 
 /** GL²/(HL + l2) + GR²/(HR + l2), or −Infinity where a child is too light. */
@@ -315,31 +337,33 @@ export function scanColumns(
     const missing = cellAt(column + (MISSING_BIN << 3), units);
     const hasMissing = load<i64>(column + (MISSING_BIN << 3)) != 0;
     let left = f64x2.splat(0);
-    for (let b = 0; b < count; b++) {
-      // Small leaves fill few bins: four empty ones are passed over at once. An empty bin alone repeats the score before it.
-      if ((b & 3) == 0 && isEmptyBlock(column + (<usize>b << 3))) {
-        b += 3;
-        continue;
-      }
-      left = f64x2.add(left, cellAt(column + (<usize>b << 3), units));
-      const score = splitScore(left, f64x2.sub(all, left), l2s, floorH);
-      if (score > best) {
-        best = score;
-        bestColumn = c;
-        bestBin = b;
-        bestMissing = 0;
-        bestLeft = left;
-      }
-      // At an empty bin, missing values would stand alone on the left: the mirror of a split found at the last bin.
-      if (hasMissing && load<i64>(column + (<usize>b << 3)) != 0) {
-        const both = f64x2.add(left, missing);
-        const other = splitScore(both, f64x2.sub(all, both), l2s, floorH);
-        if (other > best) {
-          best = other;
+    for (let block = 0; block < count; block += 64) {
+      // A leaf of few rows fills few bins, here and there. Guessing at each whether it is empty costs more than all the sums;
+      // an empty bin repeats the score before it.
+      let filled = filledOf64(column + (<usize>block << 3));
+      if (block == 192) filled &= ~(<u64>1 << 63);
+      while (filled != 0) {
+        const b = block + <i32>ctz(filled);
+        filled &= filled - 1;
+        left = f64x2.add(left, cellAt(column + (<usize>b << 3), units));
+        const score = splitScore(left, f64x2.sub(all, left), l2s, floorH);
+        if (score > best) {
+          best = score;
           bestColumn = c;
           bestBin = b;
-          bestMissing = 1;
-          bestLeft = both;
+          bestMissing = 0;
+          bestLeft = left;
+        }
+        if (hasMissing) {
+          const both = f64x2.add(left, missing);
+          const other = splitScore(both, f64x2.sub(all, both), l2s, floorH);
+          if (other > best) {
+            best = other;
+            bestColumn = c;
+            bestBin = b;
+            bestMissing = 1;
+            bestLeft = both;
+          }
         }
       }
     }

@@ -220,11 +220,14 @@ function childOf(
 }
 
 /** The way of every bin at a split: one table for numbers, categories and missing values. */
-function writeDirections({ layout, bytes }: Memory, { bin, missingLeft, set }: Split): void {
+function writeDirections({ layout, bytes, ints }: Memory, { bin, missingLeft, set }: Split): void {
   const { goesLeft } = layout;
-  // A loop: on a view of this size `fill` costs microseconds a call.
-  if (set === undefined) for (let b = 0; b < MISSING_BIN; b++) bytes[goesLeft + b] = b <= bin ? 1 : 0;
-  else bytes.set(set, goesLeft);
+  if (set === undefined) {
+    // A loop over words of four: on a view of this size `fill` costs microseconds a call.
+    const [first, whole] = [goesLeft >>> 2, (bin + 1) >>> 2];
+    for (let word = 0; word < 64; word++) ints[first + word] = word < whole ? 0x01010101 : 0;
+    for (let b = whole * 4; b <= bin; b++) bytes[goesLeft + b] = 1;
+  } else bytes.set(set, goesLeft);
   bytes[goesLeft + MISSING_BIN] = missingLeft ? 1 : 0;
 }
 
