@@ -8,7 +8,7 @@
 
 /** Raised with every change of a signature or a result: the driver refuses a file of another number. */
 export function kernelVersion(): i32 {
-  return 1;
+  return 2;
 }
 
 /** Fisher-Yates by xoshiro128**, whose four words lie at `state`. A draw below n is the high half of draw × n. */
@@ -37,10 +37,17 @@ function nextWord(state: usize): u32 {
   return draw;
 }
 
+/** Copies `bytes` (a multiple of 16): rows are short, and the call of the engine's copy would take longer than the loop. */
+// @ts-ignore: decorator
+@inline
+function copy(to: usize, from: usize, bytes: usize): void {
+  for (let j: usize = 0; j < bytes; j += 16) v128.store(to + j, v128.load(from + j));
+}
+
 /** Copies the rows `order[from .. from + count)` of `rowBytes` (a multiple of 16) each to `out`, one after the other. */
 export function gather(order: usize, from: i32, count: i32, values: usize, rowBytes: usize, out: usize): void {
   for (let i = from; i < from + count; i++) {
-    memory.copy(out, values + <usize>load<u32>(order + (<usize>i << 2)) * rowBytes, rowBytes);
+    copy(out, values + <usize>load<u32>(order + (<usize>i << 2)) * rowBytes, rowBytes);
     out += rowBytes;
   }
 }
@@ -48,14 +55,18 @@ export function gather(order: usize, from: i32, count: i32, values: usize, rowBy
 /** Writes `row` (`rowBytes`, a multiple of 16) to each of `count` rows. */
 export function fillRows(out: usize, count: i32, row: usize, rowBytes: usize): void {
   for (let i = 0; i < count; i++) {
-    memory.copy(out, row, rowBytes);
+    copy(out, row, rowBytes);
     out += rowBytes;
   }
 }
 
+/** Rows of B from which on eight columns of it are copied together: rows far apart share few places of the first cache. */
+const PACK_ROWS: i32 = 32;
+
 /**
  * C += A · B with C of `m` (a multiple of 4) × `n` (a multiple of 8) and `k` products per cell, added one by one in order of k.
  * Element (i, l) of A lies at a + i · aRow + l · aColumn, so that a matrix may be read as its transpose.
+ * `panel` has room for k × 8 floats.
  */
 export function multiply(
   m: i32,
@@ -68,8 +79,20 @@ export function multiply(
   bRow: usize,
   c: usize,
   cRow: usize,
+  panel: usize,
 ): void {
+  const isPacked = k > PACK_ROWS && m > 4;
+  const step = isPacked ? <usize>32 : bRow;
   for (let j: usize = 0; j < <usize>n << 2; j += 32) {
+    if (isPacked) {
+      let row = b + j;
+      for (let l: usize = 0; l < <usize>k << 5; l += 32) {
+        v128.store(panel + l, v128.load(row));
+        v128.store(panel + l, v128.load(row, 16), 16);
+        row += bRow;
+      }
+    }
+    const columns = isPacked ? panel : b + j;
     for (let i = 0; i < m; i += 4) {
       const c0 = c + <usize>i * cRow + j;
       const c1 = c0 + cRow;
@@ -87,7 +110,7 @@ export function multiply(
       let a1 = a0 + aRow;
       let a2 = a1 + aRow;
       let a3 = a2 + aRow;
-      let from = b + j;
+      let from = columns;
       for (let l = 0; l < k; l++) {
         const left = v128.load(from);
         const right = v128.load(from, 16);
@@ -107,7 +130,7 @@ export function multiply(
         a1 += aColumn;
         a2 += aColumn;
         a3 += aColumn;
-        from += bRow;
+        from += step;
       }
       v128.store(c0, s00);
       v128.store(c0, s01, 16);
@@ -118,6 +141,102 @@ export function multiply(
       v128.store(c3, s30);
       v128.store(c3, s31, 16);
     }
+  }
+}
+
+/**
+ * The scores of one output: out += X · w for `m` (a multiple of 4) rows of X, `xRow` apart, and `k` (a multiple of 4) products,
+ * added one by one in order of k. Elements of w lie `wStep` apart, scores `outRow`. A row is a lane: four columns of four rows
+ * are turned around at a time.
+ */
+export function multiplyOne(
+  m: i32,
+  k: i32,
+  x: usize,
+  xRow: usize,
+  w: usize,
+  wStep: usize,
+  out: usize,
+  outRow: usize,
+): void {
+  for (let i = 0; i < m; i += 4) {
+    const x1 = x + xRow;
+    const x2 = x1 + xRow;
+    const x3 = x2 + xRow;
+    const o1 = out + outRow;
+    const o2 = o1 + outRow;
+    const o3 = o2 + outRow;
+    let sum = f32x4(load<f32>(out), load<f32>(o1), load<f32>(o2), load<f32>(o3));
+    let at = w;
+    for (let l: usize = 0; l < <usize>k << 2; l += 16) {
+      const a = v128.load(x + l);
+      const b = v128.load(x1 + l);
+      const c = v128.load(x2 + l);
+      const d = v128.load(x3 + l);
+      const lowAb = v128.shuffle<i32>(a, b, 0, 4, 1, 5);
+      const highAb = v128.shuffle<i32>(a, b, 2, 6, 3, 7);
+      const lowCd = v128.shuffle<i32>(c, d, 0, 4, 1, 5);
+      const highCd = v128.shuffle<i32>(c, d, 2, 6, 3, 7);
+      sum = f32x4.add(sum, f32x4.mul(v128.shuffle<i64>(lowAb, lowCd, 0, 2), v128.load32_splat(at)));
+      sum = f32x4.add(sum, f32x4.mul(v128.shuffle<i64>(lowAb, lowCd, 1, 3), v128.load32_splat(at + wStep)));
+      sum = f32x4.add(sum, f32x4.mul(v128.shuffle<i64>(highAb, highCd, 0, 2), v128.load32_splat(at + 2 * wStep)));
+      sum = f32x4.add(sum, f32x4.mul(v128.shuffle<i64>(highAb, highCd, 1, 3), v128.load32_splat(at + 3 * wStep)));
+      at += wStep << 2;
+    }
+    store<f32>(out, f32x4.extract_lane(sum, 0));
+    store<f32>(o1, f32x4.extract_lane(sum, 1));
+    store<f32>(o2, f32x4.extract_lane(sum, 2));
+    store<f32>(o3, f32x4.extract_lane(sum, 3));
+    x = x3 + xRow;
+    out = o3 + outRow;
+  }
+}
+
+/** out = errors · wᵀ: `rows` rows of `n` (a multiple of 4) floats, from one error each, `errorRow` apart, and a row w. */
+export function outer(errors: usize, errorRow: usize, rows: i32, w: usize, n: i32, out: usize): void {
+  const bytes = <usize>n << 2;
+  for (let i = 0; i < rows; i++) {
+    const error = v128.load32_splat(errors);
+    for (let j: usize = 0; j < bytes; j += 16) v128.store(out + j, f32x4.mul(error, v128.load(w + j)));
+    errors += errorRow;
+    out += bytes;
+  }
+}
+
+/**
+ * Sums of `n` columns over `rows` rows (multiples of 4), each row times its error, row after row; a sum is stored every `outStep`
+ * bytes. `scratch` has room for n floats.
+ */
+export function weightedSums(
+  values: usize,
+  errors: usize,
+  errorRow: usize,
+  rows: i32,
+  n: i32,
+  out: usize,
+  outStep: usize,
+  scratch: usize,
+): void {
+  const rowBytes = <usize>n << 2;
+  memory.fill(scratch, 0, rowBytes);
+  for (let i = 0; i < rows; i += 4) {
+    const ea = v128.load32_splat(errors);
+    const eb = v128.load32_splat(errors + errorRow);
+    const ec = v128.load32_splat(errors + 2 * errorRow);
+    const ed = v128.load32_splat(errors + 3 * errorRow);
+    for (let j: usize = 0; j < rowBytes; j += 16) {
+      const at = values + j;
+      let sum = f32x4.add(v128.load(scratch + j), f32x4.mul(v128.load(at), ea));
+      sum = f32x4.add(sum, f32x4.mul(v128.load(at + rowBytes), eb));
+      sum = f32x4.add(sum, f32x4.mul(v128.load(at + 2 * rowBytes), ec));
+      v128.store(scratch + j, f32x4.add(sum, f32x4.mul(v128.load(at + 3 * rowBytes), ed)));
+    }
+    values += rowBytes << 2;
+    errors += errorRow << 2;
+  }
+  for (let j: usize = 0; j < rowBytes; j += 4) {
+    store<f32>(out, load<f32>(scratch + j));
+    out += outStep;
   }
 }
 
@@ -244,17 +363,19 @@ function softmaxGradient(scores: usize, outputs: i32, label: i32, factor: f32): 
   }
 }
 
-/** Sums of `n` (a multiple of 4) columns over `rows` rows, row after row. */
+/** Sums of `n` columns over `rows` rows (multiples of 4), row after row. */
 export function columnSums(values: usize, rows: i32, n: i32, out: usize): void {
   const rowBytes = <usize>n << 2;
-  for (let j: usize = 0; j < rowBytes; j += 16) {
-    let sum = f32x4.splat(0);
-    let at = values + j;
-    for (let i = 0; i < rows; i++) {
-      sum = f32x4.add(sum, v128.load(at));
-      at += rowBytes;
+  memory.fill(out, 0, rowBytes);
+  for (let i = 0; i < rows; i += 4) {
+    for (let j: usize = 0; j < rowBytes; j += 16) {
+      const at = values + j;
+      let sum = f32x4.add(v128.load(out + j), v128.load(at));
+      sum = f32x4.add(sum, v128.load(at + rowBytes));
+      sum = f32x4.add(sum, v128.load(at + 2 * rowBytes));
+      v128.store(out + j, f32x4.add(sum, v128.load(at + 3 * rowBytes)));
     }
-    v128.store(out + j, sum);
+    values += rowBytes << 2;
   }
 }
 

@@ -15,6 +15,28 @@ export interface MlpKernels {
     bRow: number,
     c: number,
     cRow: number,
+    panel: number,
+  ): void;
+  multiplyOne(
+    m: number,
+    k: number,
+    x: number,
+    xRow: number,
+    w: number,
+    wStep: number,
+    out: number,
+    outRow: number,
+  ): void;
+  outer(errors: number, errorRow: number, rows: number, w: number, n: number, out: number): void;
+  weightedSums(
+    values: number,
+    errors: number,
+    errorRow: number,
+    rows: number,
+    n: number,
+    out: number,
+    outStep: number,
+    scratch: number,
   ): void;
   transpose(from: number, m: number, n: number, to: number): void;
   activate(values: number, count: number, isTanh: number): void;

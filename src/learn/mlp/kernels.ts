@@ -5,7 +5,7 @@ import type { MlpKernels } from "./kernel-contract.ts";
 import { createTwin } from "./twin.ts";
 
 /** The number `kernelVersion` of kernels/mlp.ts must give. */
-export const MLP_KERNEL_VERSION = 1;
+export const MLP_KERNEL_VERSION = 2;
 
 /** Kernels over a fresh, zeroed memory of at least `bytes` bytes. */
 export function openMlpKernels(bytes: number, choice: KernelChoice): MlpKernels {

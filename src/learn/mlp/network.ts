@@ -75,6 +75,8 @@ export function openNetwork(options: NetworkOptions): Network {
     gradients: plan.reserve(floats * 4),
     first: plan.reserve(floats * 4),
     second: plan.reserve(floats * 4),
+    // Eight columns of a factor, or one row of sums, while a product is taken.
+    panel: plan.reserve(Math.max(batchRows, ...places.map((place) => Math.max(place.inputs, place.outputs))) * 32),
     transposed: plan.reserve(Math.max(...places.map((place) => place.inputs * place.outputs)) * 4),
     input: plan.reserve(batchRows * width * 4),
     outputs: places.map((place) => plan.reserve(batchRows * place.outputs * 4)),
@@ -104,6 +106,10 @@ export function openNetwork(options: NetworkOptions): Network {
   const last = places.length - 1;
   const lowest = options.rates.findIndex((rate) => rate > 0);
   const isTanh = options.isTanh ? 1 : 0;
+  /** Inputs of a layer that are not padding, up to the lanes of a row: what is padded to the tile adds nothing. */
+  const usedInputs = layers.map((layer) => Math.ceil(layer.inputs / ROW_PAD) * ROW_PAD);
+  /** A single output has kernels of its own: the tile would be eight wide for one. */
+  const isSingle = (layers[last] as Layer).outputs === 1;
   let steps = 0;
   // 1 − β₁ᵗ and 1 − β₂ᵗ by repeated products: no power function is needed.
   let firstDecay = 1;
@@ -119,18 +125,12 @@ export function openNetwork(options: NetworkOptions): Network {
       const rowBytes = place.outputs * 4;
       kernels.fillRows(output, rows, parameterAt(place.biases), rowBytes);
       const weights = parameterAt(place.weights);
-      kernels.multiply(
-        rows,
-        place.outputs,
-        place.inputs,
-        input,
-        place.inputs * 4,
-        4,
-        weights,
-        rowBytes,
-        output,
-        rowBytes,
-      );
+      const [used, inBytes] = [usedInputs[l] as number, place.inputs * 4];
+      if (l === last && isSingle) {
+        kernels.multiplyOne(rows, used, input, inBytes, weights, rowBytes, output, rowBytes);
+        return;
+      }
+      kernels.multiply(rows, place.outputs, used, input, inBytes, 4, weights, rowBytes, output, rowBytes, at.panel);
       input = output;
       if (l === last) return;
       kernels.activate(output, rows * place.outputs, isTanh);
@@ -144,6 +144,19 @@ export function openNetwork(options: NetworkOptions): Network {
     });
   }
 
+  /** The weights' gradient of a layer: what lies below it, transposed, times the errors above. */
+  function writeGradient(l: number, rows: number, below: number, error: number): void {
+    const { inputs, outputs, weights } = places[l] as PaddedLayer;
+    const gradient = gradientAt(weights);
+    const [used, inBytes, rowBytes] = [usedInputs[l] as number, inputs * 4, outputs * 4];
+    if (l === last && isSingle) {
+      kernels.weightedSums(below, error, rowBytes, rows, inputs, gradient, rowBytes, at.panel);
+      return;
+    }
+    slice(gradient, inputs * outputs).fill(0);
+    kernels.multiply(used, outputs, rows, below, 4, inBytes, error, rowBytes, gradient, rowBytes, at.panel);
+  }
+
   function backward(rows: number): void {
     let error = at.outputs[last] as number;
     for (let l = last; l >= Math.max(0, lowest); l--) {
@@ -152,20 +165,7 @@ export function openNetwork(options: NetworkOptions): Network {
       const below =
         l === 0 ? at.input : options.dropout > 0 ? (at.dropped[l - 1] as number) : (at.outputs[l - 1] as number);
       if ((options.rates[l] as number) > 0) {
-        const gradient = gradientAt(place.weights);
-        slice(gradient, place.inputs * place.outputs).fill(0);
-        kernels.multiply(
-          place.inputs,
-          place.outputs,
-          rows,
-          below,
-          4,
-          place.inputs * 4,
-          error,
-          rowBytes,
-          gradient,
-          rowBytes,
-        );
+        writeGradient(l, rows, below, error);
         kernels.columnSums(error, rows, place.outputs, gradientAt(place.biases));
       }
       if (l === 0 || l === lowest) return;
@@ -173,8 +173,12 @@ export function openNetwork(options: NetworkOptions): Network {
       const next = error === at.errors[0] ? at.errors[1] : at.errors[0];
       const inBytes = place.inputs * 4;
       kernels.transpose(parameterAt(place.weights), place.inputs, place.outputs, at.transposed);
-      slice(next, rows * place.inputs).fill(0);
-      kernels.multiply(rows, place.inputs, place.outputs, error, rowBytes, 4, at.transposed, inBytes, next, inBytes);
+      if (l === last && isSingle) kernels.outer(error, rowBytes, rows, at.transposed, place.inputs, next);
+      else {
+        slice(next, rows * place.inputs).fill(0);
+        const [m, n, k] = [rows, place.inputs, place.outputs];
+        kernels.multiply(m, n, k, error, rowBytes, 4, at.transposed, inBytes, next, inBytes, at.panel);
+      }
       if (options.dropout > 0) kernels.scaleBy(next, at.masks[l - 1] as number, next, rows * place.inputs);
       kernels.activationGradient(next, at.outputs[l - 1] as number, rows * place.inputs, isTanh);
       error = next;
@@ -275,9 +279,10 @@ export function openNetwork(options: NetworkOptions): Network {
 
 /** Every `stride`th row into rows of `width` floats, cut to the range of the network; the rest of the width stays zero. */
 function fillRows(x: Matrix, stride: number, to: Float32Array, width: number): void {
-  const { columns, values } = x;
-  for (let i = 0; i < x.rows; i++) {
-    const from = i * stride * columns;
-    for (let j = 0; j < columns; j++) to[i * width + j] = cutInput(values[from + j] as number);
-  }
+  for (let i = 0; i < x.rows; i++) fillRow(x.values, i * stride * x.columns, x.columns, to, i * width);
+}
+
+/** A function of its own: called often, it is compiled once for all trainings, not anew for the loop of each. */
+function fillRow(values: Float32Array, from: number, columns: number, to: Float32Array, at: number): void {
+  for (let j = 0; j < columns; j++) to[at + j] = cutInput(values[from + j] as number);
 }

@@ -63,6 +63,25 @@ export function createTwin(bytes: number): MlpKernels {
         }
       }
     },
+    multiplyOne(m, k, x, xRow, w, wStep, out, outRow) {
+      for (let i = 0; i < m; i++) {
+        const [row, to] = [(x + i * xRow) / 4, (out + i * outRow) / 4];
+        for (let l = 0; l < k; l++) floats[to] = at(to) + f(at(row + l) * at((w + l * wStep) / 4));
+      }
+    },
+    outer(errors, errorRow, rows, w, n, out) {
+      for (let i = 0; i < rows; i++) {
+        const error = at((errors + i * errorRow) / 4);
+        for (let j = 0; j < n; j++) floats[out / 4 + i * n + j] = error * at(w / 4 + j);
+      }
+    },
+    weightedSums(values, errors, errorRow, rows, n, out, outStep) {
+      for (let j = 0; j < n; j++) {
+        let sum = 0;
+        for (let i = 0; i < rows; i++) sum = f(sum + f(at(values / 4 + i * n + j) * at((errors + i * errorRow) / 4)));
+        floats[(out + j * outStep) / 4] = sum;
+      }
+    },
     transpose(from, m, n, to) {
       for (let i = 0; i < m; i++) {
         for (let j = 0; j < n; j++) floats[to / 4 + j * m + i] = at(from / 4 + i * n + j);

@@ -14,6 +14,9 @@ const cases: readonly (readonly [Task, number, number, JsonObject])[] = [
   ["binary", 60, 3, { hidden: [9, 4], activation: "tanh", dropout: 0.3 }],
   ["multiclass", 90, 20, { hidden: [16, 8, 8], batch: 16 }],
   ["multiclass", 33, 1, { activation: "tanh", hidden: [3] }],
+  // Batches of 45 rows and layers of 40 units: long enough for factors to be packed.
+  ["binary", 900, 9, { hidden: [40, 12], batch: 64 }],
+  ["multiclass", 900, 13, { hidden: [40], batch: 64, dropout: 0.2 }],
   ["regression", 130, 11, { hidden: [12, 10], dropout: 0.1 }],
 ];
 
