@@ -105,13 +105,14 @@ export function joinWasm<T>({ module, memory }: SharedWasm): T & { readonly buff
   return { ...(exports as unknown as T), buffer: memory.buffer };
 }
 
-/** Lays out a block of memory, everything aligned to 16 bytes; offset 0 stays free: it means "none". */
+/** Lays out a block of memory, everything aligned to 16 bytes or more; offset 0 stays free: it means "none". */
 export class MemoryPlan {
   used = 16;
 
-  reserve(bytes: number): number {
-    const at = this.used;
-    this.used += Math.ceil(bytes / 16) * 16;
+  /** @param alignment bytes, a multiple of 16 */
+  reserve(bytes: number, alignment = 16): number {
+    const at = Math.ceil(this.used / alignment) * alignment;
+    this.used = at + Math.ceil(bytes / 16) * 16;
     return at;
   }
 }

@@ -27,6 +27,7 @@ const CURVATURE: Readonly<Record<Task, number>> = {
 const WORK_PER_TURN = 8_000_000;
 /** Rows between two settlements of the penalty: a chunk ends at a multiple. */
 const SETTLE_ROWS = 16;
+const CACHE_LINE = 64;
 /** After this many epochs the step has halved. Late steps must be small for the last digits, early ones large to get there. */
 const HALVING_EPOCHS = 1;
 
@@ -67,7 +68,8 @@ export function openLinearMemory(options: LinearMemoryOptions): LinearMemory {
   const width = stride + 2;
   const plan = new MemoryPlan();
   const at = {
-    values: plan.reserve(rows * (stride + 4) * 4),
+    // A row is read as a whole and in random order: where it begins a cache line, or in its middle, it takes one line less.
+    values: plan.reserve(rows * (stride + 4) * 4, CACHE_LINE),
     rowWeights: options.rowWeights === undefined ? 0 : plan.reserve(rows * 8),
     order: plan.reserve(rows * 4),
     random: plan.reserve(16),
@@ -147,18 +149,41 @@ function chunkRows(columns: number, outputs: number): number {
   return Math.max(SETTLE_ROWS, rows - (rows % SETTLE_ROWS));
 }
 
+/** Rows written by one call: a function called often is compiled once for all trainings, a long loop anew in each of them. */
+const ROWS_PER_CALL = 512;
+
 /** Writes each row with its target and ‖x‖² + 1 behind it; returns the sum of the latter. */
-function writeRows(
-  x: Matrix,
-  target: Float64Array,
-  to: { readonly buffer: ArrayBuffer; readonly at: number; readonly stride: number },
-): number {
-  const { rows, columns, values } = x;
-  const rowFloats = to.stride + 4;
-  const floats = new Float32Array(to.buffer, to.at, rows * rowFloats);
-  const doubles = new Float64Array(to.buffer, to.at, (rows * rowFloats) / 2);
+function writeRows(x: Matrix, target: Float64Array, to: RowPlace): number {
+  const floats = new Float32Array(to.buffer, to.at, x.rows * (to.stride + 4));
+  const doubles = new Float64Array(to.buffer, to.at, (x.rows * (to.stride + 4)) / 2);
   let total = 0;
-  for (let i = 0; i < rows; i++) {
+  for (let from = 0; from < x.rows; from += ROWS_PER_CALL) {
+    const end = Math.min(x.rows, from + ROWS_PER_CALL);
+    total = writeSomeRows(x, target, { floats, doubles, stride: to.stride }, { from, end, total });
+  }
+  return total;
+}
+
+interface RowPlace {
+  readonly buffer: ArrayBuffer;
+  readonly at: number;
+  /** Columns with their padding. */
+  readonly stride: number;
+}
+
+function writeSomeRows(
+  { columns, values }: Matrix,
+  target: Float64Array,
+  {
+    floats,
+    doubles,
+    stride,
+  }: { readonly floats: Float32Array; readonly doubles: Float64Array; readonly stride: number },
+  part: { readonly from: number; readonly end: number; readonly total: number },
+): number {
+  const rowFloats = stride + 4;
+  let { total } = part;
+  for (let i = part.from; i < part.end; i++) {
     const from = i * columns;
     const place = i * rowFloats;
     let sum = 1;
@@ -167,7 +192,7 @@ function writeRows(
       floats[place + j] = value;
       sum += value * value;
     }
-    const tail = (place + to.stride) / 2;
+    const tail = (place + stride) / 2;
     doubles[tail] = target[i] as number;
     doubles[tail + 1] = sum;
     total += sum;
