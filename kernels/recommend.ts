@@ -89,17 +89,26 @@ function addScaled(out: usize, scale: f32, y: usize, bytes: usize): void {
   for (let j: usize = 0; j < bytes; j += 16) v128.store(out + j, f32x4.add(v128.load(out + j), f32x4.mul(s, v128.load(y + j))));
 }
 
-/** out += Σ of four scaled rows. */
+/** The sums of the lanes of four vectors, each added as (0 + 1) + (2 + 3): the four are turned around and added at once. */
 // @ts-ignore: decorator
 @inline
-function addFour(
-  out: usize, bytes: usize,
-  a: f32, ya: usize, b: f32, yb: usize, c: f32, yc: usize, d: f32, yd: usize,
-): void {
-  const sa = f32x4.splat(a);
-  const sb = f32x4.splat(b);
-  const sc = f32x4.splat(c);
-  const sd = f32x4.splat(d);
+function sumsOf(a: v128, b: v128, c: v128, d: v128): v128 {
+  const lowAb = v128.shuffle<i32>(a, b, 0, 4, 1, 5);
+  const highAb = v128.shuffle<i32>(a, b, 2, 6, 3, 7);
+  const lowCd = v128.shuffle<i32>(c, d, 0, 4, 1, 5);
+  const highCd = v128.shuffle<i32>(c, d, 2, 6, 3, 7);
+  const first = f32x4.add(v128.shuffle<i64>(lowAb, lowCd, 0, 2), v128.shuffle<i64>(lowAb, lowCd, 1, 3));
+  return f32x4.add(first, f32x4.add(v128.shuffle<i64>(highAb, highCd, 0, 2), v128.shuffle<i64>(highAb, highCd, 1, 3)));
+}
+
+/** out += Σ of four scaled rows, whose scales are the lanes. */
+// @ts-ignore: decorator
+@inline
+function addFour(out: usize, bytes: usize, scales: v128, ya: usize, yb: usize, yc: usize, yd: usize): void {
+  const sa = v128.shuffle<i32>(scales, scales, 0, 0, 0, 0);
+  const sb = v128.shuffle<i32>(scales, scales, 1, 1, 1, 1);
+  const sc = v128.shuffle<i32>(scales, scales, 2, 2, 2, 2);
+  const sd = v128.shuffle<i32>(scales, scales, 3, 3, 3, 3);
   for (let j: usize = 0; j < bytes; j += 16) {
     const first = f32x4.add(f32x4.mul(sa, v128.load(ya + j)), f32x4.mul(sb, v128.load(yb + j)));
     const second = f32x4.add(f32x4.mul(sc, v128.load(yc + j)), f32x4.mul(sd, v128.load(yd + j)));
@@ -120,6 +129,22 @@ function pullOf(w: f32, score: f32): f32 {
 function costOf(w: f32, score: f32): f64 {
   const missing: f32 = 1 - score;
   return (1 + <f64>w) * <f64>missing * <f64>missing - <f64>score * <f64>score;
+}
+
+/** The same of two observations. */
+// @ts-ignore: decorator
+@inline
+function costsOf(w: v128, score: v128, missing: v128): v128 {
+  const gap = f64x2.promote_low_f32x4(missing);
+  const found = f64x2.promote_low_f32x4(score);
+  const weight = f64x2.add(f64x2.splat(1), f64x2.promote_low_f32x4(w));
+  return f64x2.sub(f64x2.mul(f64x2.mul(weight, gap), gap), f64x2.mul(found, found));
+}
+
+// @ts-ignore: decorator
+@inline
+function upperHalf(lanes: v128): v128 {
+  return v128.shuffle<i64>(lanes, lanes, 1, 1);
 }
 
 /**
@@ -164,19 +189,16 @@ export function solveRows(
         dc = f32x4.add(dc, f32x4.mul(part, v128.load(yc + j)));
         dd = f32x4.add(dd, f32x4.mul(part, v128.load(yd + j)));
       }
-      const a = sumOf(da);
-      const b = sumOf(db);
-      const c = sumOf(dc);
-      const d = sumOf(dd);
-      addFour(
-        r, bytes,
-        pullOf(load<f32>(extra + at), a), ya, pullOf(load<f32>(extra + at, 4), b), yb,
-        pullOf(load<f32>(extra + at, 8), c), yc, pullOf(load<f32>(extra + at, 12), d), yd,
-      );
-      cost += costOf(load<f32>(extra + at), a);
-      cost += costOf(load<f32>(extra + at, 4), b);
-      cost += costOf(load<f32>(extra + at, 8), c);
-      cost += costOf(load<f32>(extra + at, 12), d);
+      const w = v128.load(extra + at);
+      const score = sumsOf(da, db, dc, dd);
+      const missing = f32x4.sub(f32x4.splat(1), score);
+      addFour(r, bytes, f32x4.add(f32x4.mul(w, missing), f32x4.splat(1)), ya, yb, yc, yd);
+      const costs = costsOf(w, score, missing);
+      cost += f64x2.extract_lane(costs, 0);
+      cost += f64x2.extract_lane(costs, 1);
+      const others = costsOf(upperHalf(w), upperHalf(score), upperHalf(missing));
+      cost += f64x2.extract_lane(others, 0);
+      cost += f64x2.extract_lane(others, 1);
     }
     for (; begun < last; begun++) {
       const at = <usize>begun << 2;
@@ -209,11 +231,7 @@ export function solveRows(
           dc = f32x4.add(dc, f32x4.mul(part, v128.load(yc + j)));
           dd = f32x4.add(dd, f32x4.mul(part, v128.load(yd + j)));
         }
-        addFour(
-          ap, bytes,
-          load<f32>(extra + at) * sumOf(da), ya, load<f32>(extra + at, 4) * sumOf(db), yb,
-          load<f32>(extra + at, 8) * sumOf(dc), yc, load<f32>(extra + at, 12) * sumOf(dd), yd,
-        );
+        addFour(ap, bytes, f32x4.mul(v128.load(extra + at), sumsOf(da, db, dc, dd)), ya, yb, yc, yd);
       }
       for (; k < last; k++) {
         const at = <usize>k << 2;
