@@ -291,12 +291,18 @@ function filledOf64(cell: usize): u64 {
   );
 }
 
-/** GL²/(HL + l2) + GR²/(HR + l2), or −Infinity where a child is too light. */
+/** Whether a child weighs less than `floorH`; asked of the rare candidates that score more than the best. */
 // @ts-ignore: decorator
 @inline
-function splitScore(left: v128, right: v128, l2s: v128, floorH: v128): f64 {
+function isTooLight(left: v128, right: v128, floorH: v128): bool {
+  return v128.any_true(f64x2.lt(v128.shuffle<i64>(left, right, 0, 2), floorH));
+}
+
+/** GL²/(HL + l2) + GR²/(HR + l2). */
+// @ts-ignore: decorator
+@inline
+function splitScore(left: v128, right: v128, l2s: v128): f64 {
   const h = v128.shuffle<i64>(left, right, 0, 2);
-  if (v128.any_true(f64x2.lt(h, floorH))) return -Infinity;
   const g = v128.shuffle<i64>(left, right, 1, 3);
   const q = f64x2.div(f64x2.mul(g, g), f64x2.add(h, l2s));
   return f64x2.extract_lane(q, 0) + f64x2.extract_lane(q, 1);
@@ -346,8 +352,9 @@ export function scanColumns(
         const b = block + <i32>ctz(filled);
         filled &= filled - 1;
         left = f64x2.add(left, cellAt(column + (<usize>b << 3), units));
-        const score = splitScore(left, f64x2.sub(all, left), l2s, floorH);
-        if (score > best) {
+        const right = f64x2.sub(all, left);
+        const score = splitScore(left, right, l2s);
+        if (score > best && !isTooLight(left, right, floorH)) {
           best = score;
           bestColumn = c;
           bestBin = b;
@@ -356,8 +363,9 @@ export function scanColumns(
         }
         if (hasMissing) {
           const both = f64x2.add(left, missing);
-          const other = splitScore(both, f64x2.sub(all, both), l2s, floorH);
-          if (other > best) {
+          const rest = f64x2.sub(all, both);
+          const other = splitScore(both, rest, l2s);
+          if (other > best && !isTooLight(both, rest, floorH)) {
             best = other;
             bestColumn = c;
             bestBin = b;
