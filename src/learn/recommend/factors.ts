@@ -90,9 +90,11 @@ export function openFactorMemory(options: FactorOptions): FactorMemory {
   whole.set(byItem.starts, at.itemStarts / 4);
   whole.set(byUser.indices, at.userIndices / 4);
   whole.set(params.method === "als" ? byItem.indices : rowsOfEntries(byUser), at.itemIndices / 4);
-  const extraOf = ({ values }: SparseRows) => values.map((value) => (params.confidence * value) / unit);
-  floats.set(extraOf(byUser), at.userExtra / 4);
-  floats.set(extraOf(byItem), at.itemExtra / 4);
+  const writeExtra = (place: number, { values }: SparseRows) => {
+    for (let i = 0; i < values.length; i++) floats[place / 4 + i] = (params.confidence * (values[i] as number)) / unit;
+  };
+  writeExtra(at.userExtra, byUser);
+  writeExtra(at.itemExtra, byItem);
 
   const isRanking = params.method === "bpr";
   /** Users of `als` begin at zero: their first half-step solves them from the items alone. */

@@ -22,63 +22,87 @@ export interface SparseRows {
   readonly values: Float64Array;
 }
 
-/** Stable order of positions by key, by counting. O(n + keys). */
-function countingOrder(keys: Int32Array, count: number, order?: Int32Array): Int32Array {
+/** Where each key's entries begin among all of them sorted by key: keys + 1 places. */
+function placesOf(keys: Int32Array, count: number): Int32Array {
   const starts = new Int32Array(count + 1);
-  for (const key of keys) starts[key + 1] = (starts[key + 1] as number) + 1;
-  for (let i = 0; i < count; i++) starts[i + 1] = (starts[i + 1] as number) + (starts[i] as number);
-  const sorted = new Int32Array(keys.length);
   for (let i = 0; i < keys.length; i++) {
-    const position = order === undefined ? i : (order[i] as number);
-    const key = keys[position] as number;
-    const place = starts[key] as number;
-    starts[key] = place + 1;
-    sorted[place] = position;
+    const next = (keys[i] as number) + 1;
+    starts[next] = (starts[next] as number) + 1;
   }
-  return sorted;
+  for (let i = 0; i < count; i++) starts[i + 1] = (starts[i + 1] as number) + (starts[i] as number);
+  return starts;
 }
 
-/** Observations by user. O(n + users + items). */
+/**
+ * Observations by user. O(n + users + items), by two counting sorts, by item and then by user, that carry what they sort: reading
+ * through an order would miss the cache at every interaction.
+ */
 export function observationsByUser(given: Interactions): SparseRows {
   const { userOf, itemOf, strength, users, items } = given;
-  const order = countingOrder(userOf, users.length, countingOrder(itemOf, items.length));
-  const starts = new Int32Array(users.length + 1);
-  const indices = new Int32Array(order.length);
-  const values = new Float64Array(order.length);
+  const n = userOf.length;
+  const itemPlaces = placesOf(itemOf, items.length);
+  const userByItem = new Int32Array(n);
+  const itemByItem = new Int32Array(n);
+  const strengthByItem = new Float64Array(n);
+  for (let i = 0; i < n; i++) {
+    const item = itemOf[i] as number;
+    const place = itemPlaces[item] as number;
+    itemPlaces[item] = place + 1;
+    userByItem[place] = userOf[i] as number;
+    itemByItem[place] = item;
+    strengthByItem[place] = strength[i] as number;
+  }
+  const starts = placesOf(userOf, users.length);
+  const userPlaces = starts.slice();
+  const indices = new Int32Array(n);
+  const values = new Float64Array(n);
+  for (let i = 0; i < n; i++) {
+    const user = userByItem[i] as number;
+    const place = userPlaces[user] as number;
+    userPlaces[user] = place + 1;
+    indices[place] = itemByItem[i] as number;
+    values[place] = strengthByItem[i] as number;
+  }
+  return sumRepeated({ starts, indices, values });
+}
+
+/** Neighbors of one row and column become one entry, and entries of 0 or less none, in place. */
+function sumRepeated({ starts, indices, values }: SparseRows): SparseRows {
   let count = 0;
   let at = 0;
-  for (let user = 0; user < users.length; user++) {
-    starts[user] = count;
-    while (at < order.length && userOf[order[at] as number] === user) {
-      const item = itemOf[order[at] as number] as number;
+  for (let row = 0; row + 1 < starts.length; row++) {
+    const end = starts[row + 1] as number;
+    starts[row] = count;
+    while (at < end) {
+      const column = indices[at] as number;
       let sum = 0;
-      while (at < order.length && userOf[order[at] as number] === user && itemOf[order[at] as number] === item) {
-        sum += strength[order[at] as number] as number;
-        at++;
-      }
+      for (; at < end && indices[at] === column; at++) sum += values[at] as number;
       if (!(sum > 0)) continue;
-      indices[count] = item;
+      indices[count] = column;
       values[count] = sum;
       count++;
     }
   }
-  starts[users.length] = count;
+  starts[starts.length - 1] = count;
   return { starts, indices: indices.slice(0, count), values: values.slice(0, count) };
 }
 
 /** The same observations by item. */
 export function transposed(rows: SparseRows, columns: number): SparseRows {
   const n = rows.indices.length;
-  const order = countingOrder(rows.indices, columns);
-  const rowOf = rowsOfEntries(rows);
-  const starts = new Int32Array(columns + 1);
-  for (const column of rows.indices) starts[column + 1] = (starts[column + 1] as number) + 1;
-  for (let i = 0; i < columns; i++) starts[i + 1] = (starts[i + 1] as number) + (starts[i] as number);
+  const starts = placesOf(rows.indices, columns);
+  const places = starts.slice();
   const indices = new Int32Array(n);
   const values = new Float64Array(n);
-  for (let i = 0; i < n; i++) {
-    indices[i] = rowOf[order[i] as number] as number;
-    values[i] = rows.values[order[i] as number] as number;
+  for (let row = 0; row + 1 < rows.starts.length; row++) {
+    const end = rows.starts[row + 1] as number;
+    for (let i = rows.starts[row] as number; i < end; i++) {
+      const column = rows.indices[i] as number;
+      const place = places[column] as number;
+      places[column] = place + 1;
+      indices[place] = row;
+      values[place] = rows.values[i] as number;
+    }
   }
   return { starts, indices, values };
 }
@@ -100,6 +124,6 @@ export function countsOf(byItem: SparseRows): Int32Array {
 /** Mean strength of an observation: the unit confidences are counted in, so that they do not hang on the label's unit. */
 export function meanStrength({ values }: SparseRows): number {
   let sum = 0;
-  for (const value of values) sum += value;
+  for (let i = 0; i < values.length; i++) sum += values[i] as number;
   return values.length === 0 ? 1 : sum / values.length;
 }
