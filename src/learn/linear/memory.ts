@@ -9,6 +9,7 @@
 import { createRandom, fail } from "../../core/index.ts";
 import type { Task } from "../../core/index.ts";
 import type { Matrix, Targets } from "../trainer.ts";
+import { rowOrder } from "../order.ts";
 import { takeTurn } from "../turn.ts";
 import { MAX_KERNEL_BYTES, MemoryPlan } from "../wasm.ts";
 import type { KernelChoice } from "../wasm.ts";
@@ -90,7 +91,7 @@ export function openLinearMemory(options: LinearMemoryOptions): LinearMemory {
     doubles[at.weights / 8 + i * width + stride] = own[columns] as number;
   }
   const order = words.subarray(at.order / 4, at.order / 4 + rows);
-  const identity = Uint32Array.from({ length: rows }, (_, i) => i);
+  const identity = rowOrder(rows);
   const weightSum = options.rowWeights === undefined ? rows : options.rowWeights.reduce((sum, one) => sum + one, 0);
   const curvature = CURVATURE[task];
   const rate = (options.rate * rows) / (curvature * normSum);

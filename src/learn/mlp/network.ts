@@ -4,13 +4,14 @@
  */
 import { fail } from "../../core/index.ts";
 import type { Task } from "../../core/index.ts";
+import { rowOrder } from "../order.ts";
 import type { Matrix, Targets } from "../trainer.ts";
 import { MAX_KERNEL_BYTES, MemoryPlan } from "../wasm.ts";
 import type { KernelChoice } from "../wasm.ts";
 import { openMlpKernels } from "./kernels.ts";
 import { padLayers, planLayers, unpadLayers } from "./layers.ts";
 import type { Layer, PaddedLayer } from "./layers.ts";
-import { cutInput } from "./score.ts";
+import { INPUT_LIMIT } from "./score.ts";
 
 const LOSS_KIND: Readonly<Record<Task, number>> = {
   regression: 0,
@@ -100,7 +101,7 @@ export function openNetwork(options: NetworkOptions): Network {
   fillRows(x, 1, slice(at.values, x.rows * width), width);
   slice(at.target, x.rows).set(options.target);
   if (options.rowWeights !== undefined) slice(at.rowWeights, x.rows).set(options.rowWeights);
-  const identity = Uint32Array.from({ length: x.rows }, (_, i) => i);
+  const identity = rowOrder(x.rows);
   const weightSum = options.rowWeights === undefined ? x.rows : options.rowWeights.reduce((sum, one) => sum + one, 0);
   const l2 = options.l2 / weightSum;
   const last = places.length - 1;
@@ -197,7 +198,7 @@ export function openNetwork(options: NetworkOptions): Network {
         const bounds = [1 / (1 - firstDecay), 1 / (1 - secondDecay)] as const;
         kernels.adam(parameterAt(from), gradientAt(from), m, v, count, rate, penalty, ...bounds);
       };
-      move(place.weights, place.inputs * place.outputs, l2);
+      move(place.weights, (usedInputs[l] as number) * place.outputs, l2);
       move(place.biases, place.outputs, 0);
     });
   }
@@ -277,12 +278,29 @@ export function openNetwork(options: NetworkOptions): Network {
   };
 }
 
+/** Rows written by one call: a function called often is compiled once for all trainings, a long loop anew in each of them. */
+const ROWS_PER_CALL = 512;
+
 /** Every `stride`th row into rows of `width` floats, cut to the range of the network; the rest of the width stays zero. */
 function fillRows(x: Matrix, stride: number, to: Float32Array, width: number): void {
-  for (let i = 0; i < x.rows; i++) fillRow(x.values, i * stride * x.columns, x.columns, to, i * width);
+  for (let from = 0; from < x.rows; from += ROWS_PER_CALL) {
+    fillSomeRows(x, stride, to, width, from, Math.min(x.rows, from + ROWS_PER_CALL));
+  }
 }
 
-/** A function of its own: called often, it is compiled once for all trainings, not anew for the loop of each. */
-function fillRow(values: Float32Array, from: number, columns: number, to: Float32Array, at: number): void {
-  for (let j = 0; j < columns; j++) to[at + j] = cutInput(values[from + j] as number);
+function fillSomeRows(
+  { columns, values }: Matrix,
+  stride: number,
+  to: Float32Array,
+  width: number,
+  from: number,
+  end: number,
+): void {
+  for (let i = from; i < end; i++) {
+    const read = i * stride * columns;
+    for (let j = 0; j < columns; j++) {
+      const value = values[read + j] as number;
+      to[i * width + j] = value > INPUT_LIMIT ? INPUT_LIMIT : value < -INPUT_LIMIT ? -INPUT_LIMIT : value;
+    }
+  }
 }
