@@ -26,7 +26,7 @@ const network = (units: number, batch: number, atLeast: number): Case => ({
 const CASES: readonly Case[] = [
   { name: "linear", trainer: linear, params: {}, peer: { name: "sgd" }, epochs: 10, rounds: 9, atLeast: 3 },
   network(64, 128, 3),
-  network(256, 256, 2),
+  network(256, 256, 3),
 ];
 
 function requestOf({ train }: TrainerData, one: Case): FitRequest {
