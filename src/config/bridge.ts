@@ -10,6 +10,7 @@ const surface = (globalThis as unknown as Record<symbol, typeof Surface>)[
 
 export const {
   alert,
+  best,
   command,
   defineConfig,
   defineModel,
@@ -27,5 +28,6 @@ export const {
   seasonalNaive,
   source,
   stage,
+  transfer,
   when,
 } = surface;

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type LoadedConfig, loadConfig, watchConfig } from "../../src/config/index.ts";
+import * as surface from "../../src/config/surface.ts";
 import type { RetrainError } from "../../src/core/index.ts";
 
 let folder: string;
@@ -36,6 +37,17 @@ describe("loadConfig", () => {
     expect(path).toBe(join(folder, "retrain.config.ts"));
     expect(spec.models[0]).toMatchObject({ name: "churn", labelDelayMs: 172_800_000 });
     expect(spec.storage.directory).toBe(join(folder, ".retrain"));
+  });
+
+  it("gives a file every builder that the package has", async () => {
+    write(
+      "retrain.config.ts",
+      `import * as retrain from "retrain";
+export default retrain.defineConfig({ models: [retrain.defineModel({ name: "m", task: "binary", features: { a: retrain.f.number() }, label: retrain.f.boolean(), seed: Object.keys(retrain).filter((name) => (retrain as any)[name] !== undefined).length })] });
+`,
+    );
+    const { spec } = await loadConfig(folder);
+    expect(spec.models[0]?.seed).toBe(Object.keys(surface).length);
   });
 
   it("resolves subpaths of retrain and the file's own imports to what runs", async () => {
