@@ -7,7 +7,7 @@ import { countLooks, evaluateCandidate } from "../evaluate/index.ts";
 import { baselineFor } from "../learn/index.ts";
 import { predictorOf } from "../model/index.ts";
 import type { Artifact, Predictor } from "../model/index.ts";
-import { requireValidScores } from "./checks.ts";
+import { type AnswerSource, requireValidScores, trainedBy } from "./checks.ts";
 import { fitOnDataset } from "./fit.ts";
 import { readArtifactFolder } from "./folder.ts";
 import type { JobInput } from "./input.ts";
@@ -68,6 +68,8 @@ export interface Comparison {
   readonly candidate: Predictor;
   readonly champion: Champion | undefined;
   readonly threshold: number | undefined;
+  /** Whose the candidate is; default the trainer of the definition. */
+  readonly source?: AnswerSource;
   readonly signal: AbortSignal;
 }
 
@@ -76,7 +78,7 @@ export async function compare(options: Comparison): Promise<EvaluationReport> {
   const { task } = input.spec.schema;
   const width = task === "multiclass" ? dataset.classes.length : 1;
   const scores = alignedScores(candidate, dataset, holdout, width);
-  requireValidScores(task, scores, width, input.spec.trainer.name);
+  requireValidScores(task, scores, width, options.source ?? trainedBy(input.spec.trainer.name));
   const championScores =
     champion?.predictor === undefined ? undefined : alignedScores(champion.predictor, dataset, holdout, width);
   const report = evaluateCandidate({

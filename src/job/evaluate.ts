@@ -12,7 +12,7 @@ import type { Predictor } from "../model/index.ts";
 import type { VersionCalibration } from "../monitor/index.ts";
 import { fitThreshold } from "../train/index.ts";
 import { calibrateVersion } from "./calibrate.ts";
-import { makeProbes } from "./checks.ts";
+import { makeProbes, trainedBy } from "./checks.ts";
 import { compare, readChampion, targetsOf, unseenByChampion } from "./compare.ts";
 import { artifactBytes, loadDataset, readPrepared, readTrained, writeFolderWhole } from "./folder.ts";
 import { type Frozen, judgedAsLearned, readFrozen } from "./frozen.ts";
@@ -134,7 +134,7 @@ interface VersionParts {
 async function writeVersion(options: VersionParts) {
   const { input, dataset, splits, final, calibration } = options;
   const isRecorded = final.predictor.isRecorded === true;
-  const probes = isRecorded ? [] : makeProbes(final.predictor, dataset.frame, splits.holdout);
+  const probes = isRecorded ? [] : makeProbes(final.predictor, dataset.frame, splits.holdout, trainedBy(input.spec.trainer.name));
   const { manifest, profile } = await describeArtifact(options, findTrainer(input.spec.trainer.name));
   return writeFolderWhole(join(input.folder, "artifact"), (temporary) =>
     writeArtifact(temporary, {

@@ -10,7 +10,7 @@ import type { Json } from "../core/index.ts";
 import { buildReferenceProfile, fitPreparation, profiledFrame, sampleFrame } from "../data/index.ts";
 import { createPredictor, writeArtifact } from "../model/index.ts";
 import { calibrateVersion } from "./calibrate.ts";
-import { makeProbes, requireValidScores } from "./checks.ts";
+import { IMPORTED, makeProbes, requireValidScores } from "./checks.ts";
 import { compare } from "./compare.ts";
 import { vetOnnx } from "./external.ts";
 import { loadDataset, writeFolderWhole } from "./folder.ts";
@@ -42,7 +42,7 @@ export const importOnnx: JobHandler = async (raw, control) => {
     ...(threshold === undefined ? {} : { threshold }),
   });
   const scores = predictor.scoreFrame(dataset.frame, rows);
-  requireValidScores(task, scores, task === "multiclass" ? dataset.classes.length : 1, "import");
+  requireValidScores(task, scores, task === "multiclass" ? dataset.classes.length : 1, IMPORTED);
   if (rows.length === 0)
     throw fail("DATASET_EMPTY", { message: "There is no row to ask the model.", remedy: "Send labelled rows first." });
   const report = await compare({
@@ -92,7 +92,7 @@ export const importOnnx: JobHandler = async (raw, control) => {
       weights,
       preparation,
       profile: { ...buildReferenceProfile(counted, rows), sample: sampleFrame(counted, rows) },
-      probes: makeProbes(predictor, dataset.frame, rows),
+      probes: makeProbes(predictor, dataset.frame, rows, IMPORTED),
       calibration: calibration as unknown as Json,
     }),
   );

@@ -11,7 +11,7 @@ import type { TrainedWeights } from "../learn/index.ts";
 import { createPredictor } from "../model/index.ts";
 import type { Predictor } from "../model/index.ts";
 import { strategyParams } from "../train/index.ts";
-import { requireValidScores } from "./checks.ts";
+import { requireValidScores, trainedBy } from "./checks.ts";
 import { fitOnDataset } from "./fit.ts";
 import type { JobInput } from "./input.ts";
 
@@ -79,6 +79,6 @@ export async function refitOnAll(options: {
     ...(threshold === undefined ? {} : { threshold }),
   });
   const width = task === "multiclass" ? dataset.classes.length : 1;
-  requireValidScores(task, predictor.scoreFrame(dataset.frame, splits.holdout), width, trainer.name);
+  requireValidScores(task, predictor.scoreFrame(dataset.frame, splits.holdout), width, trainedBy(trainer.name));
   return { weights, preparation, predictor };
 }

@@ -9,6 +9,7 @@ import type { Dataset } from "../data/index.ts";
 import { SPLIT_HOLDOUT, splitRows } from "../data/index.ts";
 import { predictorOf } from "../model/index.ts";
 import type { Artifact } from "../model/index.ts";
+import { IMPORTED, trainedBy } from "./checks.ts";
 import { compare, readChampion, unseenByChampion } from "./compare.ts";
 import { artifactBytes, loadDataset, readArtifactFolder } from "./folder.ts";
 import { parseJobInput } from "./input.ts";
@@ -46,6 +47,7 @@ export const regate: JobHandler = async (raw, control) => {
     candidate: predictorOf(artifact),
     champion,
     threshold: manifest.threshold,
+    source: manifest.trainer === "command" && manifest.dataset.rows === 0 ? IMPORTED : trainedBy(manifest.trainer),
     signal: control.signal,
   });
   const sizeBytes = await artifactBytes(input.candidateFolder);

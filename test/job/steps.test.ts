@@ -6,7 +6,7 @@ import type { ModelSpec } from "../../src/config/spec.ts";
 import type { Anomaly, EvaluationReport, JsonObject } from "../../src/core/index.ts";
 import type { ExampleRow } from "../../src/data/index.ts";
 import { JOB_HANDLERS } from "../../src/job/handlers.ts";
-import { makeProbes, requireValidScores } from "../../src/job/checks.ts";
+import { makeProbes, requireValidScores, trainedBy } from "../../src/job/checks.ts";
 import { countDuplicates } from "../../src/job/duplicates.ts";
 import { loadDataset } from "../../src/job/folder.ts";
 import { customers, customerSchema, customerSpec, DAY, writeDatasetFile } from "./support/dataset.ts";
@@ -339,7 +339,7 @@ describe("evaluate", () => {
 
   it("refuses scores that are no probabilities, naming the row", () => {
     const check = (task: "binary" | "multiclass" | "regression", scores: number[], width = 1) =>
-      requireValidScores(task, Float64Array.from(scores), width, "t");
+      requireValidScores(task, Float64Array.from(scores), width, trainedBy("t"));
     expect(() => check("binary", [0.1, Number.NaN])).toThrow(
       expect.objectContaining({ code: "OUTPUT_INVALID", message: expect.stringContaining("row 2") }),
     );
@@ -362,7 +362,7 @@ describe("evaluate", () => {
       trace: () => ({ prepared: [], scores: [], decision: true }),
       scoreFrame: (_frame: unknown, rows: Uint32Array) => new Float64Array(rows.length),
     } as const;
-    expect(() => makeProbes(fickle, dataset.frame, Uint32Array.of(0, 1))).toThrow(
+    expect(() => makeProbes(fickle, dataset.frame, Uint32Array.of(0, 1), trainedBy("t"))).toThrow(
       expect.objectContaining({ code: "OUTPUT_INVALID" }),
     );
   });

@@ -13,7 +13,8 @@ import { openTestLoop, type TestLoop } from "../../src/testing/loop.ts";
 const PROGRAM = fileURLToPath(new URL("../job/support/external-trainer.mjs", import.meta.url));
 const START = Date.UTC(2026, 0, 1);
 
-function logistic(): Uint8Array {
+/** @param fills whether the graph fills a missing x; without that its answer is NaN */
+function logistic(fills = true): Uint8Array {
   const graph = new GraphBuilder();
   graph.input("x", "float");
   graph.input("kind", "string");
@@ -24,7 +25,7 @@ function logistic(): Uint8Array {
       to: { int: 1 },
     },
   );
-  const filled = graph.node("Where", [graph.node("IsNaN", ["x"]), graph.scalar("float", 0), "x"]);
+  const filled = fills ? graph.node("Where", [graph.node("IsNaN", ["x"]), graph.scalar("float", 0), "x"]) : "x";
   const score = graph.node("Add", [graph.node("Mul", [filled, graph.scalar("float", 2)]), isA]);
   graph.node("Sigmoid", [score], {}, { output: "probability" });
   graph.output("probability", "float", 1);
@@ -138,6 +139,11 @@ describe("an external trainer in the loop", () => {
     });
     await expect(test.loop.importOnnx("made", new Uint8Array(9), "operator")).rejects.toMatchObject({
       code: "MODEL_INVALID",
+    });
+    await expect(test.loop.importOnnx("made", logistic(false), "operator")).rejects.toMatchObject({
+      code: "OUTPUT_INVALID",
+      message: "The imported ONNX model answers NaN for a row whose every feature is missing; a finite number is expected.",
+      remedy: expect.stringContaining("fill them inside the graph"),
     });
     const { version, runId } = await test.loop.importOnnx("made", logistic(), "operator");
     expect(version).toMatchObject({ name: "v1", trainer: "command", imported: { model: "onnx" } });
