@@ -16,6 +16,9 @@ export interface HostedModel {
   close(): void;
 }
 
+/** Where object storage keeps the backbones of trainers: `<sha256>.onnx`, and `paths.json` from the written path to the hash. */
+export const KEPT_BACKBONES = "backbones";
+
 export interface ModelHost {
   /** Loads the file in a process of its own. @throws DEPENDENCY_MISSING, MODEL_INVALID, MODEL_HOST_FAILED */
   open(onnx: Uint8Array): Promise<HostedModel>;

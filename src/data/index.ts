@@ -5,6 +5,7 @@ export * from "./instant.ts";
 export * from "./convert-text.ts";
 export * from "./dataset.ts";
 export * from "./effective-label.ts";
+export * from "./embed/index.ts";
 export * from "./frame.ts";
 export * from "./instant.ts";
 export * from "./prepare/index.ts";

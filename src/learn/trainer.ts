@@ -91,6 +91,8 @@ export interface TrainerDescription {
   readonly strategies: readonly ("full" | "warm-start" | "incremental" | "transfer")[];
   /** Whether rows can weigh differently; absent: it counts them alike. */
   readonly takesWeights?: boolean;
+  /** Whether a frozen model from outside may stand in front of it; absent: no. */
+  readonly takesEmbedding?: boolean;
   readonly defaults: JsonObject;
   /** Throws CONFIG_INVALID naming the key, its range and the nearest known key. Returns the complete parameters. */
   resolveParams(params: Json): JsonObject;

@@ -227,9 +227,7 @@ export class Predictor {
 }
 
 function traceOf(model: LoadedModel, features: Features, answer: Prediction): PredictionTrace {
-  if (model.remote === undefined) return model.trace(features);
-  const { threshold } = model;
-  return { prepared: model.remote.explain(features), ...answer, ...(threshold === undefined ? {} : { threshold }) };
+  return model.remote === undefined ? model.trace(features) : model.remote.trace(features, answer);
 }
 
 type CheckedRow = Extract<ReturnType<RowValidator>, { readonly ok: true }>;

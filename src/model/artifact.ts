@@ -12,7 +12,7 @@ import type { TrainedWeights } from "../learn/index.ts";
 import { ARTIFACT_FORMAT, parseManifest } from "./manifest.ts";
 import type { ArtifactFile, Manifest } from "./manifest.ts";
 import { isExternal } from "./onnx/predictor.ts";
-import { openRemotePredictor } from "./onnx/remote.ts";
+import { openEmbeddedPredictor, openRemotePredictor } from "./onnx/remote.ts";
 import type { RemoteScorer } from "./onnx/remote.ts";
 import { createPredictor } from "./predict.ts";
 import type { Prediction, Predictor } from "./predictor.ts";
@@ -174,7 +174,7 @@ export function checkProbes(model: Predictor, probes: readonly Probe[]): void {
 }
 
 /**
- * Reads, checks and probes. A model that came as ONNX is opened by `host`, and probed there before anybody sees it.
+ * Reads, checks and probes. A model that came as ONNX, or begins with a backbone, is opened by `host`, and probed there before anybody sees it.
  * @throws ARTIFACT_CORRUPT, ARTIFACT_UNSUPPORTED, PROBE_MISMATCH; for ONNX also DEPENDENCY_MISSING, MODEL_HOST_FAILED, PREDICTIONS_ONLY
  */
 export async function loadArtifact(read: ReadFile, expectedHash?: string, host?: ModelHost): Promise<LoadedModel> {
@@ -182,6 +182,11 @@ export async function loadArtifact(read: ReadFile, expectedHash?: string, host?:
   const { manifest, calibration } = artifact;
   if (host !== undefined && isExternal(artifact.weights)) {
     return { ...(await openRemotePredictor(partsOf(artifact), host, artifact.probes)), manifest, calibration };
+  }
+  if (host !== undefined && artifact.preparation.embed !== undefined) {
+    const { embed: _, ...preparation } = artifact.preparation;
+    const parts = { ...partsOf(artifact), head: predictorOf({ ...artifact, preparation }) };
+    return { ...(await openEmbeddedPredictor(parts, host, artifact.probes)), manifest, calibration };
   }
   const model = predictorOf(artifact);
   checkProbes(model, artifact.probes);

@@ -3,6 +3,16 @@ export * from "./archive.ts";
 export * from "./artifact.ts";
 export * from "./forecast.ts";
 export * from "./manifest.ts";
+export { bindBackbone } from "./onnx/bind-backbone.ts";
+export {
+  embed,
+  embedFrame,
+  embeddingKey,
+  giveEmbedding,
+  knownEmbedding,
+  withBackbone,
+  backboneOf,
+} from "./onnx/embed.ts";
 export { exportOnnx } from "./onnx/export.ts";
 export { inspectOnnx } from "./onnx/inspect.ts";
 export { externalOnnx, isOnnx, recordedPredictions } from "./onnx/predictor.ts";

@@ -28,6 +28,8 @@ export interface Manifest {
   readonly modelHash: string;
   readonly trainer: string;
   readonly params: JsonObject;
+  /** The frozen model in front of the trainer, whose file is in model.bin: its SHA-256 and the numbers it gives. */
+  readonly embed?: { readonly sha256: string; readonly size: number };
   readonly seed: number;
   readonly strategy: TrainingStrategy;
   /** The model hash of the version it started from. */

@@ -4,6 +4,7 @@ import { createPreparedWriter } from "../data/index.ts";
 import { findTrainer, gbdtContributions, linearContributions } from "../learn/index.ts";
 import type { ScoreRows, TrainedWeights } from "../learn/index.ts";
 import { createForecastPredictor } from "./forecast.ts";
+import { backboneOf, behindBackbone } from "./onnx/embed.ts";
 import { createLocalOnnxPredictor, isExternal } from "./onnx/predictor.ts";
 import type { Prediction, PredictionTrace, Predictor, PredictorParts } from "./predictor.ts";
 import { createRecommendPredictor } from "./recommend.ts";
@@ -17,6 +18,10 @@ export function createPredictor(parts: PredictorParts): Predictor {
   if (task === "forecast") return createForecastPredictor(weights, preparation);
   if (task === "recommend") return createRecommendPredictor(weights);
   if (isExternal(weights)) return createLocalOnnxPredictor(parts);
+  const { embed, ...own } = preparation;
+  if (embed !== undefined) {
+    return behindBackbone(createPredictor({ ...parts, preparation: own }), embed, backboneOf(weights));
+  }
   const writer = createPreparedWriter(preparation);
   const trainer = findTrainer(weights.trainer);
   const score = trainer.scorer(weights, task);

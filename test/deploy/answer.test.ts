@@ -8,7 +8,7 @@ const good: Prediction = { scores: [0.25, 0.75], decision: true };
 const local = (predictRow: () => Prediction): Scorer => ({ task: "binary", classes: [false, true], predictRow });
 const remote = (answer: () => Promise<Prediction>): Scorer => ({
   ...local(() => good),
-  remote: { predictRows: async () => [await answer()], explain: () => [] },
+  remote: { predictRows: async () => [await answer()], trace: () => ({ ...good, prepared: [] }) },
 });
 
 /** A clock of which the test says when a sleep is over and how long the loop was busy. */

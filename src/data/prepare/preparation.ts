@@ -7,6 +7,7 @@
  * missing filled, numbers scaled, categories one-hot; linear models and networks take that.
  */
 import type { LabelValue } from "../../core/index.ts";
+import type { Embedding } from "../embed/embedding.ts";
 import type { WidePreparation } from "../wide/prepare.ts";
 
 /** Codes 1..254 are categories; this one is every other text, rare in training or never seen. */
@@ -58,6 +59,8 @@ export interface Preparation {
   readonly features: readonly FeaturePreparation[];
   /** Texts, vectors and images, whose columns follow those of the others; absent where there are none. */
   readonly wide?: readonly WidePreparation[];
+  /** What a backbone makes of some features before anything here is applied; `wide` then holds its vector in their place. */
+  readonly embed?: Embedding;
   /** Names of the output columns, in order: `age`, `age is missing`, `job=admin.`. */
   readonly columns: readonly string[];
   /** Regression: mean and deviation of the training target are kept by the trainer, not here. */

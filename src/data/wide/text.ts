@@ -17,7 +17,7 @@ export interface TextShape {
 const WORD = /[\p{L}\p{N}]+/gu;
 const SHORTEST_RUN = 3;
 /** Length of a row: about that of ten scaled numeric columns, so that texts and numbers learn at one pace. */
-const ROW_LENGTH = 3;
+export const TEXT_ROW_LENGTH = 3;
 
 /** Words of a text, folded for case and compatibility forms. */
 export function wordsOf(text: string): readonly string[] {
@@ -78,6 +78,19 @@ export function fitRarity(texts: Iterable<string | null>, shape: TextShape): num
   return Array.from(rows, (count) => logDeterministic((1 + n) / (1 + count)) + 1);
 }
 
+/**
+ * The signed number of a text's terms in each bucket: what an ONNX file exported as `onnx-counts` takes in the place of the text.
+ * Stable for ever, as stored models are.
+ * @returns `buckets` float32. Cost: linear in the length of the text.
+ */
+export function countTerms(text: string, shape: TextShape): Float32Array {
+  const counts = new Float32Array(shape.buckets);
+  eachTerm(text, shape, (bucket, sign) => {
+    counts[bucket] = (counts[bucket] as number) + sign;
+  });
+  return counts;
+}
+
 /** A function that writes the buckets of a text to `out[offset ...]`, which is zero there. */
 export function textWriter(shape: TextShape, rarity: readonly number[]) {
   const counts = new Float64Array(shape.buckets);
@@ -100,7 +113,7 @@ export function textWriter(shape: TextShape, rarity: readonly number[]) {
       out[offset + bucket] = count < 0 ? -size : size;
       written.push(offset + bucket);
     }
-    const factor = squares === 0 ? 0 : ROW_LENGTH / Math.sqrt(squares);
+    const factor = squares === 0 ? 0 : TEXT_ROW_LENGTH / Math.sqrt(squares);
     for (const at of written) out[at] = (out[at] as number) * factor;
   };
 }

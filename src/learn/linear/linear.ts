@@ -27,6 +27,7 @@ export const linear: TrainerKind = {
   strategies: ["full", "warm-start", "incremental"],
   input: "dense",
   takesWeights: true,
+  takesEmbedding: true,
   defaults: parameterDefaults(PARAMETERS),
   resolveParams: (params) => resolveParameters("linear", PARAMETERS, params),
   fit: (request) => fitLinear(request),

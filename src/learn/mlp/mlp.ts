@@ -36,6 +36,7 @@ export const mlp: TrainerKind = {
   strategies: ["full", "warm-start", "incremental", "transfer"],
   input: "dense",
   takesWeights: true,
+  takesEmbedding: true,
   defaults: parameterDefaults(PARAMETERS),
   resolveParams: (params) => resolveParameters("mlp", PARAMETERS, params),
   fit: (request) => fitMlp(request),

@@ -5,6 +5,10 @@
  */
 import { CODE_OTHER, SCALED_LIMIT } from "../../data/index.ts";
 import type { FeaturePreparation, Preparation } from "../../data/index.ts";
+import type { TrainedWeights } from "../../learn/index.ts";
+import { backboneOf } from "./embed.ts";
+import { addEmbedding } from "./export-embedding.ts";
+import { weighCounts } from "./export-text.ts";
 import { ML_DOMAIN } from "./graph.ts";
 import type { GraphBuilder } from "./graph.ts";
 
@@ -13,11 +17,13 @@ export const MISSING_CODE = 0;
 
 type WidePreparation = NonNullable<Preparation["wide"]>[number];
 
-/** Scalar features first, then vectors and images in the order of their columns. */
-export function addInputs(graph: GraphBuilder, { features, wide = [] }: Preparation): string[] {
+/** Scalar features first, then vectors and images in the order of their columns; the vector of a backbone is one of them. */
+export function addInputs(graph: GraphBuilder, preparation: Preparation, weights: TrainedWeights): string[] {
+  const { features, wide = [], embed } = preparation;
   return [
     ...features.map(({ name, kind }) => graph.input(name, kind === "category" ? "string" : "float")),
     ...wide.map(({ name, kind, size }) => {
+      if (name === embed?.column) return addEmbedding(graph, embed, backboneOf(weights));
       const input = graph.input(name, "float", size);
       return kind === "image" ? graph.node("Div", [input, graph.scalar("float", 255)]) : input;
     }),
@@ -34,8 +40,12 @@ function isWideMissing(graph: GraphBuilder, input: string): string {
 
 /** Scaled and cut as `data/wide` does; a missing one is zeros, and noted where training had missing ones. */
 function denseWide(graph: GraphBuilder, feature: WidePreparation, input: string): string[] {
-  if (feature.kind === "text") return [];
   const isMissing = isWideMissing(graph, input);
+  if (feature.kind === "text") {
+    const columns = [graph.node("Where", [isMissing, graph.scalar("float", 0), weighCounts(graph, feature, input)])];
+    if (feature.missingColumn !== undefined) columns.push(graph.node("Cast", [isMissing], { to: { int: 1 } }));
+    return columns;
+  }
   const row = (values: readonly number[]) =>
     graph.constant({ type: "double", dims: [1, values.length], values: Float64Array.from(values) });
   const wide = graph.node("Cast", [input], { to: { int: 11 } });
@@ -74,10 +84,11 @@ export function addCodes(graph: GraphBuilder, preparation: Preparation, inputs: 
     return categoryCodes(graph, input, feature.categories, codes, "float");
   });
   const count = preparation.features.length;
-  preparation.wide?.forEach((_, i) => {
+  preparation.wide?.forEach((feature, i) => {
     const input = inputs[count + i] as string;
     const missing = graph.scalar("float", Number.NaN);
-    columns.push(graph.node("Where", [isWideMissing(graph, input), missing, input]));
+    const value = feature.kind === "text" ? weighCounts(graph, feature, input) : input;
+    columns.push(graph.node("Where", [isWideMissing(graph, input), missing, value]));
   });
   return graph.node("Concat", columns, { axis: { int: 1 } });
 }

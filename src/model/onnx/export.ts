@@ -104,6 +104,9 @@ const REASONS: Readonly<Record<string, string>> = {
   forecast: "a forecast is made from the newest values of its series, which the server keeps and a graph does not.",
   "seasonal-naive":
     "a forecast is made from the newest values of its series, which the server keeps and a graph does not.",
+  matrixFactorization:
+    "a slate leaves out what the user took already and follows the newest interactions, which the server keeps and a graph does not.",
+  popularity: "a slate leaves out what the user took already, which the server keeps and a graph does not.",
 };
 
 /** What the artifact's model decides, as `predict.ts` does. */
@@ -131,10 +134,15 @@ function addDecision(graph: GraphBuilder, classes: readonly LabelValue[], thresh
 
 /**
  * The ONNX file of a version. Vectors and images are inputs of rows × size float32, NaN in the first place where they are missing;
- * an image is given as its pixels at the model's size, 0 to 255, row by row, channels last. Answers equal those of our own predictor within 1e-5 (the branches of trees exactly).
+ * an image is given as its pixels at the model's size, 0 to 255, row by row, channels last. A backbone stands inside the
+ * graph, which then has its opset. Answers equal those of our own predictor within 1e-5 (the branches of trees exactly).
+ * @param options.texts `counts`: texts are inputs of rows × buckets, their counted terms (`countTerms`)
  * @throws EXPORT_UNSUPPORTED for a trainer whose models cannot be written as ONNX. Cost: linear in the size of the model.
  */
-export function exportOnnx(artifact: Pick<Artifact, "manifest" | "preparation" | "weights">): Uint8Array {
+export function exportOnnx(
+  artifact: Pick<Artifact, "manifest" | "preparation" | "weights">,
+  options: { readonly texts?: "refuse" | "counts" } = {},
+): Uint8Array {
   const { manifest, preparation, weights } = artifact;
   // A model that came as ONNX leaves as it came.
   const imported = weights.arrays["onnx"];
@@ -154,15 +162,16 @@ export function exportOnnx(artifact: Pick<Artifact, "manifest" | "preparation" |
     });
   }
   const text = preparation.wide?.find(({ kind }) => kind === "text");
-  if (text !== undefined) {
+  if (text !== undefined && options.texts !== "counts") {
     throw fail("EXPORT_UNSUPPORTED", {
       message: `The feature "${text.name}" is a text, whose words are folded and hashed into columns; ONNX has operators for neither.`,
-      remedy: "Export the version as an archive instead, or train a model without the text.",
+      remedy:
+        "Export it with `--format onnx-counts`, which takes the counts of hashed words in the place of each text (docs/trainers.md), or as an archive.",
     });
   }
   const graph = new GraphBuilder();
   const { task, classes } = manifest;
-  const inputs = addInputs(graph, preparation);
+  const inputs = addInputs(graph, preparation, weights);
   const answer = exporter({ graph, task, weights, preparation, inputs });
   if (task === "regression") {
     graph.node("Identity", [answer], {}, { output: "value" });

@@ -75,24 +75,45 @@ function encodeAttribute(name: string, value: Attribute): Uint8Array {
   return messageField(5, parts);
 }
 
-/** A value of rank 2 whose first dimension is the batch. */
-function valueInfo(field: number, name: string, type: ElementName, width: number): Uint8Array {
+/** Numbers per row: one dimension, or several. */
+type Width = number | readonly number[];
+
+/** A value whose first dimension is the batch; −1 is a dimension of any size. */
+function valueInfo(field: number, name: string, type: ElementName, width: Width): Uint8Array {
   const dim = (part: Uint8Array) => messageField(1, [part]);
-  const shape = messageField(2, [dim(textField(2, "rows")), dim(intField(1, width))]);
+  const rest = (typeof width === "number" ? [width] : width).map((size) =>
+    dim(size < 0 ? textField(2, "any") : intField(1, size)),
+  );
+  const shape = messageField(2, [dim(textField(2, "rows")), ...rest]);
   return messageField(field, [
     textField(1, name),
     messageField(2, [messageField(1, [intField(1, ELEMENT[type]), shape])]),
   ]);
 }
 
+/** Of another model, encoded as fields of a graph and of a model. */
+export interface AdoptedParts {
+  readonly parts: readonly Uint8Array[];
+  readonly functions: readonly Uint8Array[];
+  /** By domain; "" is the standard one. */
+  readonly opsets: ReadonlyMap<string, number>;
+  readonly irVersion: number;
+}
+
 export class GraphBuilder {
+  #opsets = new Map([
+    ["", OPSET],
+    [ML_DOMAIN, ML_OPSET],
+  ]);
+  #irVersion = IR_VERSION;
+  readonly #functions: Uint8Array[] = [];
   readonly #nodes: Uint8Array[] = [];
   readonly #constants: Uint8Array[] = [];
   readonly #inputs: Uint8Array[] = [];
   readonly #outputs: Uint8Array[] = [];
   #next = 0;
 
-  input(name: string, type: ElementName, width = 1): string {
+  input(name: string, type: ElementName, width: Width = 1): string {
     this.#inputs.push(valueInfo(11, name, type, width));
     return name;
   }
@@ -129,7 +150,15 @@ export class GraphBuilder {
     return output;
   }
 
-  output(name: string, type: ElementName, width: number): void {
+  /** Adds nodes and constants of another model, whose versions of the operators then hold for all. */
+  adopt({ parts, functions, opsets, irVersion }: AdoptedParts): void {
+    this.#nodes.push(...parts);
+    this.#functions.push(...functions);
+    for (const [domain, version] of opsets) this.#opsets.set(domain === "ai.onnx" ? "" : domain, version);
+    this.#irVersion = Math.max(IR_VERSION, irVersion);
+  }
+
+  output(name: string, type: ElementName, width: Width): void {
     this.#outputs.push(valueInfo(12, name, type, width));
   }
 
@@ -140,12 +169,12 @@ export class GraphBuilder {
   }) {
     const graph = [...this.#nodes, textField(2, options.name), ...this.#constants, ...this.#inputs, ...this.#outputs];
     return concatBytes([
-      intField(1, IR_VERSION),
+      intField(1, this.#irVersion),
       textField(2, "retrain"),
       textField(3, options.producer),
       messageField(7, graph),
-      messageField(8, [textField(1, ""), intField(2, OPSET)]),
-      messageField(8, [textField(1, ML_DOMAIN), intField(2, ML_OPSET)]),
+      ...[...this.#opsets].map(([domain, version]) => messageField(8, [textField(1, domain), intField(2, version)])),
+      ...this.#functions,
       ...Object.entries(options.notes).map(([key, value]) =>
         messageField(14, [textField(1, key), textField(2, value)]),
       ),

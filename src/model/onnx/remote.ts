@@ -4,9 +4,11 @@
  */
 import { fail } from "../../core/index.ts";
 import type { Features, HostedModel, ModelHost } from "../../core/index.ts";
+import { askEmbedding, embeddingBlock, embedRows, readEmbedding, rowsOfFeatures } from "../../data/index.ts";
 import { compareProbe } from "../probe.ts";
 import type { Probe } from "../probe.ts";
-import type { Prediction, Predictor, PredictorParts } from "../predictor.ts";
+import type { Prediction, PredictionTrace, Predictor, PredictorParts } from "../predictor.ts";
+import { backboneOf, EMBEDDED_TOLERANCE } from "./embed.ts";
 import { scoresOf } from "./feeds.ts";
 import { createEncoders, createLocalOnnxPredictor, describeAnswers, isOnnx, ONNX_TOLERANCE } from "./predictor.ts";
 
@@ -22,27 +24,27 @@ interface Waiting {
 export interface RemoteScorer {
   /** @throws MODEL_HOST_FAILED, OUTPUT_INVALID */
   predictRows(rows: readonly Features[]): Promise<Prediction[]>;
-  explain(row: Features): ReturnType<ReturnType<typeof createEncoders>["explain"]>;
+  /** How an answer of `predictRows` came about. */
+  trace(row: Features, answer: Prediction): PredictionTrace;
 }
 
 /**
- * Asks the hosted model, in batches without a timer: what arrived while the last batch was under way, or in the same turn of the
+ * Asks a hosted model, in batches without a timer: what arrived while the last batch was under way, or in the same turn of the
  * event loop, is the next batch. A single caller waits for nothing; many share the cost of the way.
  */
-export function createRemoteScorer(parts: PredictorParts, hosted: HostedModel): RemoteScorer {
-  const encoders = createEncoders(parts);
-  const { width, toPrediction } = describeAnswers(parts);
+function inBatches(
+  most: number,
+  askAll: (rows: readonly Features[]) => Promise<readonly Prediction[]>,
+): RemoteScorer["predictRows"] {
   let waiting: Waiting[] = [];
   let busy = false;
   const work = async () => {
     while (waiting.length > 0) {
-      const batch = waiting.slice(0, BATCH_ROWS);
-      waiting = waiting.slice(BATCH_ROWS);
+      const batch = waiting.slice(0, most);
+      waiting = waiting.slice(most);
       try {
-        const answer = await hosted.run(encoders.ofRows(batch.map(({ row }) => row)), encoders.output);
-        const scores = scoresOf(parts.task, width, batch.length, answer);
-        refuseNonFinite(scores);
-        batch.forEach((one, i) => one.resolve(toPrediction(scores, i)));
+        const answers = await askAll(batch.map(({ row }) => row));
+        batch.forEach((one, i) => one.resolve(answers[i] as Prediction));
       } catch (error) {
         for (const one of batch) one.reject(error as Error);
       }
@@ -56,7 +58,55 @@ export function createRemoteScorer(parts: PredictorParts, hosted: HostedModel): 
       busy = true;
       queueMicrotask(() => void work());
     });
-  return { predictRows: (rows) => Promise.all(rows.map(ask)), explain: encoders.explain };
+  return (rows) => Promise.all(rows.map(ask));
+}
+
+export function createRemoteScorer(parts: PredictorParts, hosted: HostedModel): RemoteScorer {
+  const encoders = createEncoders(parts);
+  const { width, toPrediction, threshold } = describeAnswers(parts);
+  return {
+    predictRows: inBatches(BATCH_ROWS, async (rows) => {
+      const answer = await hosted.run(encoders.ofRows(rows), encoders.output);
+      const scores = scoresOf(parts.task, width, rows.length, answer);
+      refuseNonFinite(scores);
+      return rows.map((_, i) => toPrediction(scores, i));
+    }),
+    trace: (row, answer) => ({
+      prepared: encoders.explain(row),
+      ...answer,
+      ...(parts.task === "binary" ? { threshold } : {}),
+    }),
+  };
+}
+
+/** The hosted backbone makes the vectors, the head answers them here. */
+function createEmbeddedScorer(
+  head: Predictor,
+  embedding: NonNullable<PredictorParts["preparation"]["embed"]>,
+  hosted: HostedModel,
+): RemoteScorer {
+  /** What each answer was given to: asked again only for a trace. */
+  const embedded = new WeakMap<Prediction, Features>();
+  return {
+    predictRows: inBatches(embeddingBlock(embedding), async (rows) => {
+      const source = rowsOfFeatures(embedding, rows);
+      const question = askEmbedding(embedding, source);
+      const answer = question.asked.length === 0 ? [] : await hosted.run(question.feeds, embedding.output);
+      const vectors = readEmbedding(embedding, source, question, answer);
+      return embedRows(embedding, rows, vectors).map((row) => {
+        const prediction = head.predictRow(row);
+        embedded.set(prediction, row);
+        return prediction;
+      });
+    }),
+    trace(row, answer) {
+      const given = embedded.get(answer);
+      const { threshold } = head;
+      return given === undefined
+        ? { prepared: [], ...answer, ...(threshold === undefined ? {} : { threshold }) }
+        : head.trace(given);
+    },
+  };
 }
 
 function refuseNonFinite(scores: Float64Array): void {
@@ -75,20 +125,43 @@ const notInPlace = (): never => {
   });
 };
 
+type RemotePredictor = Predictor & { readonly remote: RemoteScorer; close(): void };
+
 /** @throws DEPENDENCY_MISSING, MODEL_INVALID, MODEL_HOST_FAILED, PROBE_MISMATCH, PREDICTIONS_ONLY */
 export async function openRemotePredictor(
   parts: PredictorParts,
   host: ModelHost,
   probes: readonly Probe[],
-): Promise<Predictor & { readonly remote: RemoteScorer; close(): void }> {
-  const { task, classes, weights } = parts;
+): Promise<RemotePredictor> {
+  const { weights } = parts;
   // Recorded predictions refuse by themselves.
   if (!isOnnx(weights)) createLocalOnnxPredictor(parts).predictRow({});
   const hosted = await host.open(weights.arrays["onnx"] as Uint8Array);
-  const remote = createRemoteScorer(parts, hosted);
+  return await probed(parts, hosted, createRemoteScorer(parts, hosted), { probes, tolerance: ONNX_TOLERANCE });
+}
+
+/** A head of ours behind a hosted backbone. @throws DEPENDENCY_MISSING, MODEL_INVALID, MODEL_HOST_FAILED, PROBE_MISMATCH */
+export async function openEmbeddedPredictor(
+  parts: PredictorParts & { readonly head: Predictor },
+  host: ModelHost,
+  probes: readonly Probe[],
+): Promise<RemotePredictor> {
+  const embedding = parts.preparation.embed as NonNullable<PredictorParts["preparation"]["embed"]>;
+  const hosted = await host.open(backboneOf(parts.weights));
+  const remote = createEmbeddedScorer(parts.head, embedding, hosted);
+  return await probed(parts, hosted, remote, { probes, tolerance: EMBEDDED_TOLERANCE });
+}
+
+/** Asks the probes before anybody sees the version. */
+async function probed(
+  { task, classes, threshold }: PredictorParts,
+  hosted: HostedModel,
+  remote: RemoteScorer,
+  { probes, tolerance }: { readonly probes: readonly Probe[]; readonly tolerance: number },
+): Promise<RemotePredictor> {
   try {
     const answers = await remote.predictRows(probes.map(({ features }) => features));
-    probes.forEach((probe, row) => compareProbe(row, probe, (answers[row] as Prediction).scores, ONNX_TOLERANCE));
+    probes.forEach((probe, row) => compareProbe(row, probe, (answers[row] as Prediction).scores, tolerance));
   } catch (error) {
     hosted.close();
     throw error;
@@ -96,8 +169,8 @@ export async function openRemotePredictor(
   return {
     task,
     classes,
-    ...(task === "binary" ? { threshold: parts.threshold ?? 0.5 } : {}),
-    tolerance: ONNX_TOLERANCE,
+    ...(task === "binary" ? { threshold: threshold ?? 0.5 } : {}),
+    tolerance,
     predictRow: notInPlace,
     predictRows: notInPlace,
     trace: notInPlace,

@@ -14,6 +14,8 @@ const ANSWER_LIMIT_MS = 120_000;
 export interface SyncSession {
   /** @throws MODEL_INVALID when the model does not load, OUTPUT_INVALID when it refuses the rows, TRAINER_TIMEOUT when it hangs. */
   run(feeds: readonly Feed[], output: string): ArrayLike<number>;
+  /** Ends its thread. Never while a question is open: that would abort the process. */
+  close(): void;
 }
 
 /** Runs from text, so that no second file has to be found after bundling. */
@@ -87,5 +89,6 @@ export function openSyncSession(model: Uint8Array): SyncSession {
         remedy: "Export the model with a dynamic batch dimension, and inputs as documented for external trainers.",
       });
     },
+    close: () => void worker.terminate(),
   };
 }

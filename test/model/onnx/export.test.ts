@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { createRandom, type Features, type Task } from "../../../src/core/index.ts";
 import {
+  countTerms,
   type DataSchema,
   encodeImage,
   encodeVector,
@@ -201,6 +202,93 @@ describe("exported ONNX models", () => {
     const { probabilities } = await runOnnx(bytes, preparation, makeRows(5, 1, true));
     expect(probabilities?.data[1]).toBeCloseTo(1 / (1 + Math.exp(-0.5)), 6);
     expect(probabilities?.dims).toEqual([5, 2]);
+  });
+
+  it.each([
+    ["binary", "linear", {}],
+    ["binary", "gbdt", { epochs: 8, minChildWeight: 1 }],
+    ["multiclass", "mlp", { epochs: 3, hidden: [8] }],
+  ] as const)(
+    "a %s model of %s with a text answers like ours when it is given counted terms",
+    async (task, name, params) => {
+      const shape = { buckets: 96, words: 2, characters: 4 };
+      const schema: DataSchema = {
+        ...schemaOf(task),
+        features: [...schemaOf(task).features.slice(0, 3), { name: "note", spec: { kind: "text", ...shape } }],
+      };
+      const random = createRandom(21);
+      const parts = ["refund", "my money", "Ärger", "ＦＵＬＬ width", "thanks", "again and again", "#42", ""];
+      const rows = makeRows(900, 6, true).map((row) => {
+        const note = Array.from({ length: random.nextInt(6) }, () => parts[random.nextInt(parts.length)]).join(" ");
+        return { ...row, note: random.nextInt(15) === 0 ? null : note };
+      });
+      const frame = frameFromFeatures(schema, rows);
+      const all = Uint32Array.from({ length: rows.length }, (_, i) => i);
+      const trainer = findTrainer(name);
+      const classes = CLASSES[task];
+      const preparation = fitPreparation({ frame, rows: all, input: trainer.input, classes, wide: schema.features });
+      const target = Float64Array.from(rows, ({ note }) => (note?.includes("refund") === true ? 1 : 0));
+      const weights = await fitOnDataset({
+        task,
+        trainer,
+        params: trainer.resolveParams(params as never),
+        seed: 3,
+        dataset: { frame, target, classes, rows: rows.length } as never,
+        preparation,
+        train: all.subarray(0, 800),
+        validation: all.subarray(800),
+        folder: "",
+        signal: new AbortController().signal,
+        onPoint: async () => {},
+      });
+      const manifest = manifestOf(task, classes, task === "binary" ? 0.5 : undefined);
+      expect(() => exportOnnx({ manifest, preparation, weights })).toThrow(
+        expect.objectContaining({ code: "EXPORT_UNSUPPORTED", remedy: expect.stringContaining("onnx-counts") }),
+      );
+      const bytes = exportOnnx({ manifest, preparation, weights }, { texts: "counts" });
+      const values = new Float32Array(rows.length * shape.buckets);
+      rows.forEach(({ note }, i) => {
+        if (note === null) values.fill(Number.NaN, i * shape.buckets, (i + 1) * shape.buckets);
+        else values.set(countTerms(note, shape), i * shape.buckets);
+      });
+      const { probabilities } = await runOnnx(bytes, preparation, rows, { note: { size: shape.buckets, values } });
+      const ours = createPredictor({ task, classes, preparation, weights });
+      let worst = 0;
+      rows.forEach((row, i) =>
+        ours.predictRow(row).scores.forEach((score, k) => {
+          worst = Math.max(worst, Math.abs((probabilities?.data[i * classes.length + k] as number) - score));
+        }),
+      );
+      expect(worst).toBeLessThan(1e-5);
+    },
+  );
+
+  it("counts terms as the page says how to", () => {
+    // Written out once more, from the words of docs/trainers.md alone.
+    const hash = (term: string, seed: number) => {
+      let h = BigInt((0x811c9dc5 ^ seed) >>> 0);
+      const mask = 0xffffffffn;
+      for (let i = 0; i < term.length; i++) h = ((h ^ BigInt(term.charCodeAt(i))) * 0x01000193n) & mask;
+      h = ((h ^ (h >> 16n)) * 0x85ebca6bn) & mask;
+      h = ((h ^ (h >> 13n)) * 0xc2b2ae35n) & mask;
+      return h ^ (h >> 16n);
+    };
+    const expected = new Float32Array(64);
+    const terms: [string, number][] = [
+      ["never", 1],
+      ["never again", 1],
+      ["again", 1],
+      ...[" ne", "nev", "eve", "ver", "er ", " ag", "aga", "gai", "ain", "in "].map((run): [string, number] => [
+        run,
+        2,
+      ]),
+    ];
+    for (const [term, seed] of terms) {
+      const h = hash(term, seed);
+      const bucket = Number((h >> 1n) % 64n);
+      expected[bucket] = (expected[bucket] as number) + ((h & 1n) === 0n ? 1 : -1);
+    }
+    expect(countTerms("NEVER, again!", { buckets: 64, words: 2, characters: 3 })).toEqual(expected);
   });
 
   it.each([

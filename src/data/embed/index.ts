@@ -1,0 +1,2 @@
+export * from "./embedding.ts";
+export * from "./rows.ts";
