@@ -21,6 +21,7 @@ export {
   mean,
   mlp,
   type Model,
+  onnx,
   popularity,
   resolveConfig,
   type RetrainSpec,

@@ -24,6 +24,7 @@ export const {
   matrixFactorization,
   mean,
   mlp,
+  onnx,
   popularity,
   seasonalNaive,
   source,

@@ -18,6 +18,7 @@ import {
   withDefault,
 } from "../core/index.ts";
 import { PUBLIC_KEY_PATTERN } from "../model/index.ts";
+import { bindBackbones } from "./backbone.ts";
 import { alertField } from "./alerts.ts";
 import { type Environment, type Flags, type Layer, overridesOf } from "./environment.ts";
 import { resolveModel } from "./model.ts";
@@ -113,7 +114,7 @@ const root = objectField("The configuration.", {
 export const CONFIG_INFO = root.info;
 
 /**
- * Resolves a user configuration. Pure but for `_FILE` variables.
+ * Resolves a user configuration. Pure but for `_FILE` variables and the backbones of trainers.
  * @throws CONFIG_INVALID, CONFIG_KEY_UNKNOWN naming the path, what was found, what is allowed, and the nearest word
  */
 export function resolveConfig(userConfig: unknown, options: ResolveOptions): RetrainSpec {
@@ -137,8 +138,9 @@ export function resolveConfig(userConfig: unknown, options: ResolveOptions): Ret
     sources.map((one) => one.name),
   );
   const { dir, databaseUrl, keep } = read.storage;
+  const directory = resolvePath(options.folder, dir);
   return {
-    models: read.models,
+    ...bindBackbones(read.models, { folder: options.folder, directory }),
     sources,
     alerts: read.alerts,
     imports: read.imports,
@@ -150,7 +152,7 @@ export function resolveConfig(userConfig: unknown, options: ResolveOptions): Ret
       allowedHosts: read.server.allowedHosts,
     },
     storage: {
-      directory: resolvePath(options.folder, dir),
+      directory,
       ...(databaseUrl === undefined ? {} : { databaseUrl }),
       keep: {
         eventsMs: keep.events,

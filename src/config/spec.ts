@@ -3,7 +3,7 @@
  * the definition revision. `origins` says for each path where the value came from.
  */
 import type { AlertChannelSpec } from "../alert/spec.ts";
-import type { JsonObject, TrainingStrategy } from "../core/index.ts";
+import type { TrainingStrategy } from "../core/index.ts";
 import type { RowWeightsSpec } from "../data/row-weights.ts";
 import type { DataSchema } from "../data/schema.ts";
 import type { StageSpec } from "../deploy/spec.ts";
@@ -11,7 +11,7 @@ import type { GateSpec } from "../evaluate/spec.ts";
 import type { MonitorsSpec } from "../monitor/spec.ts";
 import type { LabelingSpec, ReviewSpec } from "../feedback/spec.ts";
 import type { QuietHours } from "../trigger/quiet-hours.ts";
-import type { BestSpec, TransferSpec } from "../train/spec.ts";
+import type { BestSpec, TrainerSpec, TransferSpec } from "../train/spec.ts";
 import type { TriggerSpec } from "../trigger/spec.ts";
 
 export interface ModelSpec {
@@ -20,7 +20,7 @@ export interface ModelSpec {
   readonly labelDelayMs: number;
   /** A number, or fitted on validation to maximize a metric. Binary only. */
   readonly threshold: number | { readonly maximize: "f1" | "accuracy" };
-  readonly trainer: { readonly name: string; readonly params: JsonObject };
+  readonly trainer: TrainerSpec;
   readonly data: {
     /** Event-time window; absent: all. */
     readonly windowMs?: number;
@@ -103,6 +103,8 @@ export interface RetrainSpec {
     /** Public keys, `ed25519:<base64>`, of servers whose versions may be imported. */
     readonly trust: readonly string[];
   };
+  /** Where the files of backbones lay when this was read, by hash; absent where there are none. */
+  readonly backboneFiles?: Readonly<Record<string, string>>;
   /** Dotted path → default | file | environment | flag | derived: <why>. */
   readonly origins: Readonly<Record<string, string>>;
 }

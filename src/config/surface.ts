@@ -4,6 +4,7 @@ export { defineConfig, defineModel } from "./define.ts";
 export { f } from "./features.ts";
 export { gate } from "./gates.ts";
 export { source } from "./sources.ts";
+export { onnx } from "./backbone.ts";
 export { best, transfer } from "./strategies.ts";
 export { stage } from "./stages.ts";
 export {

@@ -12,6 +12,8 @@ import {
 } from "../core/index.ts";
 import { ALL_TRAINERS, describeTrainer } from "../learn/index.ts";
 import type { CommandParams } from "../learn/index.ts";
+import type { TrainerSpec } from "../train/spec.ts";
+import { type BackboneConfig, readEmbed } from "./backbone.ts";
 
 /** Parameters of `linear`; a test compares their names with the trainer's table. */
 export interface LinearParams {
@@ -29,6 +31,10 @@ export interface LinearParams {
   readonly learningRate?: number;
   /** The same for warm starts. */
   readonly warmRate?: number;
+}
+/** A frozen model in front of the trainer: `embed: onnx("backbone.onnx")`. */
+export interface Embedded {
+  readonly embed?: BackboneConfig;
 }
 /** Parameters of `mlp`; a test compares their names with the trainer's table. */
 export interface MlpParams {
@@ -125,8 +131,8 @@ export interface MatrixFactorizationParams {
   readonly rankL2?: number;
 }
 type RowTrainer<T extends Task> =
-  | { readonly name: "linear"; readonly params?: LinearParams }
-  | { readonly name: "mlp"; readonly params?: MlpParams }
+  | { readonly name: "linear"; readonly params?: LinearParams & Embedded }
+  | { readonly name: "mlp"; readonly params?: MlpParams & Embedded }
   | { readonly name: "gbdt"; readonly params?: GbdtParams }
   | { readonly name: "command"; readonly params: CommandOptions }
   | (T extends "regression" ? { readonly name: "mean" | "last-value" } : { readonly name: "majority" });
@@ -139,9 +145,9 @@ export type TrainerConfig<T extends Task = Task> = T extends "forecast"
     : RowTrainer<T>;
 
 /** Logistic, softmax or linear regression by averaged gradient descent on scaled, one-hot columns. */
-export const linear = (params: LinearParams = {}) => ({ name: "linear", params }) as const;
+export const linear = (params: LinearParams & Embedded = {}) => ({ name: "linear", params }) as const;
 /** A neural network of one to three hidden layers, by Adam, on scaled, one-hot columns, vectors and images. */
-export const mlp = (params: MlpParams = {}) => ({ name: "mlp", params }) as const;
+export const mlp = (params: MlpParams & Embedded = {}) => ({ name: "mlp", params }) as const;
 /** Gradient-boosted trees on raw numbers and categories: the strongest start for most tables. */
 export const gbdt = (params: GbdtParams = {}) => ({ name: "gbdt", params }) as const;
 /**
@@ -166,7 +172,7 @@ export const mean = () => ({ name: "mean" }) as const;
 export const lastValue = () => ({ name: "last-value" }) as const;
 
 /** Reads a trainer that fits the task, parameters complete. */
-export function trainerField(task: Task): Field<{ readonly name: string; readonly params: JsonObject }> {
+export function trainerField(task: Task): Field<TrainerSpec> {
   const fitting = ALL_TRAINERS.filter((trainer) => trainer.tasks.includes(task)).map((trainer) => trainer.name);
   const outer = objectField("How the model learns.", {
     name: choiceField(`The trainer; these fit the task "${task}".`, fitting),
@@ -176,14 +182,15 @@ export function trainerField(task: Task): Field<{ readonly name: string; readonl
     info: outer.info,
     read(value, place) {
       const { name, params } = outer.read(value, { ...place, record: () => {} });
-      const given = (params ?? {}) as JsonObject;
+      const { params: own, embed } = readEmbed(name, params, place);
+      const given = (own ?? {}) as JsonObject;
       const resolved = resolveParams(name, given, place.path);
       place.record(`${place.path}.name`, place.originOf(place.path));
       for (const key of Object.keys(resolved)) {
         const path = `${place.path}.params.${key}`;
         place.record(path, Object.hasOwn(given, key) ? place.originOf(path) : "default");
       }
-      return { name, params: resolved };
+      return { name, params: resolved, ...(embed === undefined ? {} : { embed }) };
     },
   };
 }

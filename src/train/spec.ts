@@ -1,5 +1,13 @@
 /** Resolved strategies that need more than their word: plain JSON. */
 import type { JsonObject, TrainingStrategy } from "../core/index.ts";
+import type { BackboneSpec } from "../data/embed/embedding.ts";
+
+/** A trainer with its parameters complete, and the frozen model in front of it where there is one. */
+export interface TrainerSpec {
+  readonly name: string;
+  readonly params: JsonObject;
+  readonly embed?: BackboneSpec;
+}
 
 /** Reuses the hidden layers of a version of another model under a new head. */
 export interface TransferSpec {
@@ -14,7 +22,7 @@ export interface TransferSpec {
 /** One of several trainings whose best is judged by the gate. */
 export interface BestCandidate {
   readonly how: Exclude<TrainingStrategy, "best">;
-  readonly trainer: { readonly name: string; readonly params: JsonObject };
+  readonly trainer: TrainerSpec;
 }
 
 export interface BestSpec {
