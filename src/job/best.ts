@@ -19,6 +19,7 @@ import { computeMetric, METRICS } from "../stats/index.ts";
 import { candidateFolder, candidateInput, candidateNames } from "../train/index.ts";
 import type { BestCandidate, BestSpec } from "../train/index.ts";
 import { targetsOf } from "./compare.ts";
+import { embedDataset } from "./embed.ts";
 import { loadDataset, readArtifactFolder, readPrepared, readTrained, writeFolderWhole } from "./folder.ts";
 import { parseJobInput } from "./input.ts";
 import type { JobInput } from "./input.ts";
@@ -83,7 +84,7 @@ async function shareFile(from: string, to: string): Promise<void> {
 }
 
 /** Input: the run's folder, and `trained`, the indexes of the candidates that have been trained. Puts the winner's files in their place. */
-export const choose: JobHandler = async (raw) => {
+export const choose: JobHandler = async (raw, control) => {
   const input = parseJobInput(raw);
   const { task } = input.spec.schema;
   const candidates = requireBest(input).of;
@@ -97,6 +98,7 @@ export const choose: JobHandler = async (raw) => {
     const folder = candidateFolder(input.folder, index);
     const { preparation } = await readPrepared(folder, dataset);
     const { weights } = await readTrained(folder);
+    await embedDataset(dataset, preparation.embed, { folder, signal: control.signal });
     const predictor = createPredictor({ task, classes: dataset.classes, preparation, weights });
     const scores = predictor.scoreFrame(dataset.frame, rows);
     const classCount = task === "multiclass" ? dataset.classes.length : 1;

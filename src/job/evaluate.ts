@@ -14,6 +14,7 @@ import { fitThreshold } from "../train/index.ts";
 import { calibrateVersion } from "./calibrate.ts";
 import { makeProbes, trainedBy } from "./checks.ts";
 import { compare, readChampion, targetsOf, unseenByChampion } from "./compare.ts";
+import { embedDataset } from "./embed.ts";
 import { artifactBytes, loadDataset, readPrepared, readTrained, writeFolderWhole } from "./folder.ts";
 import { type Frozen, judgedAsLearned, readFrozen } from "./frozen.ts";
 import { evaluateForecast } from "./forecast/evaluate.ts";
@@ -32,6 +33,8 @@ export const evaluate: JobHandler = async (raw, control) => {
   const dataset = await loadDataset(input.folder, input.spec);
   const { splits, preparation, state } = await readPrepared(input.folder, dataset);
   const { weights, state: trained } = await readTrained(input.folder);
+  // Every predictor of this step then finds the vectors with the frame.
+  await embedDataset(dataset, preparation.embed, { folder: input.folder, signal: control.signal });
   const task = input.spec.schema.task;
   const bare = createPredictor({ task, classes: dataset.classes, preparation, weights });
   const frozen = await readFrozen(input, state.strategy);
@@ -134,7 +137,9 @@ interface VersionParts {
 async function writeVersion(options: VersionParts) {
   const { input, dataset, splits, final, calibration } = options;
   const isRecorded = final.predictor.isRecorded === true;
-  const probes = isRecorded ? [] : makeProbes(final.predictor, dataset.frame, splits.holdout, trainedBy(input.spec.trainer.name));
+  const probes = isRecorded
+    ? []
+    : makeProbes(final.predictor, dataset.frame, splits.holdout, trainedBy(input.spec.trainer.name));
   const { manifest, profile } = await describeArtifact(options, findTrainer(input.spec.trainer.name));
   return writeFolderWhole(join(input.folder, "artifact"), (temporary) =>
     writeArtifact(temporary, {

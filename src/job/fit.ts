@@ -3,6 +3,8 @@ import type { Task } from "../core/index.ts";
 import type { Dataset, Preparation } from "../data/index.ts";
 import { classCount, createPreparedWriter, rowWeights } from "../data/index.ts";
 import type { ColumnInfo, Matrix, Targets, TrainedWeights } from "../learn/index.ts";
+import { withBackbone } from "../model/index.ts";
+import { embedDataset, readBackbone } from "./embed.ts";
 import { fitExternal } from "./external.ts";
 import type { FitJob } from "./fit-job.ts";
 
@@ -31,9 +33,18 @@ function columnInfos(preparation: Preparation): ColumnInfo[] {
   return [...scalars, ...wide];
 }
 
+/** The weights of a head carry the file of its backbone. */
 export async function fitOnDataset(job: FitJob): Promise<TrainedWeights> {
-  const { task, dataset, preparation } = job;
+  const { embed } = job.preparation;
   if (job.trainer.name === "command") return fitExternal(job);
+  if (embed === undefined) return fitMatrix(job);
+  const { folder, signal } = job;
+  const dataset = await embedDataset(job.dataset, embed, { folder, signal });
+  return withBackbone(await fitMatrix({ ...job, dataset }), await readBackbone(folder, embed));
+}
+
+async function fitMatrix(job: FitJob): Promise<TrainedWeights> {
+  const { task, dataset, preparation } = job;
   const train = preparedPart(dataset, preparation, task, job.train);
   const weights = job.weights === undefined ? undefined : rowWeights(dataset, job.train, job.weights);
   return job.trainer.fit({

@@ -6,10 +6,11 @@
 import type { JobHandler } from "../core/job-child.ts";
 import { fail, type JsonObject } from "../core/index.ts";
 import type { Dataset, Splits } from "../data/index.ts";
-import { fitPreparation, splitRows } from "../data/index.ts";
-import { findTrainer } from "../learn/index.ts";
+import { splitRows } from "../data/index.ts";
+import { findTrainer, inputOf } from "../learn/index.ts";
 import { createPredictor } from "../model/index.ts";
 import { computeMetric, METRICS, type MetricName, normalIsf, rowLosses } from "../stats/index.ts";
+import { embedDataset, fitInputs, trainerEmbedding } from "./embed.ts";
 import { fitOnDataset } from "./fit.ts";
 import { loadDataset } from "./folder.ts";
 import { parseJobInput } from "./input.ts";
@@ -98,11 +99,13 @@ async function trainPart(
   const { task } = spec.schema;
   if (task !== "regression" && new Set(Array.from(train, (row) => dataset.target[row])).size < 2) return undefined;
   const trainer = findTrainer(spec.trainer.name);
-  const preparation = fitPreparation({
-    frame: dataset.frame,
+  const embedding = trainerEmbedding(spec.trainer);
+  const preparation = fitInputs({
+    dataset: await embedDataset(dataset, embedding, { folder: input.folder, signal }),
     rows: train,
-    input: trainer.input,
-    classes: dataset.classes,
+    input: inputOf(trainer, spec.trainer.params),
+    features: spec.schema.features,
+    embedding,
   });
   const weights = await fitOnDataset({
     task,

@@ -41,6 +41,7 @@ export async function describeArtifact(
   const { input, dataset, splits, state, final, threshold, learned } = options;
   const { spec } = input;
   const { windowMs, windowRows } = spec.data;
+  const { embed } = final.preparation;
   const refit = isRefitted(spec, state.strategy);
   const rows = refit ? refitRows(dataset, splits) : splits.train;
   const base =
@@ -71,6 +72,7 @@ export async function describeArtifact(
       },
       trainer: trainer.name,
       params: strategyParams(trainer, state.strategy, spec.trainer.params),
+      ...(embed === undefined ? {} : { embed: { sha256: embed.sha256, size: embed.size } }),
       seed: input.seed,
       strategy: state.strategy,
       ...lineageOf(base, state, input),

@@ -1,14 +1,15 @@
 /** `prepare`: splits the rows and fits the preparation on the training part alone (or takes over the base's). */
 import type { JobHandler } from "../core/job-child.ts";
-import { asRetrainError } from "../core/index.ts";
+import { asRetrainError, systemClock } from "../core/index.ts";
 import type { JsonObject } from "../core/index.ts";
 import type { Dataset, Preparation, Splits } from "../data/index.ts";
-import { checkClasses, countMissing, fitPreparation, isWide, splitRows, wideSize } from "../data/index.ts";
+import { checkClasses, countMissing, embeddedNames, isWide, splitRows, wideSize } from "../data/index.ts";
 import { findTrainer, inputOf } from "../learn/index.ts";
 import type { TrainerKind } from "../learn/index.ts";
 import type { Artifact } from "../model/index.ts";
 import { selectTrainingRows, strategyParams } from "../train/index.ts";
 import { prepareBest } from "./best.ts";
+import { embedDataset, fitInputs, sameEmbedding, trainerEmbedding } from "./embed.ts";
 import { loadDataset, readArtifactFolder, SPLIT_NOT_REPLAYED, writePrepared } from "./folder.ts";
 import { prepareForecast } from "./forecast/prepare.ts";
 import { parseJobInput } from "./input.ts";
@@ -16,10 +17,12 @@ import { prepareRecommend } from "./recommend/prepare.ts";
 import { readTransferBase, transferPreparation } from "./transfer-base.ts";
 import type { JobInput } from "./input.ts";
 
-export const prepare: JobHandler = async (raw) =>
-  raw["strategy"] === "best" ? prepareBest(raw, prepareOne) : prepareOne(raw);
+export const prepare: JobHandler = async (raw, control) => {
+  const one = (input: JsonObject) => prepareOne(input, control);
+  return raw["strategy"] === "best" ? prepareBest(raw, one) : one(raw);
+};
 
-async function prepareOne(raw: JsonObject): Promise<JsonObject> {
+async function prepareOne(raw: JsonObject, control: Parameters<JobHandler>[1]): Promise<JsonObject> {
   const input = parseJobInput(raw);
   const { spec } = input;
   if (spec.schema.forecast !== undefined) return prepareForecast(raw);
@@ -51,14 +54,20 @@ async function prepareOne(raw: JsonObject): Promise<JsonObject> {
   });
   const inherited =
     base !== undefined && strategy === "transfer" ? transferPreparation(base, dataset) : base?.preparation;
+  const embedding = trainerEmbedding(spec.trainer);
+  const embedded = await embedDataset(dataset, embedding, {
+    folder: input.folder,
+    signal: control.signal,
+    onProgress: tellEmbedding(control),
+  });
   const preparation =
     inherited ??
-    fitPreparation({
-      frame: dataset.frame,
+    fitInputs({
+      dataset: embedded,
       rows: splits.train,
       input: inputOf(trainer, spec.trainer.params),
-      classes: dataset.classes,
-      wide: spec.schema.features,
+      features: spec.schema.features,
+      embedding,
     });
   const assignment = Uint8Array.from(splits.assignment);
   for (const row of splits.train) assignment[row] = SPLIT_NOT_REPLAYED;
@@ -89,9 +98,20 @@ async function prepareOne(raw: JsonObject): Promise<JsonObject> {
     ...(strategy === "transfer" && input.baseVersion !== undefined ? { base: input.baseVersion } : {}),
     ...(fallback === undefined ? {} : { fallback }),
     columns: preparation.columns.length,
+    ...(embedding === undefined ? {} : { embedded: embedding.size }),
     ...countPrepared(dataset, preparation, splits),
     holdoutFrom: splits.holdoutFrom,
     holdoutTo: splits.holdoutTo,
+  };
+}
+
+/** Share and remaining time of the vectors, which may take longer than the training on them. */
+function tellEmbedding(control: Parameters<JobHandler>[1]): (done: number, of: number) => void {
+  const started = systemClock.monotonicMs();
+  return (embeddedRows, rows) => {
+    const share = embeddedRows / rows;
+    const elapsedMs = systemClock.monotonicMs() - started;
+    control.progress({ embeddedRows, rows, share, etaMs: (elapsedMs / share) * (1 - share) });
   };
 }
 
@@ -145,8 +165,11 @@ function whyChainEnds({ manifest }: Artifact, input: JobInput): string | undefin
 
 /** Sizes that the base's preparation and weights are made for. */
 function whySizesDiffer({ manifest, preparation }: Artifact, input: JobInput): string | undefined {
+  const embedding = trainerEmbedding(input.spec.trainer);
+  if (!sameEmbedding(preparation.embed, embedding)) return "The backbone has changed since the base.";
+  const goneIn = embedding === undefined ? new Set() : embeddedNames(embedding);
   for (const { name, spec } of input.spec.schema.features) {
-    if (!isWide(spec) || spec.kind === "text") continue;
+    if (!isWide(spec) || spec.kind === "text" || goneIn.has(name)) continue;
     const own = preparation.wide?.find((feature) => feature.name === name);
     if (own?.size !== wideSize(spec)) return `The size of "${name}" has changed since the base.`;
   }

@@ -8,7 +8,7 @@ import type { Json, JsonObject } from "../core/index.ts";
 import type { JobHandler } from "../core/job-child.ts";
 import type { ModelSpec } from "../config/spec.ts";
 import { createPreparedWriter, fitPreparation } from "../data/index.ts";
-import type { Frame } from "../data/index.ts";
+import type { DataSchema, Frame } from "../data/index.ts";
 import type { LabelingSpec } from "../feedback/spec.ts";
 import { selectBatch } from "../feedback/select-batch.ts";
 import { findTrainer } from "../learn/index.ts";
@@ -69,7 +69,7 @@ export const queue: JobHandler = async (raw) => {
     {
       rows: rows.length,
       ...(known.values === undefined ? {} : { acquisition: known.values }),
-      embed: embedding(pool, rows),
+      embed: embedding(pool, rows, job.spec.schema.features),
     },
     {
       ...job.policy,
@@ -194,10 +194,10 @@ function sliceUnknown(name: string) {
 }
 
 /** Dense, scaled columns of the pool itself: what the rows look like, whatever the model makes of them. */
-function embedding(pool: Pool, rows: Uint32Array) {
+function embedding(pool: Pool, rows: Uint32Array, features: DataSchema["features"]) {
   const step = Math.max(1, Math.ceil(rows.length / SCALING_ROWS));
   const sample = rows.filter((_, i) => i % step === 0);
-  const preparation = fitPreparation({ frame: pool.frame, rows: sample, input: "dense", classes: [] });
+  const preparation = fitPreparation({ frame: pool.frame, rows: sample, input: "dense", classes: [], wide: features });
   const writer = createPreparedWriter(preparation);
   return (wanted: Uint32Array) => ({
     values: writer.writeFrame(

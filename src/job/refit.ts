@@ -4,7 +4,6 @@
  */
 import type { ModelSpec } from "../config/spec.ts";
 import type { TrainingStrategy } from "../core/index.ts";
-import { fitPreparation } from "../data/index.ts";
 import type { Dataset, Preparation, Splits } from "../data/index.ts";
 import { findTrainer, inputOf } from "../learn/index.ts";
 import type { TrainedWeights } from "../learn/index.ts";
@@ -12,6 +11,7 @@ import { createPredictor } from "../model/index.ts";
 import type { Predictor } from "../model/index.ts";
 import { strategyParams } from "../train/index.ts";
 import { requireValidScores, trainedBy } from "./checks.ts";
+import { embedDataset, fitInputs, trainerEmbedding } from "./embed.ts";
 import { fitOnDataset } from "./fit.ts";
 import type { JobInput } from "./input.ts";
 
@@ -48,12 +48,13 @@ export async function refitOnAll(options: {
   const { task } = input.spec.schema;
   const trainer = findTrainer(input.spec.trainer.name);
   const rows = refitRows(dataset, splits);
-  const preparation = fitPreparation({
-    frame: dataset.frame,
+  const embedding = trainerEmbedding(input.spec.trainer);
+  const preparation = fitInputs({
+    dataset: await embedDataset(dataset, embedding, { folder: input.folder, signal }),
     rows,
     input: inputOf(trainer, input.spec.trainer.params),
-    classes: dataset.classes,
-    wide: input.spec.schema.features,
+    features: input.spec.schema.features,
+    embedding,
   });
   const params = strategyParams(trainer, "full", input.spec.trainer.params);
   const weights = await fitOnDataset({

@@ -1,9 +1,10 @@
 /** The version that a transfer starts from: what must fit, and how it is told. Unlike a warm start, a transfer that cannot be done fails the run: somebody asked for that very version. */
 import { asRetrainError, fail } from "../core/index.ts";
-import { isWide, wideSize } from "../data/index.ts";
-import type { Dataset, Preparation } from "../data/index.ts";
+import { embeddedNames, isWide, wideSize } from "../data/index.ts";
+import type { Dataset, Embedding, Preparation } from "../data/index.ts";
 import type { TrainerKind } from "../learn/index.ts";
 import type { Artifact } from "../model/index.ts";
+import { sameEmbedding, trainerEmbedding } from "./embed.ts";
 import { readArtifactFolder } from "./folder.ts";
 import type { JobInput } from "./input.ts";
 
@@ -44,7 +45,14 @@ function whyUnfit(base: Artifact, trainer: TrainerKind, input: JobInput): string
     features(schema.features.map(({ name, spec }) => ({ name, kind: spec.kind }))),
   ];
   if (was !== is) return `its features are ${was.slice(0, 300)}; this model's are ${is.slice(0, 300)}.`;
+  const embedding = trainerEmbedding(own);
+  if (!sameEmbedding(preparation.embed, embedding)) {
+    const named = (one: Embedding | undefined) => (one === undefined ? "none" : `${one.sha256.slice(0, 12)}…`);
+    return `its backbone is ${named(preparation.embed)}, this model's is ${named(embedding)}, or it is bound to other features.`;
+  }
+  const goneIn = embedding === undefined ? new Set() : embeddedNames(embedding);
   for (const { name, spec } of schema.features) {
+    if (goneIn.has(name)) continue;
     const size = preparation.wide?.find((feature) => feature.name === name)?.size;
     if (isWide(spec) && spec.kind !== "text" && size !== wideSize(spec))
       return `its feature "${name}" has ${size} values, this model's has ${wideSize(spec)}.`;

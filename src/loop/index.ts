@@ -47,6 +47,7 @@ import { SourcePoller } from "./sources.ts";
 import { modelSummaries, statusTable } from "./status.ts";
 import { tick } from "./tick.ts";
 import { createTickNotes } from "./tick-notes.ts";
+import { keepBackbones } from "./backbones.ts";
 import { exportOnnxVersion, importOnnxVersion } from "./onnx.ts";
 import { exportVersion, importVersion, signingKey } from "./transfer.ts";
 import { explainTriggers } from "./triggers.ts";
@@ -115,7 +116,10 @@ export function createLoop(options: LoopOptions): Loop & { readonly predictor: P
     store,
     worldClock: options.worldClock,
     predictor,
-    start: () => schedule.start(),
+    async start() {
+      if (context.role !== "api") await keepBackbones(context);
+      await schedule.start();
+    },
     async stop() {
       await schedule.stop();
       // A start then reads nothing twice; without it, what came since the last tick that kept the states.
@@ -201,7 +205,7 @@ export function createLoop(options: LoopOptions): Loop & { readonly predictor: P
       const { runId } = await tickModel(model, context.worldClock.now());
       return { ...imported, runId: runId ?? null };
     },
-    exportOnnx: (model, version) => exportOnnxVersion(context, model, version),
+    exportOnnx: (model, version, options) => exportOnnxVersion(context, model, version, options),
     async importOnnx(model, onnx, actor) {
       const version = await importOnnxVersion(context, model, onnx, actor);
       touch(model);
@@ -215,7 +219,10 @@ export function createLoop(options: LoopOptions): Loop & { readonly predictor: P
     },
     tick: tickModel,
     advance: (to) => exclusive("advance", () => advance(context, to, tickModel)),
-    reconfigure: (spec) => schedule.reconfigure(spec),
+    async reconfigure(spec) {
+      await schedule.reconfigure(spec);
+      if (context.role !== "api") await keepBackbones(context);
+    },
     subscribe: (listener) => bus.subscribe(listener),
   };
 }

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { fail, type JsonObject, uuidV7, type VersionRecord } from "../core/index.ts";
 import { parseManifest } from "../model/index.ts";
 import type { ModelSpec } from "../config/spec.ts";
+import { placeOwnBackbone } from "./backbones.ts";
 import { type LoopContext, modelSpec } from "./context.ts";
 import { requireVersion } from "./promote.ts";
 import type { Reproduction } from "./transfer-surface.ts";
@@ -42,6 +43,7 @@ export async function reproduce(context: LoopContext, model: string, version: st
   try {
     await writeFile(join(folder, "dataset.parquet"), await context.objects.get(dataset));
     const artifactFolder = await materializeArtifact(context, record.artifact);
+    await placeOwnBackbone(artifactFolder, folder);
     const base = await baseOf(context, record, { artifactFolder, champion: run.champion });
     const below = base === undefined ? undefined : await reproduce(context, base.model, base.name);
     const baseVersion = base === undefined ? "" : base.model === model ? base.name : `${base.model}@${base.name}`;
@@ -82,8 +84,10 @@ const definitionOf = (definition: unknown) => definition as ModelSpec;
 /** The definition, with the trainer that won where there were several. */
 async function specOf(definition: ModelSpec, artifactFolder: string): Promise<ModelSpec> {
   if (definition.retrain.best === undefined) return definition;
-  const { trainer, params } = parseManifest(await readFile(join(artifactFolder, "manifest.json"), "utf8"));
-  return { ...definition, trainer: { name: trainer, params } };
+  const { trainer, params, embed } = parseManifest(await readFile(join(artifactFolder, "manifest.json"), "utf8"));
+  const candidates = definition.retrain.best.of.map((one) => one.trainer.embed);
+  const backbone = embed === undefined ? undefined : candidates.find((one) => one?.sha256 === embed.sha256);
+  return { ...definition, trainer: { name: trainer, params, ...(backbone === undefined ? {} : { embed: backbone }) } };
 }
 
 /** What the version started from: nothing, the champion of its run, or the version of another model its manifest names. */

@@ -1,4 +1,5 @@
 /** Training strategies. */
+export * from "./backbone.ts";
 export * from "./best.ts";
 export * from "./run-command.ts";
 export * from "./online-fold.ts";

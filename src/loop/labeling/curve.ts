@@ -3,6 +3,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Json, seedFrom, uuidV7 } from "../../core/index.ts";
 import { definitionRevision } from "../../config/index.ts";
+import { placeBackbones } from "../backbones.ts";
 import { type LoopContext, logSchemaOf, modelSpec } from "../context.ts";
 import { requireRowTask } from "../row-tasks.ts";
 import { curveKey } from "./insight.ts";
@@ -26,6 +27,7 @@ export async function drawCurve(context: LoopContext, model: string): Promise<Le
       ...(windowMs === undefined ? {} : { from: asOf - windowMs }),
       ...(windowRows === undefined ? {} : { maxRows: windowRows }),
     });
+    await placeBackbones(context, spec, folder);
     const input = {
       folder,
       spec: spec as unknown as Json,
