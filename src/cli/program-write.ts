@@ -116,7 +116,11 @@ function addTransfer(program: Command, ran: Ran): void {
   withExamples(
     withServer(program.command("export <model> <version>"))
       .description("write a version with its evidence to one signed file")
-      .option("--format <format>", "retrain: for `retrain import` at another server; onnx: the model alone", "retrain")
+      .option(
+        "--format <format>",
+        "retrain: for `retrain import` at another server; onnx: the model alone; onnx-counts: the same, texts as counted terms",
+        "retrain",
+      )
       .option("-o, --out <file>", "where to (default: MODEL-VERSION.FORMAT here)"),
     "retrain export customers v3",
     "retrain export customers v3 --format onnx",

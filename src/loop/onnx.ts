@@ -9,10 +9,16 @@ import { waitForGate } from "./held.ts";
 import { requireVersion } from "./promote.ts";
 import { textOf } from "./run-record.ts";
 
-export async function exportOnnxVersion(context: LoopContext, model: string, name: string): Promise<Uint8Array> {
+export async function exportOnnxVersion(
+  context: LoopContext,
+  model: string,
+  name: string,
+  options?: Parameters<typeof exportOnnx>[1],
+): Promise<Uint8Array> {
   modelSpec(context, model);
   const { artifact } = await requireVersion(context, model, name);
-  return exportOnnx(await readArtifact((file) => context.objects.get(`artifacts/${artifact}/${file}`), artifact));
+  const read = (file: string) => context.objects.get(`artifacts/${artifact}/${file}`);
+  return exportOnnx(await readArtifact(read, artifact), options);
 }
 
 export async function importOnnxVersion(

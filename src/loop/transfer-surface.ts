@@ -14,7 +14,8 @@ export interface TransferSurface {
   /** A version with its evidence as one signed file. @throws VERSION_UNKNOWN */
   exportVersion(model: string, version: string): Promise<Uint8Array>;
   /** A version as one ONNX file, preparation included. @throws VERSION_UNKNOWN, EXPORT_UNSUPPORTED */
-  exportOnnx(model: string, version: string): Promise<Uint8Array>;
+  /** @param options.texts `counts`: texts go in as counted terms, which ONNX cannot make of them */
+  exportOnnx(model: string, version: string, options?: { readonly texts?: "refuse" | "counts" }): Promise<Uint8Array>;
   /**
    * Registers an ONNX file from elsewhere as a candidate and gates it here; it needs labelled rows to be judged by.
    * @throws MODEL_INVALID, OUTPUT_INVALID, DATASET_EMPTY, DEPENDENCY_MISSING

@@ -16,7 +16,11 @@ export interface ImportOptions extends RemoteOptions {
 }
 
 /** What a file of each format is called. */
-const ENDINGS: Readonly<Record<string, string>> = { retrain: "retrain", onnx: "onnx" };
+const ENDINGS: Readonly<Record<string, string>> = {
+  retrain: "retrain",
+  onnx: "onnx",
+  "onnx-counts": "onnx",
+};
 
 export async function exportVersion(model: string, version: string, options: ExportOptions): Promise<void> {
   const ending = ENDINGS[options.format];

@@ -6,7 +6,7 @@ import type { ExportKeyAnswer, ImportAnswer } from "../contract.ts";
 import { addRoute, modelName, object, oneOf, type ServerContext, versionName } from "../route.ts";
 
 /** The first is the default. */
-export const EXPORT_FORMATS = ["retrain", "onnx"] as const;
+export const EXPORT_FORMATS = ["retrain", "onnx", "onnx-counts"] as const;
 export const ARCHIVE_TYPE = "application/x-tar";
 export const ONNX_TYPE = "application/onnx";
 
@@ -20,7 +20,8 @@ export function addTransferRoutes(app: FastifyInstance, context: ServerContext):
   addRoute(app, context, {
     method: "GET",
     url: "/api/v1/models/:model/versions/:version/export",
-    summary: "A version with its evidence as one signed file, or its model alone as ONNX",
+    summary:
+      "A version with its evidence as one signed file, or its model alone as ONNX (`onnx-counts`: texts as counted terms)",
     tag: "versions",
     access: { role: "operator" },
     params: object({ model: modelName, version: versionName }, ["model", "version"]),
@@ -29,11 +30,12 @@ export function addTransferRoutes(app: FastifyInstance, context: ServerContext):
     handler: async (request, reply) => {
       const { model, version } = request.params as { model: string; version: string };
       const { format = "retrain" } = request.query as { format?: (typeof EXPORT_FORMATS)[number] };
-      const isOnnx = format === "onnx";
-      const content = await (isOnnx ? loop.exportOnnx(model, version) : loop.exportVersion(model, version));
+      const isOnnx = format !== "retrain";
+      const texts = format === "onnx-counts" ? "counts" : "refuse";
+      const content = await (isOnnx ? loop.exportOnnx(model, version, { texts }) : loop.exportVersion(model, version));
       return reply
         .type(isOnnx ? ONNX_TYPE : ARCHIVE_TYPE)
-        .header("content-disposition", `attachment; filename="${model}-${version}.${format}"`)
+        .header("content-disposition", `attachment; filename="${model}-${version}.${isOnnx ? "onnx" : "retrain"}"`)
         .send(Buffer.from(content));
     },
   });
