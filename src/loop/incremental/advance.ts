@@ -130,7 +130,9 @@ export async function basisOf(
   spec: ModelSpec,
 ): Promise<FoldBasis | undefined> {
   if (champion.trainer !== spec.trainer.name || champion.imported !== undefined) return undefined;
-  return await readBasis(context, champion.name, champion.artifact);
+  const basis = await readBasis(context, champion.name, champion.artifact);
+  // Backbones run in processes of their own, and learning example by example is done in this one.
+  return basis.artifact.preparation.embed === undefined ? basis : undefined;
 }
 
 /** The kept fold where the champion is its basis or was frozen from it; else a new one that begins at the champion. */
