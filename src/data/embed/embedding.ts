@@ -11,7 +11,6 @@ import type { TensorFeed } from "../../core/index.ts";
 import type { Frame } from "../frame.ts";
 import type { DataSchema } from "../schema.ts";
 import type { VectorColumn } from "../wide/columns.ts";
-import type { EmbeddingRows } from "./rows.ts";
 
 /** One input of the backbone and the features that go into it. */
 export interface EmbeddingInput {
@@ -85,6 +84,16 @@ export function withEmbedding(frame: Frame, embedding: Embedding, values: Float3
     columns: frame.columns.filter((one) => !names.has(one.name)),
     wide: [...(frame.wide ?? []).filter((one) => !names.has(one.name)), column],
   };
+}
+
+/** Rows as a backbone is asked them. */
+export interface EmbeddingRows {
+  readonly count: number;
+  /** A number, or a boolean as 0 or 1; NaN is missing. */
+  number(feature: string, row: number): number;
+  /** A vector, or pixels in [0, 1], row by row, channels together; undefined is missing. */
+  wide(feature: string, row: number): Float32Array | undefined;
+  text(feature: string, row: number): string | undefined;
 }
 
 /** What the backbone is asked: its tensors, and which of the rows they hold. */

@@ -5,16 +5,7 @@ import { BOOLEAN_MISSING } from "../frame.ts";
 import type { Frame } from "../frame.ts";
 import { encodeVector } from "../wide/codec.ts";
 import { readWide } from "../wide/columns.ts";
-import { type Embedding, embeddedNames } from "./embedding.ts";
-
-export interface EmbeddingRows {
-  readonly count: number;
-  /** A number, or a boolean as 0 or 1; NaN is missing. */
-  number(feature: string, row: number): number;
-  /** A vector, or pixels in [0, 1], row by row, channels together; undefined is missing. */
-  wide(feature: string, row: number): Float32Array | undefined;
-  text(feature: string, row: number): string | undefined;
-}
+import { type Embedding, embeddedNames, type EmbeddingRows } from "./embedding.ts";
 
 /** An empty text says as little as none, and an exported graph has no other word for none. */
 const given = (text: string | null | undefined): string | undefined =>
