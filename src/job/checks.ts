@@ -19,7 +19,7 @@ export const trainedBy = (trainer: string): AnswerSource => ({
 export const IMPORTED: AnswerSource = {
   who: "The imported ONNX model",
   remedy:
-    "Missing numbers arrive as NaN and missing texts as \"\": fill them inside the graph (an imputer before the model, exported with it), look for divisions by zero and logarithms, and import the model again.",
+    'Missing numbers arrive as NaN and missing texts as "": fill them inside the graph (an imputer before the model, exported with it), look for divisions by zero and logarithms, and import the model again.',
 };
 
 function invalid({ remedy }: AnswerSource, message: string) {
@@ -43,7 +43,10 @@ export function requireValidScores(task: Task, scores: Float64Array, width: numb
       );
     }
     if (task === "multiclass" && Math.abs(sum - 1) > SUM_TOLERANCE) {
-      throw invalid(source, `${source.who} answers probabilities that sum to ${sum}, not to 1, for held-out row ${row + 1}.`);
+      throw invalid(
+        source,
+        `${source.who} answers probabilities that sum to ${sum}, not to 1, for held-out row ${row + 1}.`,
+      );
     }
   }
 }
@@ -52,12 +55,7 @@ export function requireValidScores(task: Task, scores: Float64Array, width: numb
  * Rows with their recorded answers: spread over the holdout, one with every feature missing, one with an unseen category. Each
  * is asked twice and once as a batch. @throws OUTPUT_INVALID when an answer is no number, or the answers differ.
  */
-export function makeProbes(
-  predictor: Predictor,
-  frame: Frame,
-  rows: Uint32Array,
-  source: AnswerSource,
-): Probe[] {
+export function makeProbes(predictor: Predictor, frame: Frame, rows: Uint32Array, source: AnswerSource): Probe[] {
   const spread = MAX_PROBES - 2;
   const step = Math.max(1, Math.floor(rows.length / spread));
   const picked = rows.filter((_, i) => i % step === 0).slice(0, spread);

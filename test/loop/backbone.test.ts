@@ -136,7 +136,7 @@ describe("a head behind a backbone", () => {
       const alone = (await ask(row))["probabilities"] as Record<string, number>;
       for (const shape of SHAPES) {
         expect(alone[shape]).toBeCloseTo(
-          (together[i]?.["probabilities"] as Record<string, number>)[shape] as number,
+          ((together[i] as Record<string, unknown>)["probabilities"] as Record<string, number>)[shape] as number,
           5,
         );
       }

@@ -142,7 +142,8 @@ describe("an external trainer in the loop", () => {
     });
     await expect(test.loop.importOnnx("made", logistic(false), "operator")).rejects.toMatchObject({
       code: "OUTPUT_INVALID",
-      message: "The imported ONNX model answers NaN for a row whose every feature is missing; a finite number is expected.",
+      message:
+        "The imported ONNX model answers NaN for a row whose every feature is missing; a finite number is expected.",
       remedy: expect.stringContaining("fill them inside the graph"),
     });
     const { version, runId } = await test.loop.importOnnx("made", logistic(), "operator");

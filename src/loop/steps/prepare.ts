@@ -14,7 +14,7 @@ export const prepare: RunStep = {
     const base = await runBase(input);
     await placeBackbones(input.context, input.spec, input.folder);
     const progress = followEmbedding(input);
-    const options = jobOptions(input, progress.add);
+    const options = jobOptions(input, (message) => progress.add(message));
     const prepared = await runJob(input, "prepare", jobInput(input, baseInput(base)), options);
     await progress.written();
     const count = (key: string) => Number(prepared[key] ?? 0).toLocaleString("en-US");

@@ -4,7 +4,7 @@
  */
 import { fail } from "../../core/index.ts";
 import type { GraphBuilder } from "./graph.ts";
-import { firstText, readFields, textField, textOf, writeFields } from "./proto.ts";
+import { firstText, readFields, textOf, writeFields } from "./proto.ts";
 import type { ProtoField } from "./proto.ts";
 
 /** Softmax, squeezes and reductions meant something else before. */

@@ -122,7 +122,7 @@ async function trainCase({ backbone, features, options, trainer: name, task, row
   const embedding: Embedding = bindBackbone({ file: inspectOnnx(backbone), sha256, features, ...options });
   const random = createRandom(11);
   const rows = Array.from({ length: ROWS }, () => row(random));
-  const frame = frameFromFeatures({ task, features, labelColumn: "label", label: { kind: "boolean" } }, rows);
+  const frame = frameFromFeatures({ features }, rows);
   const classes = CLASSES[task];
   const target = Float64Array.from({ length: ROWS }, () =>
     task === "regression" ? random.nextFloat() * 10 : random.nextInt(classes.length),
@@ -207,9 +207,8 @@ describe("a head behind a backbone", () => {
         worst = Math.max(worst, Math.abs((found[row * width + i] as number) - (alone[i] as number)) / unit);
       }
       const asFrame = task === "multiclass" ? own[row * width] : own[row];
-      expect(
-        Math.abs(((asFrame as number) - (task === "multiclass" ? alone[0] : alone[width - 1])) as number),
-      ).toBeLessThan(1e-5);
+      const single = (task === "multiclass" ? alone[0] : alone[width - 1]) as number;
+      expect(Math.abs((asFrame as number) - single)).toBeLessThan(1e-5);
     }
     expect(worst).toBeLessThan(1e-5);
     // The answers are no constants: the vectors arrive.
@@ -236,10 +235,7 @@ describe("a head behind a backbone", () => {
     await writeFile(backboneFile(folder, embedding.sha256), bytes);
     // Pixel 1: red 1, green 2, blue 3; pixel 2: red 4, green 5, blue 6.
     const rows = [{ photo: encodeImage(Uint8Array.of(1, 2, 3, 4, 5, 6)) }];
-    const frame = frameFromFeatures(
-      { task: "regression", features, labelColumn: "y", label: { kind: "number" } },
-      rows,
-    );
+    const frame = frameFromFeatures({ features }, rows);
     const dataset = { frame, rows: 1, hash: "one" } as never;
     const { frame: seen } = await embedDataset(dataset, embedding, { folder, signal: new AbortController().signal });
     const column = seen.wide?.[0];
@@ -266,9 +262,7 @@ describe("a head behind a backbone", () => {
     const embedding = bindBackbone({ file: inspectOnnx(bytes), sha256: sha256Hex(bytes), features });
     await writeFile(backboneFile(folder, embedding.sha256), bytes);
     const ask = (value: number | null) => {
-      const frame = frameFromFeatures({ task: "regression", features, labelColumn: "y", label: { kind: "number" } }, [
-        { age: value },
-      ]);
+      const frame = frameFromFeatures({ features }, [{ age: value }]);
       const dataset = { frame, rows: 1, hash: `row ${value}` } as never;
       return embedDataset(dataset, embedding, { folder, signal: new AbortController().signal });
     };
