@@ -21,10 +21,12 @@ const TARGETS = [
   {
     name: "server",
     when: "src",
-    sources: ["src", "tsconfig.base.json", "tsconfig.build.json", "package-lock.json"],
+    sources: ["src", "scripts/bundle.mjs", "tsconfig.base.json", "tsconfig.build.json", "package-lock.json"],
     output: "src",
     // Types are CI's and the editor's business: a start should not wait for them.
-    make: (to) => runNode([bin("typescript", "bin", "tsc"), "-p", "tsconfig.build.json", "--noCheck", "--outDir", to]),
+    make: (to) =>
+      runNode([bin("typescript", "bin", "tsc"), "-p", "tsconfig.build.json", "--noCheck", "--outDir", to]) ||
+      runNode(["scripts/bundle.mjs", to]),
   },
   {
     name: "kernels",

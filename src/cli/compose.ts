@@ -104,6 +104,15 @@ export async function openSystem(options: SystemOptions): Promise<System> {
     const ports = { store, objects, engine, jobs, worldClock, systemClock, logger, modelHost };
     const loop = createLoop({ ...ports, spec, directory, role, instance });
     built.loop = loop;
+    // Side by side: the one computes, the other waits for the database.
+    const starting = loop.start();
+    closers.unshift(async () => {
+      const isStarted = await starting.then(
+        () => true,
+        () => false,
+      );
+      if (isStarted) await loop.stop();
+    });
     const server = await createServer({
       loop,
       systemClock,
@@ -114,13 +123,19 @@ export async function openSystem(options: SystemOptions): Promise<System> {
       requireTokens: options.requireTokens ?? false,
       ...(options.adminSecret === undefined ? {} : { adminSecret: options.adminSecret }),
     });
-    await loop.start();
-    closers.unshift(() => loop.stop());
     closers.unshift(() => server.close());
-    // The first run should not wait for a process to start.
-    if (role !== "api")
+    await starting;
+    // The first run should not wait for a process to start, nor should the first answer.
+    const warm = () => {
+      if (role === "api") return;
       jobs.warm().catch((error: unknown) => logger.warn({ error: String(error) }, "training processes did not start"));
-    return { loop, store, server, close };
+    };
+    const listen: Server["listen"] = async (address) => {
+      const listening = await server.listen(address);
+      setImmediate(warm);
+      return listening;
+    };
+    return { loop, store, server: { ...server, listen }, close };
   } catch (error) {
     await close();
     throw error;

@@ -3,6 +3,9 @@
  * and this file alone. One function of the table at the end is one line of help.
  */
 import { Command, CommanderError, Option } from "commander";
+import { prepareThread } from "../storage/pglite/thread.ts";
+import type { DemoOptions } from "./commands/demo.ts";
+import type { StartOptions } from "./commands/start.ts";
 import { addDriftCommands } from "./program-drift.ts";
 import { addReadCommands } from "./program-read.ts";
 import { addWriteCommands } from "./program-write.ts";
@@ -53,7 +56,10 @@ function addServerCommands(program: Command, ran: Ran): void {
       .option("--instance <name>", "name of this process among them (default: its role, machine and number)"),
     "retrain start",
     "retrain start --port 8080",
-  ).action(async (options) => (await import("./commands/start.ts")).start(options));
+  ).action(async (options: StartOptions) => {
+    if (options.databaseUrl === undefined) prepareDatabase();
+    return (await import("./commands/start.ts")).start(options);
+  });
 
   withExamples(
     withOutput(program.command("demo"))
@@ -64,7 +70,10 @@ function addServerCommands(program: Command, ran: Ran): void {
       .option("--dir <path>", "keep the data in this directory instead of a temporary one"),
     "retrain demo",
     "retrain demo --once --json",
-  ).action(async (options) => (await import("./commands/demo.ts")).demo(options));
+  ).action(async (options: DemoOptions) => {
+    prepareDatabase();
+    return (await import("./commands/demo.ts")).demo(options);
+  });
 
   withExamples(
     withOutput(program.command("init"))
@@ -102,6 +111,11 @@ function addServerCommands(program: Command, ran: Ran): void {
   ).action(async (options) => {
     ran.exitCode = await (await import("./commands/doctor.ts")).doctor(options);
   });
+}
+
+/** The embedded database's thread loads while the program does. Where a file names a server instead, opening that one ends the thread. */
+function prepareDatabase(): void {
+  if (!process.env["DATABASE_URL"] && !process.env["RETRAIN_DATABASE_URL"]) prepareThread();
 }
 
 /** Runs one command line and returns its exit code. Errors are printed here, in the form the caller asked for. */

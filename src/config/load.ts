@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { createJiti } from "jiti";
 import { fail, RetrainError } from "../core/index.ts";
 import { type Environment, type Flags, parseDotEnv } from "./environment.ts";
-import { resolveConfig } from "./resolve.ts";
+import { DEFAULT_DIRECTORY, resolveConfig } from "./resolve.ts";
 import type { RetrainSpec } from "./spec.ts";
 import * as surface from "./surface.ts";
 
@@ -78,16 +78,29 @@ function aliases(): Record<string, string> {
 
 async function evaluate(path: string): Promise<unknown> {
   (globalThis as unknown as Record<symbol, unknown>)[Symbol.for("retrain.config.surface")] = surface;
-  // No caches: a changed file must be read anew, also the files it imports, and nothing is written beside it.
-  const jiti = createJiti(path, { alias: aliases(), moduleCache: false, fsCache: false, interopDefault: true });
+  // Compiled text is kept in the data directory where there is one, with the hash of the text it was made of: a restart then need
+  // not load the compiler. Nothing is written beside the file.
+  const data = join(dirname(path), DEFAULT_DIRECTORY);
+  const fsCache = existsSync(data) && join(data, "config-cache");
+  // A changed file must be read anew, also the files it imports.
+  const load = (cache: string | false): Promise<unknown> =>
+    createJiti(path, { alias: aliases(), moduleCache: false, fsCache: cache, interopDefault: true }).import(path, {
+      default: true,
+    });
   try {
-    const loaded: unknown = await jiti.import(path, { default: true });
-    return loaded;
+    return await load(fsCache).catch((error: unknown) => {
+      // A full disk must not keep a server from starting.
+      if (fsCache !== false && isWriteError(error)) return load(false);
+      throw error;
+    });
   } catch (cause) {
     if (cause instanceof RetrainError) throw cause;
     throw loadFailed(path, cause);
   }
 }
+
+const isWriteError = (error: unknown) =>
+  ["ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM"].includes(String((error as NodeJS.ErrnoException).code));
 
 function loadFailed(path: string, cause: unknown): RetrainError {
   const error = cause as { message?: string; stack?: string; code?: string; loc?: { line?: number } };

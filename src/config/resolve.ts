@@ -39,6 +39,9 @@ export interface ResolveOptions {
 /** Long enough for a file system's own hiccups, short enough that a person does not notice. */
 const DEFAULT_LOG_WAIT = "50ms";
 
+/** Relative to the configuration. */
+export const DEFAULT_DIRECTORY = ".retrain";
+
 const server = objectField("The HTTP server.", {
   host: withDefault(textField("Address to listen on; any other than loopback needs tokens."), "127.0.0.1"),
   port: withDefault(numberField("Port to listen on; 0 picks a free one.", { min: 0, max: 65535, integer: true }), 4400),
@@ -50,7 +53,7 @@ const server = objectField("The HTTP server.", {
   ),
 });
 const storage = objectField("Where everything is kept.", {
-  dir: withDefault(textField("The data directory, relative to the configuration."), ".retrain"),
+  dir: withDefault(textField("The data directory, relative to the configuration."), DEFAULT_DIRECTORY),
   databaseUrl: optional(
     textField("A PostgreSQL server instead of the embedded database.", {
       pattern: /^postgres(ql)?:\/\//,

@@ -8,10 +8,14 @@
  * workflow, and the next replay would find its steps renumbered.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
+import { createRequire } from "node:module";
 import type * as sdk from "@dbos-inc/dbos-sdk";
 import type { WorkflowStatus as LibraryStatus } from "@dbos-inc/dbos-sdk";
 import type * as context from "@dbos-inc/dbos-sdk/internal/context";
+import type * as executors from "@dbos-inc/dbos-sdk/internal/dbos-executor";
 import type { DBOSExecutor } from "@dbos-inc/dbos-sdk/internal/dbos-executor";
+import type * as utilities from "@dbos-inc/dbos-sdk/internal/utils";
+import type * as queueing from "@dbos-inc/dbos-sdk/internal/wfqueue";
 import type { WorkflowQueue } from "@dbos-inc/dbos-sdk/internal/wfqueue";
 import type { StepInfo } from "@dbos-inc/dbos-sdk/internal/workflow";
 import type { Pool } from "pg";
@@ -79,13 +83,13 @@ export class DbosLibrary {
   /** Loads the library, which takes a tenth of a second that commands without a server need not pay. */
   static async open(options: LibraryOptions): Promise<DbosLibrary> {
     if (holder !== undefined) throw secondEngine();
-    const [sdk, executor, queues, context, utils] = await Promise.all([
-      import("@dbos-inc/dbos-sdk"),
-      import("@dbos-inc/dbos-sdk/internal/dbos-executor"),
-      import("@dbos-inc/dbos-sdk/internal/wfqueue"),
-      import("@dbos-inc/dbos-sdk/internal/context"),
-      import("@dbos-inc/dbos-sdk/internal/utils"),
-    ]);
+    // Required, not imported: for an import Node would read all of its sources a second time, to guess their names.
+    const load = createRequire(import.meta.url);
+    const sdk = load("@dbos-inc/dbos-sdk") as Sdk;
+    const executor = load("@dbos-inc/dbos-sdk/internal/dbos-executor") as typeof executors;
+    const queues = load("@dbos-inc/dbos-sdk/internal/wfqueue") as typeof queueing;
+    const context = load("@dbos-inc/dbos-sdk/internal/context") as Context;
+    const utils = load("@dbos-inc/dbos-sdk/internal/utils") as typeof utilities;
     if (holder !== undefined || sdk.DBOS.isInitialized()) throw secondEngine();
     Object.assign(utils.dbRetryConfig, RETRY_SECONDS);
     holder = new DbosLibrary(

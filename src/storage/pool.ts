@@ -10,6 +10,7 @@ import { type DatabaseHealth, HealthMonitor, isUnavailable, translateDatabaseErr
 import { Notifications } from "./notifications.ts";
 import type { Backend } from "./backend.ts";
 import { embeddedBackend } from "./pglite/embedded.ts";
+import { dropPreparedThread } from "./pglite/thread.ts";
 import { kyselyOver, type QueryResult, sendOn } from "./session.ts";
 import type { Tables } from "./tables.ts";
 import { TRANSACTION_LIMITS, type Transaction, type TransactionLimits, Transactions } from "./transaction.ts";
@@ -84,7 +85,10 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
 
 async function openBackend(options: DatabaseOptions): Promise<Backend> {
   const { url, directory, systemClock: clock, logger, template } = options;
-  if (url !== undefined) return serverBackend(url);
+  if (url !== undefined) {
+    await dropPreparedThread();
+    return serverBackend(url);
+  }
   if (directory !== undefined) return await embeddedBackend({ directory, clock, logger, template });
   throw fail("CONFIG_INVALID", {
     message: "The database has neither a URL nor a directory.",

@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -83,6 +83,24 @@ export default defineConfig({ models: [defineModel({ name: "m", task: "binary", 
     write(name, text);
     expect((await loadConfig(folder)).spec.models[0]?.name).toBe("m");
     expect((await loadConfig(join(folder, name))).path).toBe(join(folder, name));
+  });
+
+  it("keeps compiled text in the data directory, and reads a changed file all the same", async () => {
+    write("retrain.config.ts", good());
+    mkdirSync(join(folder, ".retrain"));
+    await loadConfig(folder);
+    expect(readdirSync(join(folder, ".retrain", "config-cache")).join(" ")).toContain("retrain.config");
+    write("retrain.config.ts", good('labelDelay: "3d",'));
+    const { spec } = await loadConfig(folder);
+    expect(spec.models[0]).toMatchObject({ labelDelayMs: 259_200_000 });
+  });
+
+  it("loads where nothing can be written", async () => {
+    write("retrain.config.ts", good());
+    mkdirSync(join(folder, ".retrain"));
+    // A file in the cache's place: neither root nor anybody else can make a folder there.
+    write(".retrain/config-cache", "");
+    expect((await loadConfig(folder)).spec.models).toHaveLength(1);
   });
 
   it("lets .env win over the file and flags over the environment", async () => {

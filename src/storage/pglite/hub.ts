@@ -13,14 +13,13 @@
  * disk. In WebAssembly nothing dies: PGlite would go on, show rows that never committed and acknowledge inserts that are
  * gone at the next start. So the thread is ended before the reply is delivered, and every open request fails.
  */
-import { createRequire } from "node:module";
-import { fileURLToPath, pathToFileURL } from "node:url";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { fail, type Logger, type SystemClock } from "../../core/index.ts";
 import { type HealthMonitor, unavailable } from "../health.ts";
-import type { FromWorker, ToWorker, WorkerOptions } from "./messages.ts";
+import type { FromWorker, ToWorker } from "./messages.ts";
 import type { RequestBatch } from "./protocol.ts";
 import { PgliteStream, type StreamOwner } from "./stream.ts";
+import { openThread } from "./thread.ts";
 
 /** First and longest pause before the next try to open, ms. A full disk needs a person; a second's delay does not matter then. */
 const FIRST_PAUSE_MS = 50;
@@ -54,7 +53,7 @@ export class PgliteHub implements StreamOwner {
   /** Starts the thread. @throws STORE_NOT_DURABLE, STORE_UNAVAILABLE */
   async open(): Promise<void> {
     this.#state = "opening";
-    const worker = startWorker({ directory: this.#options.directory, fault: this.#options.fault });
+    const worker = openThread(this.#options.directory, this.#options.fault);
     try {
       await this.#ready(worker);
     } catch (error) {
@@ -196,17 +195,4 @@ function notDurable(): Error {
       "The embedded database committed a test record without asking the disk to keep it (0 fsync calls): a power cut would lose acknowledged data.",
     remedy: "Reinstall with the exact versions of the lockfile, or set DATABASE_URL to a PostgreSQL server.",
   });
-}
-
-/**
- * The thread runs the built JavaScript. Run from the TypeScript sources (tests, development), Node 20 cannot load its
- * file, so the loader that also reads the user's configuration translates it there.
- */
-function startWorker(options: WorkerOptions): Worker {
-  const settings = { workerData: options, execArgv: [] };
-  if (!import.meta.url.endsWith(".ts")) return new Worker(new URL("./worker.js", import.meta.url), settings);
-  const jiti = createRequire(import.meta.url).resolve("jiti");
-  const file = fileURLToPath(new URL("./worker.ts", import.meta.url));
-  const source = `require(${JSON.stringify(jiti)}).createJiti(${JSON.stringify(pathToFileURL(file).href)}).import(${JSON.stringify(file)})`;
-  return new Worker(source, { ...settings, eval: true });
 }

@@ -1,6 +1,7 @@
 /** What the thread of the database and the main thread say to each other. */
 
-export interface WorkerOptions {
+export interface OpenMessage {
+  readonly kind: "open";
   /** The folder of the PostgreSQL cluster. */
   readonly directory: string;
   /** A planned failure, for the fault tests: see `durable-fs.ts`. */
@@ -8,6 +9,7 @@ export interface WorkerOptions {
 }
 
 export type ToWorker =
+  | OpenMessage
   | {
       readonly kind: "batch";
       readonly connection: number;

@@ -2,10 +2,13 @@
  * The thread of the embedded database. PostgreSQL in WebAssembly runs each request to its end; in the main thread that
  * would stop every other request of the server meanwhile. This file is the thread's entry point.
  */
-import { parentPort, workerData } from "node:worker_threads";
-import { PGlite } from "@electric-sql/pglite";
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { parentPort } from "node:worker_threads";
+import { PGlite, type PGliteOptions } from "@electric-sql/pglite";
 import { DurableNodeFS, parseFault } from "./durable-fs.ts";
-import type { FromWorker, ToWorker, WorkerOptions } from "./messages.ts";
+import type { FromWorker, OpenMessage, ToWorker } from "./messages.ts";
 import { SessionScheduler } from "./session-scheduler.ts";
 
 /**
@@ -30,13 +33,31 @@ const MOST_ABNORMAL_EXITS = 100;
 const LOG_LINES = 5;
 
 const port = parentPort;
-if (port) await serve((message) => port.postMessage(message));
+if (port) {
+  // Begun before the folder is known: most of what opening costs besides the reading of files.
+  const compiled = compile();
+  // A failure is told where the module is asked for.
+  compiled.catch(() => {});
+  port.once("message", (message: OpenMessage) => void serve(message, compiled, (answer) => port.postMessage(answer)));
+}
 
-async function serve(tell: (message: FromWorker) => void): Promise<void> {
-  const { directory, fault } = workerData as WorkerOptions;
+/** What of WebAssembly is used here; the compiler's library of ECMAScript alone does not describe it. */
+type CompiledModule = NonNullable<PGliteOptions["pgliteWasmModule"]>;
+declare const WebAssembly: { compile(bytes: Uint8Array): Promise<CompiledModule> };
+
+async function compile(): Promise<CompiledModule> {
+  const main = createRequire(import.meta.url).resolve("@electric-sql/pglite");
+  return WebAssembly.compile(await readFile(join(dirname(main), "pglite.wasm")));
+}
+
+async function serve(
+  { directory, fault }: OpenMessage,
+  compiled: Promise<CompiledModule>,
+  tell: (message: FromWorker) => void,
+): Promise<void> {
   const files = new DurableNodeFS(directory, parseFault(fault));
   const logLines: string[] = [];
-  const database = await openCluster(files, logLines);
+  const database = await openCluster(files, compiled, logLines);
   const fatal = (reason: string) => tell({ kind: "fatal", reason: [reason, ...logLines].join("\n") });
   const loop = watchMainLoop(database, fatal);
   const probeFsyncs = await probe(database, files);
@@ -56,11 +77,16 @@ async function serve(tell: (message: FromWorker) => void): Promise<void> {
   tell({ kind: "ready", probeFsyncs });
 }
 
-async function openCluster(files: DurableNodeFS, logLines: string[]): Promise<PGlite> {
+async function openCluster(
+  files: DurableNodeFS,
+  compiled: Promise<CompiledModule>,
+  logLines: string[],
+): Promise<PGlite> {
   try {
     return await PGlite.create({
       fs: files,
       startParams: START_PARAMETERS,
+      pgliteWasmModule: await compiled,
       onStderr: (line) => {
         logLines.push(line);
         if (logLines.length > LOG_LINES) logLines.shift();

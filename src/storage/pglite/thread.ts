@@ -1,0 +1,52 @@
+/**
+ * Starting the thread of the embedded database. A thread can be started before anybody knows where its database lies: it then loads
+ * and compiles PostgreSQL on another core while the program loads itself, which is half of what a start takes.
+ */
+import { createRequire } from "node:module";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { Worker } from "node:worker_threads";
+import type { ToWorker } from "./messages.ts";
+
+let spare: Worker | undefined;
+
+/** Starts a thread for the next `takeThread`. It keeps no program alive that ends before. */
+export function prepareThread(): void {
+  if (spare !== undefined) return;
+  const worker = startThread();
+  worker.unref();
+  spare = worker;
+  const forget = () => {
+    if (spare === worker) spare = undefined;
+  };
+  // Whoever takes another thread then hears of the same failure.
+  worker.once("error", forget);
+  worker.once("exit", forget);
+}
+
+/** Ends the prepared thread where there is one: the database turned out to be elsewhere. */
+export async function dropPreparedThread(): Promise<void> {
+  const worker = spare;
+  spare = undefined;
+  await worker?.terminate();
+}
+
+/** The prepared thread or a fresh one, opening the cluster of the folder; its first message says how that went. */
+export function openThread(directory: string, fault: string | undefined): Worker {
+  const worker = spare ?? startThread();
+  spare = undefined;
+  worker.ref();
+  worker.postMessage({ kind: "open", directory, fault } satisfies ToWorker);
+  return worker;
+}
+
+/**
+ * The thread runs the built JavaScript. Run from the TypeScript sources (tests, development), Node 20 cannot load its
+ * file, so the loader that also reads the user's configuration translates it there.
+ */
+function startThread(): Worker {
+  if (!import.meta.url.endsWith(".ts")) return new Worker(new URL("./worker.js", import.meta.url), { execArgv: [] });
+  const jiti = createRequire(import.meta.url).resolve("jiti");
+  const file = fileURLToPath(new URL("./worker.ts", import.meta.url));
+  const source = `require(${JSON.stringify(jiti)}).createJiti(${JSON.stringify(pathToFileURL(file).href)}).import(${JSON.stringify(file)})`;
+  return new Worker(source, { execArgv: [], eval: true });
+}
