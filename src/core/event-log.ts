@@ -1,6 +1,7 @@
 /**
  * The port of the event log, which `storage/` implements. What it acknowledges survives kill -9; what it returns is committed.
  */
+import { RetrainError } from "./errors.ts";
 import type {
   BatchRecord,
   EventKind,
@@ -34,6 +35,18 @@ export interface AppendRequest {
   /** A key seen before with the same hash returns the stored response and writes nothing; another hash throws IDEMPOTENCY_MISMATCH. */
   readonly idempotency?: { readonly key: string; readonly hash: string; readonly response: Json };
 }
+/** A row of a request that the log cannot hold. `index` counts from 0 in its events. */
+export interface RefusedRow {
+  readonly index: number;
+  readonly code: string;
+  readonly message: string;
+}
+/** The rows an error of `append` names; undefined for any other error. */
+export function refusedRowsOf(error: unknown): readonly RefusedRow[] | undefined {
+  if (!(error instanceof RetrainError) || error.code !== "ROW_INVALID") return undefined;
+  return error.details["rows"] as unknown as readonly RefusedRow[] | undefined;
+}
+
 export interface AppendResult {
   readonly receivedAt: Instant;
   /** Set when the idempotency key had been used: the response of the first time. */
@@ -116,7 +129,11 @@ export interface LogCounts {
 
 /** The append-only log: group commit into the tail, Parquet segments behind it; readers see both. */
 export interface EventLog {
-  /** Resolves after the commit that holds the events. @throws STORE_UNAVAILABLE, STORE_FULL, TOO_MANY_REQUESTS, IDEMPOTENCY_MISMATCH */
+  /**
+   * Resolves after the commit that holds the events. Rows that cannot be stored fail no other request, and their own by a ROW_INVALID
+   * that names them (`refusedRowsOf`), so that the caller can put them aside and append the others.
+   * @throws ROW_INVALID, STORE_UNAVAILABLE, STORE_FULL, TOO_MANY_REQUESTS, IDEMPOTENCY_MISMATCH
+   */
   append(request: AppendRequest): Promise<AppendResult>;
   /** Events of a model after the cursor, committed before every open transaction, at most `limit`, in cursor order. */
   readAfter(

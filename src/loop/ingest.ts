@@ -13,6 +13,8 @@ import {
   type Instant,
   type Json,
   type QuarantinedRow,
+  type RefusedRow,
+  refusedRowsOf,
   sha256Hex,
   uuidV7,
 } from "../core/index.ts";
@@ -61,6 +63,19 @@ export async function ingest(context: LoopContext, request: IngestRequest): Prom
   return result;
 }
 
+/** What is written at once. */
+interface Chunk {
+  readonly number: number;
+  readonly events: readonly ExampleEvent[];
+  readonly knownAt: readonly Instant[];
+  readonly readings: readonly RowReading[];
+  readonly quarantined: readonly QuarantinedRow[];
+  readonly last: boolean;
+}
+
+const isLabelled = (event: ExampleEvent): boolean =>
+  event.kind === "label" ? event.value !== null : event.kind === "observation" && event.label !== undefined;
+
 /** One delivery on its way into the log. */
 class Delivery {
   readonly #context: LoopContext;
@@ -78,6 +93,8 @@ class Delivery {
   #chunk = 0;
   #events: ExampleEvent[] = [];
   #knownAt: Instant[] = [];
+  /** Of the events: where each comes from, in case the log refuses it. */
+  #readings: RowReading[] = [];
   #refused: QuarantinedRow[] = [];
   #received = 0;
   #accepted = 0;
@@ -124,6 +141,7 @@ class Delivery {
     if (event.kind === "observation")
       this.#profile.add(event.features, { accepted: true, duplicate: this.#isRepeated(event.exampleId) });
     this.#events.push(event);
+    this.#readings.push(reading);
     if (this.#request.knownAt !== undefined) this.#knownAt.push(outcome.knownAt as Instant);
   }
 
@@ -137,9 +155,14 @@ class Delivery {
   }
 
   #refuse(reading: RowReading, reasons: Reasons): void {
+    this.#refused.push(this.#quarantinedRow(reading, reasons));
+  }
+
+  /** Counts the row as quarantined and says what is kept of it. */
+  #quarantinedRow(reading: RowReading, reasons: Reasons): QuarantinedRow {
     this.#quarantined++;
     if (this.#problems.length < SHOWN_PROBLEMS) this.#problems.push({ rowNumber: reading.rowNumber, reasons });
-    this.#refused.push({
+    return {
       id: uuidV7(this.#now),
       model: this.#request.model,
       batchId: this.#batchId,
@@ -149,11 +172,52 @@ class Delivery {
       form: this.#request.form,
       reasons,
       state: "waiting",
-    });
+    };
   }
 
   /** Writes what has gathered; the batch record and the source position go with the last chunk. */
   async flush(last: boolean): Promise<IngestResult> {
+    const chunk: Chunk = {
+      number: this.#chunk++,
+      events: this.#events,
+      knownAt: this.#knownAt,
+      readings: this.#readings,
+      quarantined: this.#refused,
+      last,
+    };
+    this.#events = [];
+    this.#knownAt = [];
+    this.#readings = [];
+    this.#refused = [];
+    try {
+      return await this.#write(chunk);
+    } catch (error) {
+      const refused = refusedRowsOf(error);
+      if (refused === undefined) throw error;
+      return await this.#write(this.#withoutRefused(chunk, refused));
+    }
+  }
+
+  /** Rows the log cannot hold go to quarantine like rows that do not fit the schema; the others are written. */
+  #withoutRefused(chunk: Chunk, refused: readonly RefusedRow[]): Chunk {
+    const indexes = new Set(refused.map(({ index }) => index));
+    const stays = (_: unknown, index: number) => !indexes.has(index);
+    const rows = refused.map(({ index, code, message }) => {
+      const event = chunk.events[index] as ExampleEvent;
+      this.#accepted--;
+      if (isLabelled(event)) this.#labelled--;
+      return this.#quarantinedRow(chunk.readings[index] as RowReading, [{ code, message }]);
+    });
+    return {
+      ...chunk,
+      events: chunk.events.filter(stays),
+      knownAt: chunk.knownAt.filter(stays),
+      readings: chunk.readings.filter(stays),
+      quarantined: [...chunk.quarantined, ...rows],
+    };
+  }
+
+  async #write({ number, events, knownAt, quarantined, last }: Chunk): Promise<IngestResult> {
     const { store } = this.#context;
     const { model, origin, source, idempotencyKey, payloadHash } = this.#request;
     const anomalies = last ? this.#anomalies() : [];
@@ -166,12 +230,6 @@ class Delivery {
       problems: this.#problems,
       anomalies,
     };
-    const events = this.#events;
-    const knownAt = this.#knownAt;
-    const quarantined = this.#refused;
-    this.#events = [];
-    this.#knownAt = [];
-    this.#refused = [];
     const written = await store.log.append({
       model,
       events,
@@ -183,13 +241,12 @@ class Delivery {
         ? {}
         : {
             idempotency: {
-              key: last ? idempotencyKey : `${idempotencyKey}#${this.#chunk}`,
+              key: last ? idempotencyKey : `${idempotencyKey}#${number}`,
               hash: payloadHash ?? sha256Hex(canonicalJson(events)),
               response: last ? (result as unknown as Json) : null,
             },
           }),
     });
-    this.#chunk++;
     return last && written.replayed !== undefined ? (written.replayed as unknown as IngestResult) : result;
   }
 

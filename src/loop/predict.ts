@@ -8,6 +8,7 @@ import {
   type LabelValue,
   type PredictionEvent,
   RetrainError,
+  refusedRowsOf,
   type SystemClock,
   uuidV7,
   type Variant,
@@ -99,8 +100,19 @@ export class Predictor {
   async retryUnlogged(): Promise<void> {
     while (this.#retry.length > 0) {
       const waiting = this.#retry[0] as { model: string; events: PredictionEvent[] };
-      await this.#context.store.log.append(waiting);
-      this.#retry.shift();
+      try {
+        await this.#context.store.log.append(waiting);
+        this.#retry.shift();
+      } catch (error) {
+        const refused = refusedRowsOf(error);
+        if (refused === undefined) throw error;
+        // Answers that can never be stored must not hold up the others for ever.
+        this.counts.dropped += refused.length;
+        const reasons = refused.map(({ message }) => message);
+        this.#context.logger.error({ model: waiting.model, reasons }, "answers cannot be logged and are given up");
+        const indexes = new Set(refused.map(({ index }) => index));
+        this.#retry[0] = { ...waiting, events: waiting.events.filter((_, index) => !indexes.has(index)) };
+      }
     }
   }
 

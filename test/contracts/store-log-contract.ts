@@ -5,6 +5,7 @@ import {
   type LabelEvent,
   LOG_START,
   type ObservationEvent,
+  refusedRowsOf,
   type Store,
   systemClock,
 } from "../../src/core/index.ts";
@@ -40,6 +41,34 @@ export function describeLog(place: StorePlace): void {
       expect(rest.events).toMatchObject([observation("e2")]);
       const labels = await place.readAll(model, 1, { kinds: ["label"] });
       expect(labels.events).toMatchObject([label("e1", true)]);
+    });
+
+    it("says which rows of a request cannot be stored, stores nothing of it, and fails no request beside it", async () => {
+      const model = "log-refused";
+      const { database } = place.test;
+      await database.query(
+        "alter table ingest add constraint no_poison check (model <> 'log-refused' or example_id not like 'poison%')",
+      );
+      try {
+        const ids = Array.from({ length: 40 }, (_, i) => (i === 7 || i === 31 ? `poison-${i}` : `e${i}`));
+        const bad = place.store.log.append({ model, events: ids.map((id) => observation(id)) });
+        const good = place.store.log.append({ model, events: [observation("beside")] });
+        const error: unknown = await bad.catch((one: unknown) => one);
+        expect(refusedRowsOf(error)?.map(({ index }) => index)).toEqual([7, 31]);
+        expect((error as Error).message).toMatch(
+          /^2 rows of the request cannot be stored; nothing of it was\. Row 8: /,
+        );
+        await good;
+        expect((await place.readAll(model, 1)).events).toMatchObject([observation("beside")]);
+        expect((await place.store.log.counts(model, {})).events.observation).toBe(1);
+      } finally {
+        await database.query("alter table ingest drop constraint no_poison");
+      }
+      const unspeakable = { ...observation("e1"), features: { amount: Number.NaN } };
+      const refused = await place.store.log
+        .append({ model, events: [observation("e0"), unspeakable] })
+        .catch((one: unknown) => refusedRowsOf(one));
+      expect(refused).toMatchObject([{ index: 1, code: "NUMBER_NOT_FINITE" }]);
     });
 
     it("does not count a challenger's mirrored answers as predictions, nor as labelled", async () => {

@@ -1,7 +1,8 @@
 /**
  * Group commit. Requests wait in memory; one insert is in flight at a time and takes all that wait. A request is acknowledged
  * after the commit that holds its events together with its batch record, quarantined rows, source position and idempotency
- * key. A batch that fails for its content is written again request by request, so one can never fail another's.
+ * key. A batch that fails for its content is written again request by request, so one can never fail another's; of a request that
+ * fails alone the caller learns which rows are to blame (`refused-rows.ts`).
  *
  * The queue is bounded in rows and bytes; beyond, callers are told to come back instead of filling the memory.
  */
@@ -21,6 +22,7 @@ import { insertBatches, insertQuarantined } from "../tables/quarantine.ts";
 import { saveSourcePosition } from "../tables/settings.ts";
 import { type EncodedRequest, encodeRequest, insertEvents } from "./append-sql.ts";
 import { claimKeys, type Outcome } from "./claim-keys.ts";
+import { rowsRefused, rowsRefusedByStore, unencodableRows } from "./refused-rows.ts";
 
 export interface AppendLimits {
   /** Rows and bytes that may wait. 200,000 rows are about three seconds of the embedded store's full speed. */
@@ -87,7 +89,7 @@ export class GroupCommit {
     if (this.closed) throw closedError();
     this.health.requireRoom();
     checkKnownAt(request, this.worldClock.now());
-    const encoded = encodeRequest(request);
+    const encoded = encode(request);
     const { maxQueuedRows, maxQueuedBytes } = this.limits;
     // A request larger than the whole queue may still pass when nothing waits: refusing it for ever would help nobody.
     const isOver = this.queuedRows + encoded.rows > maxQueuedRows || this.queuedBytes + encoded.bytes > maxQueuedBytes;
@@ -151,11 +153,21 @@ export class GroupCommit {
       // The commit may have happened although its answer was lost: readers must look again.
       this.onCommit(batch.map((waiting) => waiting.encoded.request));
       const isStore = ours instanceof RetrainError && (ours.code === "STORE_UNAVAILABLE" || ours.code === "STORE_FULL");
-      if (isStore || batch.length === 1) {
-        for (const waiting of batch) waiting.reject(ours);
-        return;
-      }
-      for (const waiting of batch) await this.write([waiting]);
+      if (isStore) for (const waiting of batch) waiting.reject(ours);
+      else if (batch.length === 1) for (const waiting of batch) waiting.reject(await this.blame(waiting, ours));
+      else for (const waiting of batch) await this.write([waiting]);
+    }
+  }
+
+  /** The error of a request that fails for its content: one that names its rows, where the rows are to blame. */
+  private async blame({ encoded }: Waiting, error: unknown): Promise<unknown> {
+    // An answer of the store about the request, such as a key used before, is no matter of rows.
+    if (error instanceof RetrainError) return error;
+    try {
+      const refused = await rowsRefusedByStore(this.database, encoded.request, this.nextReceivedAt());
+      return refused.length === 0 ? error : rowsRefused(refused, error);
+    } catch (failure) {
+      return this.health.report(failure);
     }
   }
 
@@ -189,6 +201,16 @@ export class GroupCommit {
       return batch.map(() => ({ receivedAt }));
     }
     return this.database.transaction((transaction) => writeAll(transaction, batch, receivedAt, this.systemClock.now()));
+  }
+}
+
+/** @throws ROW_INVALID naming every row that has no text form */
+function encode(request: AppendRequest): EncodedRequest {
+  try {
+    return encodeRequest(request);
+  } catch (error) {
+    const refused = unencodableRows(request);
+    throw refused.length === 0 ? error : rowsRefused(refused, error);
   }
 }
 
