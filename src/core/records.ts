@@ -362,7 +362,17 @@ export interface GateResult {
   readonly warnings?: readonly string[];
 }
 
-export type VersionState = "candidate" | "live" | "retired" | "rejected";
+/**
+ * | state | means | moves on when |
+ * |---|---|---|
+ * | candidate | registered, not live yet: its run held it, or its rollout goes on | it goes live, is rejected or rolled back |
+ * | live | the champion | another version takes its place |
+ * | retired | was the champion, until a newer version replaced it | it is made champion again |
+ * | rolled-back | taken back: by its rollout, or as champion in favor of an earlier version | another rollout, or a person, takes it |
+ * | rejected | the gate said no | a person makes it champion all the same |
+ */
+export const VERSION_STATES = ["candidate", "live", "retired", "rolled-back", "rejected"] as const;
+export type VersionState = (typeof VERSION_STATES)[number];
 export interface VersionRecord {
   readonly model: string;
   /** `v1`, `v2`, … */

@@ -234,6 +234,24 @@ export function describeRecords(place: StorePlace): void {
       expect(decisions.reduce((sum, { count }) => sum + count, 0)).toBe(2);
     });
 
+    it("tells a version that was taken back from one that was replaced", async () => {
+      const model = "versions-rolled-back";
+      await twoVersions(model);
+      await promotion(model, "v1");
+      await promotion(model, "v2");
+      await promotion(model, "v1", { action: "rollback" });
+      const states = async () => (await place.store.registry.list(model)).map(({ name, state }) => [name, state]);
+      expect(await states()).toEqual([
+        ["v2", "rolled-back"],
+        ["v1", "live"],
+      ]);
+      await promotion(model, "v2");
+      expect(await states()).toEqual([
+        ["v2", "live"],
+        ["v1", "retired"],
+      ]);
+    });
+
     it("refuses a promotion over another champion than the expected one, and an unknown version", async () => {
       const model = "versions-conflict";
       await twoVersions(model);

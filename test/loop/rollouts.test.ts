@@ -136,7 +136,7 @@ describe("rollouts", () => {
     expect(interval?.[0]).toBeLessThan(difference as number);
     expect(interval?.[1]).toBeLessThan(0);
     expect((await test.store.registry.champion("worse"))?.name).toBe("v1");
-    expect(await test.store.registry.get("worse", v2)).toMatchObject({ role: null });
+    expect(await test.store.registry.get("worse", v2)).toMatchObject({ role: null, state: "rolled-back" });
     const alerts = await test.store.alerts.list({ model: "worse", limit: 10 });
     expect(alerts.map((alert) => alert.type)).toContain("rollout.rolled-back");
     const answer = await test.loop.predict({ model: "worse", rows: [{ x: 1, z: 0, customer: "c1" }] });
@@ -151,7 +151,8 @@ describe("rollouts", () => {
     expect((await newest("watched")).state).toBe("watching");
     await live("watched", 23, 1, 2, 400);
     expect((await newest("watched")).state).toBe("rolled-back");
-    expect((await test.store.registry.champion("watched"))?.name).toBe("v1");
+    expect(await test.store.registry.champion("watched")).toMatchObject({ name: "v1", state: "live" });
+    expect(await test.store.registry.get("watched", "v2")).toMatchObject({ role: null, state: "rolled-back" });
     expect((await test.loop.predict({ model: "watched", rows: [{ x: 1, z: 0, customer: "c1" }] })).version).toBe("v1");
   }, 120_000);
 

@@ -56,6 +56,7 @@ const VERSION: Readonly<Record<VersionRecord["state"], Look>> = {
   live: { word: "live", icon: "up", tone: "good" },
   candidate: { word: "candidate", icon: "pause", tone: "info" },
   retired: { word: "retired", icon: "dash", tone: "muted" },
+  "rolled-back": { word: "rolled back", icon: "down", tone: "bad" },
   rejected: { word: "rejected", icon: "cross", tone: "bad" },
 };
 const SEVERITY: Readonly<Record<AlertRecord["severity"], Look>> = {

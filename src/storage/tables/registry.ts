@@ -85,15 +85,16 @@ function promotionConflict(change: Promotion, champion: string | null, cause?: u
   });
 }
 
-/** Makes the version champion in the tables; the caller holds the routing lock. */
+/** Makes the version champion in the tables; the caller holds the routing lock. `left`: the state of the one it replaces. */
 export async function swapChampion(
   transaction: Queryable,
   change: Pick<Promotion, "model" | "at">,
   version: Pick<VersionRecord, "number">,
+  left: "retired" | "rolled-back",
 ): Promise<void> {
   await transaction.query(
-    "update version set role = null, state = 'retired', retired_at = $2 where model = $1 and role = 'champion'",
-    [change.model, change.at],
+    "update version set role = null, state = $3, retired_at = $2 where model = $1 and role = 'champion'",
+    [change.model, change.at, left],
   );
   await transaction.query(
     `update version set role = 'champion', state = 'live', promoted_at = $3, retired_at = null
@@ -160,7 +161,7 @@ async function promote(
       if (change.expectedChampion !== undefined && change.expectedChampion !== before.champion) {
         throw promotionConflict(change, before.champion);
       }
-      await swapChampion(transaction, change, version);
+      await swapChampion(transaction, change, version, change.action === "rollback" ? "rolled-back" : "retired");
       const after = await routeChampion(transaction, change, before, replica);
       await recordPromotion(transaction, change, before, after);
       return { routing: after, changed: true };

@@ -51,11 +51,28 @@ async function setRoles(
   const { model } = change.rollout;
   await transaction.query("update version set role = null where model = $1 and role = 'challenger'", [model]);
   if (before.champion !== routing.champion) {
-    await swapChampion(transaction, { model, at: change.at }, await mustExist(transaction, model, routing.champion));
+    const champion = await mustExist(transaction, model, routing.champion);
+    await swapChampion(transaction, { model, at: change.at }, champion, isRollback(change) ? "rolled-back" : "retired");
   }
   if (routing.challenger === null) return;
   const { number } = await mustExist(transaction, model, routing.challenger);
-  await transaction.query("update version set role = 'challenger' where model = $1 and number = $2", [model, number]);
+  // One that was rolled back before is a candidate again.
+  await transaction.query(
+    `update version set role = 'challenger', state = case when state = 'rolled-back' then 'candidate' else state end
+     where model = $1 and number = $2`,
+    [model, number],
+  );
+}
+
+const isRollback = ({ rollout }: RolloutChange) => rollout.state === "rolled-back";
+
+/** The challenger of a rollout that was rolled back, whether it had gone live or not. */
+async function markRolledBack(transaction: Queryable, { model, challenger }: RolloutRecord): Promise<void> {
+  const { number } = await mustExist(transaction, model, challenger);
+  await transaction.query(
+    "update version set state = 'rolled-back' where model = $1 and number = $2 and role is distinct from 'champion'",
+    [model, number],
+  );
 }
 
 async function apply(
@@ -71,6 +88,7 @@ async function apply(
     await setRoles(transaction, change, routing, before);
     after = await writeRouting(transaction, { model: rollout.model, ...routing, at: change.at, replica });
   }
+  if (isRollback(change)) await markRolledBack(transaction, rollout);
   const inputs = {
     from: before.champion,
     to: routing?.champion ?? before.champion,
