@@ -18,6 +18,7 @@ export * from "./job-protocol.ts";
 export * from "./feedback.ts";
 export * from "./labeling.ts";
 export * from "./reviews.ts";
+export * from "./metric-words.ts";
 export * from "./model-host.ts";
 export * from "./output-tail.ts";
 export * from "./engine.ts";

@@ -13,6 +13,7 @@ import {
   type RolloutRecord,
   type RoutePlan,
   type StageSpec,
+  metricWord,
 } from "../core/index.ts";
 import { stageName, verdictSentence } from "./verdict.ts";
 
@@ -270,7 +271,7 @@ function numbers(evidence: PhaseEvidence): string {
   const { comparison } = evidence;
   if (comparison === null || comparison.difference === null || comparison.interval === null) return "";
   const [low, high] = comparison.interval.map((one) => one.toPrecision(3));
-  return ` by ${Math.abs(comparison.difference).toPrecision(3)} ${comparison.metric} (interval of the difference ${low} to ${high})`;
+  return ` by ${Math.abs(comparison.difference).toPrecision(3)} of ${metricWord(comparison.metric)} (interval of the difference ${low} to ${high})`;
 }
 
 function passReason(phase: RolloutPhase, verdict: string): string {

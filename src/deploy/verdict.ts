@@ -7,6 +7,7 @@ import {
   type PhaseEvidence,
   type RolloutPhase,
   type RolloutRecord,
+  metricWord,
 } from "../core/index.ts";
 
 const percent = (share: number) => `${Number((share * 100).toFixed(2))} %`;
@@ -31,7 +32,9 @@ export function stageName(phase: RolloutPhase): string {
 /** Accuracy in points, everything else in its unit. */
 export function amount(metric: ExperimentMetric, value: number): string {
   const size = Math.abs(value);
-  return metric === "accuracy" ? `${(size * 100).toFixed(2)} points of accuracy` : `${size.toPrecision(3)} ${metric}`;
+  return metric === "accuracy"
+    ? `${(size * 100).toFixed(2)} points of accuracy`
+    : `${size.toPrecision(3)} of ${metricWord(metric)}`;
 }
 
 export function duration(ms: number): string {

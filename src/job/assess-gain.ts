@@ -2,7 +2,7 @@
  * Whether retraining on these rows is expected to pay: the champion's loss on the new rows against its loss on its own holdout
  * (not on the old rows, which it was fitted to), and how many rows there are more. A hint for people; the gate judges.
  */
-import type { JsonObject, Outcome } from "../core/index.ts";
+import { type JsonObject, type Outcome, metricWord } from "../core/index.ts";
 import { type Dataset, isNumeric } from "../data/index.ts";
 import { type Artifact, predictorOf } from "../model/index.ts";
 import { lossOf, parseCalibration } from "../monitor/index.ts";
@@ -56,13 +56,13 @@ export function expectedGain(
   const inputs = { metric, newLoss: mean, holdoutLoss: held, excess, error, newRows: fresh.length, growth };
   const text = (value: number) => Number(value.toPrecision(3)).toString();
   if (excess > Z * error) {
-    const reason = `The champion's ${metric} is ${text(mean)} on the new rows, ${text(held)} on its holdout: there is something to learn.`;
+    const reason = `The champion's ${metricWord(metric)} is ${text(mean)} on the new rows, ${text(held)} on its holdout: there is something to learn.`;
     return { outcome: "yes", reason, ...inputs };
   }
   if (growth >= WORTHWHILE_GROWTH) {
     const reason = `The champion does as well on the new rows, but they are ${Math.round(growth * 100)} % of the old ones: more rows may help.`;
     return { outcome: "yes", reason, ...inputs };
   }
-  const reason = `The champion does as well on the new rows (${metric} ${text(mean)}, ${text(held)} on its holdout), and they add ${Math.round(growth * 100)} %: little is to be gained.`;
+  const reason = `The champion does as well on the new rows (${metricWord(metric)} ${text(mean)}, ${text(held)} on its holdout), and they add ${Math.round(growth * 100)} %: little is to be gained.`;
   return { outcome: "no", reason, ...inputs };
 }

@@ -10,6 +10,7 @@ import {
   type LogCursor,
   type Outcome,
   type VersionRecord,
+  metricWord,
 } from "../core/index.ts";
 import { type ExampleFacts, type FirstJoin, firstJoins, inReadingOrder, isKnown } from "../feedback/label-join.ts";
 import {
@@ -105,7 +106,7 @@ function judgeWatch(watch: DetectorWatch, version: string) {
   const { settings, seen } = watch;
   const alarm = lastAlarm(watch);
   const setting = DETECTORS[settings.detector].setting.name;
-  const rule = `${settings.detector} on ${settings.metric} of ${version}, ${setting} ${settings.threshold} (${settings.origin}; at most ${settings.budget} false alarms in 90 days).`;
+  const rule = `${settings.detector} on ${metricWord(settings.metric)} of ${version}, ${setting} ${settings.threshold} (${settings.origin}; at most ${settings.budget} false alarms in 90 days).`;
   const inputs: JsonObject = {
     version,
     seen,
@@ -120,7 +121,7 @@ function judgeWatch(watch: DetectorWatch, version: string) {
   let reason = `No concept drift P(y|x) is seen in the losses of ${version}.`;
   if (alarm !== undefined) {
     outcome = "yes";
-    reason = `Concept drift P(y|x): the ${settings.metric} loss of ${version} rose to ${alarm.meanNow.toPrecision(3)} (mean ${alarm.meanBefore.toPrecision(3)} over ${alarm.rowsSinceReset.toLocaleString("en-US")} labels before), found at label ${alarm.seen.toLocaleString("en-US")}, ${new Date(alarm.at).toISOString()}.`;
+    reason = `Concept drift P(y|x): the loss (${metricWord(settings.metric)}) of ${version} rose to ${alarm.meanNow.toPrecision(3)} (mean ${alarm.meanBefore.toPrecision(3)} over ${alarm.rowsSinceReset.toLocaleString("en-US")} labels before), found at label ${alarm.seen.toLocaleString("en-US")}, ${new Date(alarm.at).toISOString()}.`;
   } else if (seen < MIN_LOSSES_SEEN) {
     outcome = "cannot-tell";
     reason = `Fewer than ${MIN_LOSSES_SEEN} labels of ${version} have arrived.`;

@@ -9,6 +9,7 @@ import {
   type PredictionEvent,
   type Task,
   type VersionRecord,
+  metricWord,
 } from "../core/index.ts";
 import { isNumeric } from "../data/index.ts";
 import type { ModelSpec } from "../config/spec.ts";
@@ -250,7 +251,7 @@ function inWords(found: Omit<Diagnosis, "sentences">): readonly string[] {
   if (loss.realised !== null && loss.holdout !== null && loss.unexplained !== null) {
     const growth = loss.realised - loss.holdout;
     sentences.push(
-      `The ${metric} loss of ${version} is ${short(loss.realised)} over ${loss.labelled.toLocaleString("en-US")} labels; on its holdout it was ${short(loss.holdout)} (${signed(growth)}).`,
+      `The loss (${metricWord(metric)}) of ${version} is ${short(loss.realised)} over ${loss.labelled.toLocaleString("en-US")} labels; on its holdout it was ${short(loss.holdout)} (${signed(growth)}).`,
     );
     if (growth > 0.05 * loss.holdout)
       sentences.push(

@@ -6,6 +6,7 @@ import {
   type RunStepName,
   type RunStepRecord,
   type VersionRecord,
+  metricWord,
 } from "../core/index.ts";
 import type { ModelSpec } from "../config/spec.ts";
 import { nextScheduledAt } from "../trigger/index.ts";
@@ -157,7 +158,7 @@ async function learningRows(context: LoopContext, spec: ModelSpec): Promise<Stat
   const summary = await incrementalSummary(context, spec);
   if (summary === undefined) return [];
   const { basis, learned, waiting, recentRows, loss, championLoss } = summary;
-  const metric = spec.schema.task === "regression" ? "mae" : "log loss";
+  const metric = spec.schema.task === "regression" ? metricWord("mae") : metricWord("logLoss");
   const text = (value: number | null) => (value === null ? "–" : `${metric} ${value.toPrecision(4)}`);
   const over = recentRows === 0 ? "" : ` over the newest ${whole(recentRows)} rows`;
   return [
@@ -174,7 +175,7 @@ function metricsText(context: LoopContext, model: string, metrics: Readonly<Reco
   const names = new Set([primaryMetric(modelSpec(context, model)), "accuracy"]);
   const texts = [...names].flatMap((name) => {
     const value = metrics[name];
-    return typeof value === "number" ? [`${name} ${value.toPrecision(4)}`] : [];
+    return typeof value === "number" ? [`${metricWord(name)} ${value.toPrecision(4)}`] : [];
   });
   return texts.join(", ") || "–";
 }
@@ -249,7 +250,7 @@ function summarySentence(
   metric: string,
   latest: number | null,
 ): string {
-  const value = latest === null ? "no mature labels yet" : `${metric} ${latest.toPrecision(3)}`;
+  const value = latest === null ? "no mature labels yet" : `${metricWord(metric)} ${latest.toPrecision(3)}`;
   const words: Readonly<Record<ModelSummary["state"], string>> = {
     "waiting-for-data": "is waiting for labelled rows",
     healthy: `is healthy, ${champion?.name ?? ""}, ${value}`,

@@ -1,5 +1,12 @@
 /** How every route is declared: method, path, who may ask, what it takes. One table of them feeds the router, OpenAPI and the tests. */
-import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema, FastifySchemaCompiler, RouteOptions } from "fastify";
+import type {
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  FastifySchema,
+  FastifySchemaCompiler,
+  RouteOptions,
+} from "fastify";
 import type { Logger, SystemClock } from "../core/index.ts";
 import type { Loop } from "../loop/contract.ts";
 import type { Access, AccessRule, Actor } from "./access.ts";

@@ -2,7 +2,7 @@
  * The findings of the drift monitors as triggers. Data drift alone is no harm done: it alerts and explains by itself, and
  * retrains only where a policy asks for it here. A finding older than the last run's snapshot was that run's reason, not the next's.
  */
-import { type DriftSignal, listField, numberField, optional, textField } from "../core/index.ts";
+import { type DriftSignal, listField, numberField, optional, textField, metricWord } from "../core/index.ts";
 import type { TriggerSpec } from "./spec.ts";
 import type { TriggerState } from "./state.ts";
 import { type LeafJudgement, QUIET_STATE, showInstant, type TriggerKind } from "./trigger.ts";
@@ -178,7 +178,7 @@ export const conceptDrift: TriggerKind<ConceptDriftTriggerSpec, typeof noFields>
       alarmAt: alarm?.at ?? null,
     };
     if (alarm !== null && (state.lastRunAt === null || alarm.at > state.lastRunAt)) {
-      const reason = `Concept drift P(y|x): the ${metric} loss of ${version} rose from ${alarm.meanBefore.toPrecision(3)} to ${alarm.meanNow.toPrecision(3)}, found by ${detector} ${showInstant(alarm.at)}.`;
+      const reason = `Concept drift P(y|x): the loss (${metricWord(metric)}) of ${version} rose from ${alarm.meanBefore.toPrecision(3)} to ${alarm.meanNow.toPrecision(3)}, found by ${detector} ${showInstant(alarm.at)}.`;
       return { outcome: "yes", reason, inputs };
     }
     if (seen.seen < MIN_LOSSES_SEEN)

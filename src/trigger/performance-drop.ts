@@ -13,6 +13,8 @@ import {
   optional,
   type Task,
   withDefault,
+  metricSubject,
+  metricWord,
 } from "../core/index.ts";
 import { metricsFor } from "../stats/index.ts";
 import type { TriggerSpec } from "./spec.ts";
@@ -101,7 +103,7 @@ export const performanceDrop: TriggerKind<PerformanceDropSpec, ReturnType<typeof
   },
   subject: (spec) => `performanceDrop(${spec.metric}${spec.estimated === true ? ", estimated" : ""})`,
   rule: (spec) =>
-    `Retrain when ${spec.estimated === true ? "estimated " : ""}${spec.metric} over the last ${formatDuration(spec.windowMs)} of ${spec.estimated === true ? "predictions" : "mature examples"} is worse than on the holdout by ${spec.absolute ?? `${percent(spec.relative ?? DEFAULT_RELATIVE)} % of its value`}, on at least ${showCount(spec.minRows)} rows.`,
+    `Retrain when ${spec.estimated === true ? "estimated " : ""}${metricWord(spec.metric)} over the last ${formatDuration(spec.windowMs)} of ${spec.estimated === true ? "predictions" : "mature examples"} is worse than on the holdout by ${spec.absolute ?? `${percent(spec.relative ?? DEFAULT_RELATIVE)} % of its value`}, on at least ${showCount(spec.minRows)} rows.`,
   judge(spec, state) {
     const seen = state.performance.get(performanceKey(spec.metric, spec.windowMs, spec.estimated));
     if (seen === undefined || seen.version === null || seen.reference === null)
@@ -136,14 +138,14 @@ function judgeEvidence(spec: PerformanceDropSpec, seen: PerformanceEvidence, ref
     return { outcome: "cannot-tell" as const, reason, inputs, threshold };
   }
   if (!worse(value)) {
-    const reason = `${spec.metric} of ${version} is within its limit.`;
+    const reason = `${metricSubject(spec.metric)} of ${version} is within its limit.`;
     return { outcome: "no" as const, reason, inputs, threshold };
   }
   if (interval !== undefined && !worse(higherIsBetter ? interval[1] : interval[0])) {
-    const reason = `${spec.metric} of ${version} is beyond its limit, but its interval still reaches back.`;
+    const reason = `${metricSubject(spec.metric)} of ${version} is beyond its limit, but its interval still reaches back.`;
     return { outcome: "cannot-tell" as const, reason, inputs, threshold };
   }
-  const what = spec.estimated === true ? "Estimated " : "";
-  const reason = `${what}${spec.metric} of ${version} is ${value.toPrecision(4)} on ${showCount(rows)} ${spec.estimated === true ? "predictions" : "mature rows"}, limit ${threshold.toPrecision(4)} (${reference.toPrecision(4)} on its holdout).`;
+  const what = spec.estimated === true ? `Estimated ${metricWord(spec.metric)}` : metricSubject(spec.metric);
+  const reason = `${what} of ${version} is ${value.toPrecision(4)} on ${showCount(rows)} ${spec.estimated === true ? "predictions" : "mature rows"}, limit ${threshold.toPrecision(4)} (${reference.toPrecision(4)} on its holdout).`;
   return { outcome: "yes" as const, reason, inputs, threshold };
 }

@@ -3,7 +3,15 @@
  * times what a unit of loss costs, against the price of a run. The gain is an upper estimate, since it assumes that a new
  * version does as well as the champion did when it was new; the gate judges the candidate whatever it says.
  */
-import { choiceField, durationField, formatDuration, numberField, type Task, withDefault } from "../core/index.ts";
+import {
+  choiceField,
+  durationField,
+  formatDuration,
+  numberField,
+  type Task,
+  withDefault,
+  metricWord,
+} from "../core/index.ts";
 import type { TriggerSpec } from "./spec.ts";
 import { type PerformanceEvidence, performanceKey, type TriggerState } from "./state.ts";
 import { type LeafJudgement, QUIET_STATE, showCount, type TriggerKind } from "./trigger.ts";
@@ -69,7 +77,7 @@ export const worthIt: TriggerKind<WorthItSpec, ReturnType<typeof fields>> = {
   resolve: ({ horizon, window, ...rest }) => ({ kind: "worthIt", ...rest, horizonMs: horizon, windowMs: window }),
   subject: (spec) => `worthIt(${spec.metric})`,
   rule: (spec) =>
-    `Retrain when the excess ${spec.metric} loss, at ${spec.pricePerLoss} a unit over the predictions of ${formatDuration(spec.horizonMs)}, costs more than a run (${spec.pricePerRun}${spec.pricePerRow === 0 ? "" : ` and ${spec.pricePerRow} a row`}).`,
+    `Retrain when the excess loss (${metricWord(spec.metric)}), at ${spec.pricePerLoss} a unit over the predictions of ${formatDuration(spec.horizonMs)}, costs more than a run (${spec.pricePerRun}${spec.pricePerRow === 0 ? "" : ` and ${spec.pricePerRow} a row`}).`,
   judge(spec, state) {
     const seen = state.performance.get(performanceKey(spec.metric, spec.windowMs));
     if (seen === undefined || seen.version === null || seen.reference === null)
@@ -111,7 +119,7 @@ function weigh(
     };
   return {
     outcome: "yes",
-    reason: `A new version is expected to gain ${text(gain)} in ${formatDuration(spec.horizonMs)} (${spec.metric} of ${version} ${value.toPrecision(3)}, ${reference.toPrecision(3)} when new); a run costs ${text(cost)}.`,
+    reason: `A new version is expected to gain ${text(gain)} in ${formatDuration(spec.horizonMs)} (${metricWord(spec.metric)} of ${version} ${value.toPrecision(3)}, ${reference.toPrecision(3)} when new); a run costs ${text(cost)}.`,
     ...judged,
   };
 }

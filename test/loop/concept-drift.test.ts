@@ -129,7 +129,7 @@ describe("the detector of concept drift", () => {
     const alerts = await test.store.alerts.list({ model: "m", state: "open", limit: 10 });
     const drift = alerts.filter((one) => one.type === "monitor.concept-drift");
     expect(drift).toHaveLength(1);
-    expect(drift[0]?.message).toMatch(/^Concept drift P\(y\|x\): the accuracy loss of v1 rose to/);
+    expect(drift[0]?.message).toMatch(/^Concept drift P\(y\|x\): the loss \(accuracy\) of v1 rose to/);
     expect(drift[0]?.evidence["diagnosis"]).toEqual(
       expect.arrayContaining([expect.stringMatching(/concept drift P\(y\|x\)\.$/)]),
     );

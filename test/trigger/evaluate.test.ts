@@ -104,7 +104,7 @@ describe("performanceDrop", () => {
       inputs: { version: "v1", value: 0.5, reference: 0.4, rows: 100, low: 0.45, high: 0.6 },
     });
     expect(decisions[0]?.threshold).toBeCloseTo(0.44, 12);
-    expect(reason).toBe("logLoss of v1 is 0.5000 on 100 mature rows, limit 0.4400 (0.4000 on its holdout).");
+    expect(reason).toBe("Log loss of v1 is 0.5000 on 100 mature rows, limit 0.4400 (0.4000 on its holdout).");
   });
 
   it("says which windows it needs", () => {
@@ -241,7 +241,7 @@ describe("triggers that read monitors", () => {
     const performance = new Map([[performanceKey("logLoss", 1000, true), seen]]);
     const found = evaluateTrigger(spec, { ...quiet, performance });
     expect(found).toMatchObject({ outcome: "yes" });
-    expect(found.reason).toMatch(/^Estimated logLoss of v1 is 0\.5/);
+    expect(found.reason).toMatch(/^Estimated log loss of v1 is 0\.5/);
     expect(evaluateTrigger(drop, { ...quiet, performance }).outcome).toBe("cannot-tell");
   });
 });

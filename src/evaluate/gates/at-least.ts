@@ -1,5 +1,13 @@
 /** The metric itself: its one-sided bound reaches a bar, not its point. */
-import { choiceField, type GateCheck, numberField, type Outcome, type Task } from "../../core/index.ts";
+import {
+  choiceField,
+  type GateCheck,
+  numberField,
+  type Outcome,
+  type Task,
+  metricSubject,
+  metricWord,
+} from "../../core/index.ts";
 import { metricsFor } from "../../stats/index.ts";
 import type { GateSpec } from "../spec.ts";
 import {
@@ -20,7 +28,7 @@ const fields = (task: Task) => ({
   metric: choiceField("The metric to judge by.", metricsFor(task)),
   value: numberField("The bar, in the metric's unit."),
 });
-const nameOf = ({ metric, value }: AtLeast) => `${metric} ${higherIsBetter(metric) ? "≥" : "≤"} ${value}`;
+const nameOf = ({ metric, value }: AtLeast) => `${metricWord(metric)} ${higherIsBetter(metric) ? "≥" : "≤"} ${value}`;
 
 function judge(spec: AtLeast, { report }: GateContext): GateCheck {
   const { metric, value: threshold } = spec;
@@ -29,7 +37,7 @@ function judge(spec: AtLeast, { report }: GateContext): GateCheck {
   const higher = higherIsBetter(metric);
   const base = { gate: `atLeast(${metric}, ${threshold})`, threshold, rows: report.rows };
   if (value === undefined || value === null || stated === undefined) {
-    const reason = `${metric} is undefined on this holdout of ${report.rows} rows.`;
+    const reason = `${metricSubject(metric)} is undefined on this holdout of ${report.rows} rows.`;
     return { ...base, outcome: "cannot-tell", reason };
   }
   const interval = atLook(value, stated, report);
@@ -43,9 +51,9 @@ function judge(spec: AtLeast, { report }: GateContext): GateCheck {
   const rowsNeeded = neededRows({ rows: report.rows, standardError, distance, z: lookZ(report) });
   const name = nameOf(spec);
   const reasons = {
-    yes: `${metric} is ${show(value)}, at worst ${show(cautious)} at 95 %: ${name} holds.`,
-    no: `${metric} is ${show(value)}, at best ${show(hopeful)} at 95 %: ${name} does not hold.`,
-    "cannot-tell": `${metric} is ${show(value)} with bounds ${show(low)} to ${show(high)} on ${report.rows} rows: ${name} cannot be told.${advice(rowsNeeded)}`,
+    yes: `${metricSubject(metric)} is ${show(value)}, at worst ${show(cautious)} at 95 %: ${name} holds.`,
+    no: `${metricSubject(metric)} is ${show(value)}, at best ${show(hopeful)} at 95 %: ${name} does not hold.`,
+    "cannot-tell": `${metricSubject(metric)} is ${show(value)} with bounds ${show(low)} to ${show(high)} on ${report.rows} rows: ${name} cannot be told.${advice(rowsNeeded)}`,
   };
   return {
     ...base,

@@ -8,6 +8,8 @@ import {
   type PairedDifference,
   type Task,
   withDefault,
+  metricSubject,
+  metricWord,
 } from "../../core/index.ts";
 import { metricsFor } from "../../stats/index.ts";
 import type { GateSpec } from "../spec.ts";
@@ -56,7 +58,7 @@ interface Question {
 function judgeDifference(question: Question, { report }: GateContext): GateCheck {
   const { difference, margin, metric, against, gate } = question;
   if (difference === undefined) {
-    const reason = `${metric} is undefined for one of the two on ${report.rows} rows.`;
+    const reason = `${metricSubject(metric)} is undefined for one of the two on ${report.rows} rows.`;
     return { gate, outcome: "cannot-tell", rows: report.rows, reason };
   }
   const sign = higherIsBetter(metric) ? -1 : 1;
@@ -78,7 +80,7 @@ function judgeDifference(question: Question, { report }: GateContext): GateCheck
   // Planned for two equal models, so that four of five such holdouts would settle it; the estimate of a small one is mostly noise.
   const planned = mustBeBetter ? undefined : neededRows({ ...common, distance: margin, z: z + Z_POWER });
   const rowsNeeded = planned ?? neededRows({ ...common, distance: allowed - harm, z });
-  const values = `${metric} ${show(difference.candidate)} against ${show(difference.champion)} of ${against} on ${difference.rows} rows`;
+  const values = `${metricSubject(metric)} ${show(difference.candidate)} against ${show(difference.champion)} of ${against} on ${difference.rows} rows`;
   const bounds = `difference ${show(difference.difference)}, 90 % interval ${show(low)} to ${show(high)}, margin ${show(margin)} (${question.how})`;
   const verdict = {
     yes: `It is ${question.show}.`,
@@ -121,7 +123,7 @@ export const noWorseThanChampion: GateKind<NoWorse, ReturnType<typeof noWorseFie
   }),
   subject: ({ metric }) => `noWorseThanChampion(${metric})`,
   rule: ({ metric, margin }) =>
-    `The candidate's ${metric} is not worse than the champion's by more than ${margin ?? "one standard error of the champion"}.`,
+    `The candidate's ${metricWord(metric)} is not worse than the champion's by more than ${margin ?? "one standard error of the champion"}.`,
   metrics: ({ metric }) => [metric],
   judge(spec, context) {
     const { metric, margin } = spec;
@@ -162,7 +164,8 @@ export const betterThanChampion: GateKind<Better, ReturnType<typeof betterFields
   fields: betterFields,
   resolve: (values) => ({ kind: "betterThanChampion", ...values }),
   subject: ({ metric, by }) => `betterThanChampion(${metric}${by === 0 ? "" : `, ${by}`})`,
-  rule: ({ metric, by }) => `The candidate's ${metric} is better than the champion's${by === 0 ? "" : ` by ${by}`}.`,
+  rule: ({ metric, by }) =>
+    `The candidate's ${metricWord(metric)} is better than the champion's${by === 0 ? "" : ` by ${by}`}.`,
   metrics: ({ metric }) => [metric],
   judge(spec, context) {
     const { metric, by } = spec;
@@ -205,7 +208,7 @@ export const betterThanBaseline: GateKind<Baseline, ReturnType<typeof baselineFi
   fields: baselineFields,
   resolve: (values) => ({ kind: "betterThanBaseline", ...values }),
   subject: ({ metric }) => `betterThanBaseline(${metric})`,
-  rule: ({ metric }) => `The candidate's ${metric} is better than the baseline's.`,
+  rule: ({ metric }) => `The candidate's ${metricWord(metric)} is better than the baseline's.`,
   metrics: ({ metric }) => [metric],
   judge(spec, context) {
     const { report } = context;

@@ -12,6 +12,7 @@ import {
   type Task,
   textField,
   withDefault,
+  metricWord,
 } from "../../core/index.ts";
 import { type MetricName, metricsFor } from "../../stats/index.ts";
 import type { GateSpec } from "../spec.ts";
@@ -67,7 +68,7 @@ function judge(this: { subject: (spec: SlicesSpec) => string }, spec: SlicesSpec
   }
   const { differences, tooSmall } = evidence;
   const worse = differences.filter((one) => one.adjusted <= FALSE_DISCOVERY_SHARE);
-  const judged = `${differences.length} slices were judged by ${spec.metric}, ${tooSmall} are smaller than ${spec.minRows} rows`;
+  const judged = `${differences.length} slices were judged by ${metricWord(spec.metric)}, ${tooSmall} are smaller than ${spec.minRows} rows`;
   if (worse.length === 0) {
     return { ...base, outcome: "yes", reason: `${judged}: none is worse.` };
   }
@@ -104,7 +105,7 @@ export const slices: GateKind<SlicesSpec, ReturnType<typeof fields>> = {
   resolve: ({ features, ...rest }) => ({ kind: "slices", ...(features === undefined ? {} : { features }), ...rest }),
   subject: ({ features, metric }) => `slices(${features === undefined ? "automatic" : features.join(", ")}; ${metric})`,
   rule: ({ metric, margin }) =>
-    `No slice's ${metric} is worse than the champion's by more than ${margin}, at a false discovery share of ${FALSE_DISCOVERY_SHARE}.`,
+    `No slice's ${metricWord(metric)} is worse than the champion's by more than ${margin}, at a false discovery share of ${FALSE_DISCOVERY_SHARE}.`,
   metrics: ({ metric }) => [metric],
   judge,
   samples: [

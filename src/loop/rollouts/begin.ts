@@ -10,6 +10,7 @@ import {
   type StageSpec,
   stopPoint,
   uuidV7,
+  metricWord,
 } from "../../core/index.ts";
 import { end, firstPhase, planOf, promote } from "../../deploy/advance.ts";
 import { stageName } from "../../deploy/verdict.ts";
@@ -199,4 +200,4 @@ const LOWER_IS_BETTER = new Set(["logLoss", "brier", "mae", "rmse", "ece"]);
 const isImprovement = ({ metric, interval }: PairedDifference) =>
   LOWER_IS_BETTER.has(metric) ? interval[1] < 0 : interval[0] > 0;
 const showDifference = ({ metric, difference, interval }: PairedDifference) =>
-  `${metric} ${difference >= 0 ? "+" : ""}${difference.toPrecision(3)}, interval ${interval[0].toPrecision(3)} to ${interval[1].toPrecision(3)}`;
+  `${metricWord(metric)} ${difference >= 0 ? "+" : ""}${difference.toPrecision(3)}, interval ${interval[0].toPrecision(3)} to ${interval[1].toPrecision(3)}`;

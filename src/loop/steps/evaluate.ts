@@ -1,5 +1,12 @@
 /** Candidate, champion and baseline answer the same held-out rows; the artifact is made whole and its probes are tried twice. */
-import { type EvaluationReport, fail, type Json, type JsonObject, type StageSpec } from "../../core/index.ts";
+import {
+  type EvaluationReport,
+  fail,
+  type Json,
+  type JsonObject,
+  type StageSpec,
+  metricWord,
+} from "../../core/index.ts";
 import { gateMetrics } from "../../evaluate/index.ts";
 import { readEvaluation } from "../evaluation.ts";
 import { rowsWanted } from "../held.ts";
@@ -43,7 +50,7 @@ export const evaluate: RunStep = {
     const text = (number: number | null | undefined) => (typeof number === "number" ? number.toPrecision(4) : "–");
     return {
       input: `${report.rows.toLocaleString("en-US")} held-out rows, ${champion === undefined ? `baseline ${name}` : `champion ${name}`}`,
-      output: `${metric} ${text(value)}, ${name} ${text(against)}`,
+      output: `${metricWord(metric)} ${text(value)}, ${name} ${text(against)}`,
       data: { ...evaluated, ...(againstChallenger === undefined ? {} : { againstChallenger }) },
     };
   },
