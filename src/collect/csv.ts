@@ -39,11 +39,12 @@ export class CsvParser implements RowParser {
   #lineNumber = 0;
   #open: OpenRecord | undefined;
 
-  /** @param resume the header and the offset of the input in the file, to go on after its first part */
-  constructor(resume?: { readonly header: CsvHeader; readonly offset: number }) {
+  /** @param resume the header, the offset of the input in the file and the rows before it, to go on after its first part */
+  constructor(resume?: { readonly header: CsvHeader; readonly offset: number; readonly rowNumber: number }) {
     this.#lines = new LineSplitter(resume?.offset ?? 0);
     this.#header = resume?.header;
     this.#offset = resume?.offset ?? 0;
+    this.#rowNumber = resume?.rowNumber ?? 0;
   }
 
   get offset(): number {

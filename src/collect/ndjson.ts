@@ -12,10 +12,11 @@ import {
 export class NdjsonParser implements RowParser {
   readonly #lines: LineSplitter;
   #offset: number;
-  #rowNumber = 0;
+  #rowNumber: number;
 
-  /** @param offset where in the file the input begins */
-  constructor(offset = 0) {
+  /** @param offset where in the file the input begins, after `rowNumber` rows */
+  constructor(offset = 0, rowNumber = 0) {
+    this.#rowNumber = rowNumber;
     this.#lines = new LineSplitter(offset);
     this.#offset = offset;
   }

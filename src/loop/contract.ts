@@ -54,6 +54,10 @@ export interface IngestRequest {
   /** Texts that mean missing in CSV rows, besides blank and NA. */
   readonly missing?: readonly string[];
   readonly source?: Omit<SourcePosition, "updatedAt">;
+  /** The file of a source that has several: names rows that have no id, together with their place. */
+  readonly part?: string;
+  /** Rows that the log holds as they are count once: they are left out and counted as duplicates. */
+  readonly mayBeKnown?: boolean;
   /** What the source itself found, such as a rewritten file. */
   readonly anomalies?: readonly Anomaly[];
 }

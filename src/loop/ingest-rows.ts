@@ -119,7 +119,8 @@ function namedInteraction(
 
 /** A row without an id column: its place in its file or keyed delivery names it, so a retried row is the same example. */
 function generatedId(request: IngestRequest, rowNumber: number, now: Instant): string {
-  if (request.source !== undefined) return `${request.source.source}:${rowNumber}`;
+  const { source, part } = request;
+  if (source !== undefined) return `${source.source}:${part === undefined ? "" : `${part}:`}${rowNumber}`;
   if (request.idempotencyKey !== undefined)
     return sha256Hex(`${request.model}\u001f${request.idempotencyKey}\u001f${rowNumber}`).slice(0, 32);
   return uuidV7(now);

@@ -12,6 +12,7 @@ import {
   type ExampleEvent,
   type Instant,
   type Json,
+  type ObservationEvent,
   type QuarantinedRow,
   type RefusedRow,
   refusedRowsOf,
@@ -72,6 +73,13 @@ interface Chunk {
   readonly quarantined: readonly QuarantinedRow[];
   readonly last: boolean;
 }
+
+const only = (chunk: Chunk, stays: (item: unknown, index: number) => boolean): Chunk => ({
+  ...chunk,
+  events: chunk.events.filter(stays),
+  knownAt: chunk.knownAt.filter(stays),
+  readings: chunk.readings.filter(stays),
+});
 
 const isLabelled = (event: ExampleEvent): boolean =>
   event.kind === "label" ? event.value !== null : event.kind === "observation" && event.label !== undefined;
@@ -177,7 +185,7 @@ class Delivery {
 
   /** Writes what has gathered; the batch record and the source position go with the last chunk. */
   async flush(last: boolean): Promise<IngestResult> {
-    const chunk: Chunk = {
+    const gathered: Chunk = {
       number: this.#chunk++,
       events: this.#events,
       knownAt: this.#knownAt,
@@ -189,6 +197,7 @@ class Delivery {
     this.#knownAt = [];
     this.#readings = [];
     this.#refused = [];
+    const chunk = this.#request.mayBeKnown === true ? await this.#withoutKnown(gathered) : gathered;
     try {
       return await this.#write(chunk);
     } catch (error) {
@@ -203,18 +212,38 @@ class Delivery {
     const indexes = new Set(refused.map(({ index }) => index));
     const stays = (_: unknown, index: number) => !indexes.has(index);
     const rows = refused.map(({ index, code, message }) => {
-      const event = chunk.events[index] as ExampleEvent;
-      this.#accepted--;
-      if (isLabelled(event)) this.#labelled--;
+      this.#takeBack(chunk.events[index] as ExampleEvent);
       return this.#quarantinedRow(chunk.readings[index] as RowReading, [{ code, message }]);
     });
-    return {
-      ...chunk,
-      events: chunk.events.filter(stays),
-      knownAt: chunk.knownAt.filter(stays),
-      readings: chunk.readings.filter(stays),
-      quarantined: [...chunk.quarantined, ...rows],
+    return { ...only(chunk, stays), quarantined: [...chunk.quarantined, ...rows] };
+  }
+
+  /** Without the observations that are the newest of their example already. A time that nobody stated is none of a row's content. */
+  async #withoutKnown(chunk: Chunk): Promise<Chunk> {
+    const exampleIds = chunk.events.flatMap(({ exampleId = [] }) => exampleId);
+    const found = await this.#context.store.log.findObservations(this.#request.model, { exampleIds });
+    const contents = new Map(found.map((event) => [event.exampleId, this.#contentOf(event)]));
+    const stays = (event: ExampleEvent) => {
+      if (event.kind !== "observation" || contents.get(event.exampleId) !== this.#contentOf(event)) return true;
+      this.#takeBack(event);
+      this.#duplicates++;
+      return false;
     };
+    const isNew = chunk.events.map(stays);
+    return only(chunk, (_, index) => isNew[index] === true);
+  }
+
+  #contentOf({ at, features, label, unit }: ObservationEvent): string {
+    const { time, aggregates = [] } = this.#spec.schema;
+    // Computed from whatever came before, so another value at every reading.
+    const computed = new Set(aggregates.map(({ name }) => name));
+    const own = Object.entries(features).filter(([name]) => !computed.has(name));
+    return canonicalJson([time === undefined ? null : at, Object.fromEntries(own), label ?? null, unit ?? null]);
+  }
+
+  #takeBack(event: ExampleEvent): void {
+    this.#accepted--;
+    if (isLabelled(event)) this.#labelled--;
   }
 
   async #write({ number, events, knownAt, quarantined, last }: Chunk): Promise<IngestResult> {

@@ -52,6 +52,8 @@ export class SourcePoller {
           origin: batch.origin,
           missing: source.missing,
           anomalies: batch.anomalies,
+          ...(batch.part === undefined ? {} : { part: batch.part }),
+          ...(batch.mayBeKnown === true ? { mayBeKnown: true } : {}),
           source: { source: source.name, model: source.model, position: batch.position },
         });
         await this.#report(source, batch.anomalies, result);

@@ -95,9 +95,38 @@ describe("a growing file", () => {
     expect(codes(batches)).toEqual(["SOURCE_REWRITTEN"]);
     expect(batches[0]?.anomalies[0]).toMatchObject({ blocking: false, details: { offset: 7, shorter } });
     expect(batches[0]?.rows).toHaveLength(content.split("\n").length - 2);
+    expect(batches.every(({ mayBeKnown }) => mayBeKnown === true)).toBe(true);
     appendFileSync(path, "9\n");
     const next = await following.poll();
-    expect([codes(next), next[0]?.rows.length]).toEqual([[], 1]);
+    expect([codes(next), next[0]?.rows.length, next[0]?.mayBeKnown]).toEqual([[], 1, undefined]);
+  });
+
+  it("numbers rows by their place in the file, whatever was read before", async () => {
+    for (const [name, header] of [
+      ["a.csv", "n\n"],
+      ["b.ndjson", ""],
+    ] as const) {
+      const path = join(folder, name);
+      const line = (n: number) => (header === "" ? `{"n":${n}}\n` : `${n}\n`);
+      writeFileSync(path, header + line(1) + line(2));
+      const following = follow(fileSource(name));
+      await following.poll();
+      appendFileSync(path, line(3));
+      const [batch] = await following.poll();
+      expect(batch?.rows.map(({ rowNumber }) => rowNumber)).toEqual([3]);
+    }
+  });
+
+  it("still knows after a crash that what it reads again may have been taken", async () => {
+    const path = join(folder, "a.csv");
+    const lines = (first: string) => ["id", first, ...Array.from({ length: 2499 }, (_, i) => `r${i}`), ""].join("\n");
+    writeFileSync(path, lines("a"));
+    const following = follow(fileSource("a.csv"));
+    await following.poll();
+    writeFileSync(path, lines("b"));
+    expect(await following.poll(1)).toHaveLength(1);
+    const after = await following.poll();
+    expect(after.map(({ mayBeKnown }) => mayBeKnown)).toEqual([true, true]);
   });
 
   it("does not take a file saved anew with the same beginning for a changed one", async () => {

@@ -3,8 +3,9 @@
  *
  * A growing file is read by byte offset, after the SHA-256 of everything before the offset was found unchanged. A last line
  * without its end waits for it: half a line is what a writer in the middle of its work looks like. When the part that was read
- * has changed, the anomaly SOURCE_REWRITTEN says so and the file is read again from the start: reading rows twice is harmless,
- * because an example counts once whatever its rows, while going on at an offset in another file would cut a row in half.
+ * has changed, the anomaly SOURCE_REWRITTEN says so and the file is read again from the start: going on at an offset in another file
+ * would cut a row in half. Whatever the file held at that moment may have been taken before, so those batches say `mayBeKnown`:
+ * rows that the log has as they are count once.
  */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
@@ -31,6 +32,10 @@ interface FilePosition {
   readonly offset: number;
   readonly sha256: string;
   readonly header?: CsvHeader;
+  /** Rows before the offset: rows without an id are named by their place. */
+  readonly rows?: number;
+  /** The size the file had when it was found rewritten: rows up to there may have been taken before. */
+  readonly knownUntil?: number;
 }
 
 /** Size, time and inode of the file when a poll last found nothing new: an unchanged file is not read again. */
@@ -91,7 +96,8 @@ async function* pollGrowing(
     yield* readFrom(options, format, start, prefix.hash, []);
     return;
   }
-  yield* readFrom(options, format, { offset: 0, sha256: EMPTY_SHA256 }, createHash("sha256"), [
+  const { size } = await stat(options.path);
+  yield* readFrom(options, format, { offset: 0, sha256: EMPTY_SHA256, knownUntil: size }, createHash("sha256"), [
     rewritten(options.path, start.offset, prefix === undefined),
   ]);
 }
@@ -110,7 +116,9 @@ async function* readFrom(
   let ahead: Buffer = Buffer.alloc(0);
   let hashed = start.offset;
   let batchFrom = start.offset;
+  let rowNumber = start.rows ?? 0;
   let told = false;
+  const isKnownPart = (offset: number) => offset < (start.knownUntil ?? 0);
   const catchUp = () => {
     const length = parser.offset - hashed;
     hash.update(ahead.subarray(0, length));
@@ -119,12 +127,16 @@ async function* readFrom(
   };
   const batch = (): SourceBatch => {
     catchUp();
+    rowNumber = rows.at(-1)?.rowNumber ?? rowNumber;
     const position = {
       offset: hashed,
       sha256: hash.copy().digest("hex"),
       ...headerOf(parser),
+      rows: rowNumber,
+      ...(isKnownPart(hashed) ? { knownUntil: start.knownUntil } : {}),
     } as unknown as JsonObject;
-    const result = { rows, position, anomalies: told ? [] : anomalies, origin };
+    const mayBeKnown = isKnownPart(batchFrom);
+    const result = { rows, position, anomalies: told ? [] : anomalies, origin, ...(mayBeKnown ? { mayBeKnown } : {}) };
     told = true;
     rows = [];
     batchFrom = hashed;
@@ -147,8 +159,9 @@ function headerOf(parser: RowParser): { header?: CsvHeader } {
 }
 
 function parserAt(format: Format, start: FilePosition): RowParser {
-  if (format === "ndjson") return new NdjsonParser(start.offset);
-  return start.header === undefined ? new CsvParser() : new CsvParser({ header: start.header, offset: start.offset });
+  const { header, offset, rows: rowNumber = 0 } = start;
+  if (format === "ndjson") return new NdjsonParser(offset, rowNumber);
+  return header === undefined ? new CsvParser() : new CsvParser({ header, offset, rowNumber });
 }
 
 /** Hash of the first `length` bytes; undefined where the file is shorter. Cost: one read of the prefix, in constant memory. */
@@ -169,13 +182,13 @@ function rewritten(path: string, offset: number, shorter: boolean): Anomaly {
     : `differs in the first ${offset} bytes, which were read`;
   return {
     code: "SOURCE_REWRITTEN",
-    message: `The file ${basename(path)} ${how}. It is read again from the start; examples that are known already count once.`,
+    message: `The file ${basename(path)} ${how}. It is read again from the start; rows that were taken already count once.`,
     blocking: false,
     details: { offset, shorter },
   };
 }
 
-/** Files without a growing end: a new content is a new delivery. */
+/** Files without a growing end: a new content is a new delivery, of which the rows that are there already count once. */
 async function* pollWhole(
   options: FileSourceOptions,
   format: Format,
@@ -186,11 +199,14 @@ async function* pollWhole(
   if (same && stored?.["rows"] === null) return;
   // A crash in the middle left the number of rows that were stored.
   const done = same ? ((stored?.["rows"] as number | undefined) ?? 0) : 0;
+  const isLater = stored !== undefined && (!same || stored["later"] === true);
+  const later = isLater ? { later: true } : {};
   const origin = `file:${basename(options.path)}`;
   let count = done;
   yield* inBatches(skip(readFileRows(options.path, format), done), (rows, last) => {
     count += rows.length;
-    return { rows, position: { sha256, rows: last ? null : count }, anomalies: [], origin };
+    const position = { sha256, rows: last ? null : count, ...later };
+    return { rows, position, anomalies: [], origin, ...(isLater ? { mayBeKnown: true } : {}) };
   });
 }
 

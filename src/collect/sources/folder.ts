@@ -28,6 +28,8 @@ interface Entry {
   readonly sha256: string;
   /** Set while the file is only read in part: the rows that are stored. */
   readonly rows?: number;
+  /** Another content was read under this name before: its rows may be the same. */
+  readonly later?: true;
   /** Why it cannot be read: it is not tried again until it changes. */
   readonly problem?: string;
 }
@@ -65,7 +67,8 @@ async function* pollFolder(
     const same = known?.size === file.size && known.mtimeMs === file.mtimeMs;
     if (same && known.rows === undefined) continue;
     const sha256 = await hashFile(file.path);
-    const entry: Entry = { size: file.size, mtimeMs: file.mtimeMs, sha256 };
+    const isLater = known !== undefined && (known.sha256 !== sha256 || known.later === true);
+    const entry: Entry = { size: file.size, mtimeMs: file.mtimeMs, sha256, ...(isLater ? { later: true } : {}) };
     const origin = `file:${file.name}`;
     const done = known?.sha256 === sha256 ? known.rows : undefined;
     if (done === undefined && contents.has(sha256)) {
@@ -79,7 +82,8 @@ async function* pollFolder(
       for await (const batch of inBatches(readings, (rows, last) => {
         count += rows.length;
         entries = { ...entries, [file.name]: last ? entry : { ...entry, rows: count } };
-        return { rows, position: toPosition(entries), anomalies: [], origin };
+        const mayBeKnown = isLater ? { mayBeKnown: true } : {};
+        return { rows, position: toPosition(entries), anomalies: [], origin, part: file.name, ...mayBeKnown };
       }))
         yield batch;
     } catch (error) {

@@ -16,6 +16,10 @@ export interface SourceBatch {
   readonly anomalies: readonly Anomaly[];
   /** `file:customers.csv`: the origin of the batch. */
   readonly origin: string;
+  /** The file of a source that has several: names rows that have no id, together with their place. */
+  readonly part?: string;
+  /** The rows may have been taken before: those that the log holds as they are count once. */
+  readonly mayBeKnown?: boolean;
 }
 
 export interface Source {
