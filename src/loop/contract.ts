@@ -91,6 +91,8 @@ export interface PredictionTrace {
     readonly raw: number | string | boolean | null;
     readonly filled: number | string | boolean;
     readonly scaled: number;
+    /** Where one line stands for several columns (a vector, an image): how many; `scaled` is then their length. */
+    readonly columns?: number;
     /** What the column adds to the score before the link function, for linear models and trees. */
     readonly contribution?: number;
   }[];

@@ -43,7 +43,10 @@ export interface DriftView {
   /** Where the current rows come from: requests, or collected rows. */
   readonly source: InputSource | null;
   readonly reference: DriftReference | null;
-  readonly calibration: (DriftCalibration & { readonly at: Instant }) | null;
+  /** Learned of this version, from those rows. */
+  readonly calibration:
+    | (DriftCalibration & { readonly at: Instant; readonly version: string; readonly source: InputSource })
+    | null;
   readonly data: DriftReport | null;
   readonly prediction: FeatureDrift | null;
   readonly label: {

@@ -2,6 +2,7 @@
 import fastifySwagger from "@fastify/swagger";
 import type { FastifyInstance } from "fastify";
 import { ERROR_CODES } from "../core/index.ts";
+import { ANSWER_SCHEMAS, TYPE_SCHEMAS } from "./answer-schemas.ts";
 
 export const PROBLEM_SCHEMA = {
   $id: "Problem",
@@ -18,6 +19,36 @@ export const PROBLEM_SCHEMA = {
     details: { type: "object" },
   },
 };
+
+interface Description {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: { readonly schemas: Readonly<Record<string, unknown>> };
+}
+interface Operation {
+  readonly responses: Readonly<Record<string, { readonly description: string; readonly content?: unknown }>>;
+}
+
+/** Where the routes of the contract are mounted; `Api` names them from here on. */
+const BASE = "/api/v1";
+
+/** The description with the schema of every answer of the contract; what is no JSON of the contract stays described by words. */
+function withAnswers(description: Description): Description {
+  const types = Object.entries(TYPE_SCHEMAS).map(([name, schema]) => [name, JSON.parse(schema) as unknown]);
+  const operationOf = (path: string, method: string, operation: Operation): Operation => {
+    const route = `${method.toUpperCase()} ${path.slice(BASE.length).replaceAll(/\{(\w+)\}/g, ":$1")}`;
+    const schema = path.startsWith(`${BASE}/`) ? ANSWER_SCHEMAS[route] : undefined;
+    const answered = operation.responses["2XX"];
+    if (schema === undefined || answered === undefined) return operation;
+    const content = { "application/json": { schema: JSON.parse(schema) as unknown } };
+    return { ...operation, responses: { ...operation.responses, "2XX": { ...answered, content } } };
+  };
+  const paths = Object.entries(description.paths).map(([path, operations]) => {
+    const entries = Object.entries(operations);
+    return [path, Object.fromEntries(entries.map(([method, one]) => [method, operationOf(path, method, one)]))];
+  });
+  const schemas = { ...Object.fromEntries(types), ...description.components.schemas };
+  return { ...description, paths: Object.fromEntries(paths), components: { ...description.components, schemas } };
+}
 
 /** Must be registered before the routes. */
 export async function addOpenApi(app: FastifyInstance, version: string): Promise<void> {
@@ -45,7 +76,7 @@ export async function addOpenApi(app: FastifyInstance, version: string): Promise
   // The one schema that the framework compiles at the start: with it comes the compiler that the other routes use later.
   const schema = { summary: "This description", tags: ["health"], querystring: { type: "object" } };
   app.get("/openapi.json", { schema }, async (_request, reply) => {
-    text ??= JSON.stringify(app.swagger());
+    text ??= JSON.stringify(withAnswers(app.swagger() as unknown as Description));
     return reply.type("application/json; charset=utf-8").send(text);
   });
 }

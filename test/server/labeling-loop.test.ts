@@ -10,6 +10,7 @@ import type { LabelingStats, LearningCurve } from "../../src/server/contract.ts"
 import { openTestLoop } from "../../src/testing/loop.ts";
 import { runCommand } from "../cli/support.ts";
 import { labelledRows, purchases, START, type TestServer, trainFirstVersion } from "./support.ts";
+import { checkAnswers } from "./checked-answers.ts";
 
 const BASE = "/api/v1/models/purchases";
 const PER_DAY = 30;
@@ -31,6 +32,7 @@ beforeAll(async () => {
   const model = defineModel({ ...purchases, labeling } as never);
   const test = await openTestLoop(defineConfig({ models: [model], alerts: [] }), START);
   const server = await createServer({ loop: test.loop, systemClock, logger: silentLogger, replay: true });
+  checkAnswers(server);
   place = {
     test,
     server,

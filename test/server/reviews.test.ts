@@ -16,6 +16,7 @@ import type {
 import { openTestLoop } from "../../src/testing/loop.ts";
 import { runCommand } from "../cli/support.ts";
 import { labelledRows, purchases, START, type TestServer, trainFirstVersion } from "./support.ts";
+import { checkAnswers } from "./checked-answers.ts";
 
 const BASE = "/api/v1/models/purchases";
 const review = { below: 0.7, deadline: "1h", default: "withhold", audit: 0.5 } as const;
@@ -50,6 +51,7 @@ const taskOf = async (row: PredictedRow | undefined) =>
 beforeAll(async () => {
   const test = await openTestLoop(configOf({}), START);
   const server = await createServer({ loop: test.loop, systemClock, logger: silentLogger, replay: true });
+  checkAnswers(server);
   place = {
     test,
     server,

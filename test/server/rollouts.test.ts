@@ -7,6 +7,7 @@ import { createServer, type Server } from "../../src/server/index.ts";
 import type { Page, RolloutDetail } from "../../src/server/contract.ts";
 import { openTestLoop, type TestLoop } from "../../src/testing/loop.ts";
 import { shopModel, teachShop, visitShop } from "./rollout-story.ts";
+import { checkAnswers } from "./checked-answers.ts";
 
 const ADMIN = "an-admin-secret-of-more-than-32-characters";
 const START = Date.UTC(2026, 0, 1);
@@ -32,6 +33,7 @@ beforeAll(async () => {
     requireTokens: true,
     adminSecret: ADMIN,
   });
+  checkAnswers(server);
   const { url } = await server.listen({ host: "127.0.0.1", port: 0 });
   admin = createClient({ url, token: ADMIN });
 }, 60_000);

@@ -139,6 +139,32 @@ describe("reading", () => {
     expect([...new Set(served)].filter((url) => !described.includes(url))).toEqual([]);
   });
 
+  it("describes the answer of every route by a schema, of which each name is there", async () => {
+    const text = (await open.server.app.inject({ url: "/openapi.json" })).body;
+    const api = JSON.parse(text) as {
+      paths: Record<
+        string,
+        Record<string, { responses: Record<string, { content: Record<string, { schema: object }> }> }>
+      >;
+      components: { schemas: Record<string, unknown> };
+    };
+    const without = Object.entries(api.paths)
+      .filter(([path]) => path.startsWith("/api/"))
+      .flatMap(([path, operations]) =>
+        Object.entries(operations)
+          .filter(([, { responses }]) => {
+            const schema = responses["2XX"]?.content["application/json"]?.schema ?? {};
+            return !["$ref", "type", "anyOf"].some((key) => key in schema);
+          })
+          .map(([method]) => `${method.toUpperCase()} ${path}`),
+      );
+    // Events, and a packed or ONNX file: neither is JSON.
+    expect(without.toSorted()).toEqual(["GET /api/v1/models/{model}/versions/{version}/export", "GET /api/v1/stream"]);
+    const named = [...text.matchAll(/"#\/components\/schemas\/(\w+)"/g)].map((match) => match[1] as string);
+    expect(named.filter((name) => !(name in api.components.schemas))).toEqual([]);
+    expect(new Set(named).size).toBeGreaterThan(100);
+  });
+
   it("answers 404 as a problem for what is not there", async () => {
     expect((await get("/api/v1/nothing")).body).toMatchObject({ status: 404, code: "NOT_FOUND" });
     expect((await get(`${MODEL}?colour=red`)).body).toMatchObject({ status: 400, code: "BODY_INVALID" });

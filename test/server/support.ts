@@ -3,6 +3,7 @@ import { createRandom, DAY_MS, type Instant, silentLogger, systemClock } from ".
 import { defineConfig, defineModel, f, gate, linear, when } from "../../src/config/index.ts";
 import { createServer, type Server, type ServerOptions } from "../../src/server/index.ts";
 import { openTestLoop, type TestLoop } from "../../src/testing/loop.ts";
+import { checkAnswers } from "./checked-answers.ts";
 
 export const START: Instant = Date.UTC(2026, 0, 5);
 
@@ -40,6 +41,7 @@ export interface TestServer {
 export async function openTestServer(options: Partial<ServerOptions> = {}): Promise<TestServer> {
   const test = await openTestLoop(defineConfig({ models: [purchases], alerts: [] }), START);
   const server = await createServer({ loop: test.loop, systemClock, logger: silentLogger, replay: true, ...options });
+  checkAnswers(server);
   const dispose = async () => {
     await server.close();
     await test.dispose();

@@ -5,6 +5,7 @@ import { defineConfig, defineModel, f, gate, mlp, when } from "../../src/config/
 import { createRandom, DAY_MS, silentLogger, systemClock } from "../../src/core/index.ts";
 import { createServer, type Server } from "../../src/server/index.ts";
 import { openTestLoop, type TestLoop } from "../../src/testing/loop.ts";
+import { checkAnswers } from "./checked-answers.ts";
 
 const START = Date.UTC(2026, 0, 5);
 const reviews = defineModel({
@@ -36,6 +37,7 @@ describe("wide features over HTTP", () => {
   beforeAll(async () => {
     test = await openTestLoop(defineConfig({ models: [reviews], alerts: [] }), START);
     server = await createServer({ loop: test.loop, systemClock, logger: silentLogger, replay: true });
+    checkAnswers(server);
   }, 60_000);
   afterAll(async () => {
     await server.close();
