@@ -4,11 +4,11 @@
  */
 import {
   fail,
+  refusedRowsOf,
   type Features,
   type LabelValue,
   type PredictionEvent,
   RetrainError,
-  refusedRowsOf,
   type SystemClock,
   uuidV7,
   type Variant,
