@@ -29,3 +29,4 @@ export * from "./random.ts";
 export * from "./records.ts";
 export * from "./rollouts.ts";
 export * from "./stop-point.ts";
+export * from "./turns.ts";

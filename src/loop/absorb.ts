@@ -18,7 +18,7 @@ import type {
   PendingLabel,
   PredictionEvent,
 } from "../core/index.ts";
-import { HOUR_MS, uuidV7 } from "../core/index.ts";
+import { HOUR_MS, Turns, uuidV7 } from "../core/index.ts";
 import { type ExampleFacts, isKnown, type JoinedPrediction, joinExample } from "../feedback/label-join.ts";
 import { addInPlace, performanceOf } from "../monitor/performance.ts";
 import { watchConcept } from "./concept-drift.ts";
@@ -33,13 +33,17 @@ import { namedNotes, slicedCounters, type VersionNotes } from "./version-notes.t
 
 /** Events a fold takes at once: bounds its memory and the length of its transaction. */
 const FOLD_BATCH = 5_000;
+/** The same on a live clock, where requests wait while a batch is folded: some ten milliseconds of the event loop. */
+const LIVE_FOLD_BATCH = 1_000;
 
 /** Folds everything committed so far. @returns how many events were read. */
 export async function absorb(context: LoopContext, model: string): Promise<number> {
   let total = 0;
+  const turns = new Turns(context.systemClock, () => context.store.log.isWriting());
+  const limit = context.worldClock.kind === "virtual" ? FOLD_BATCH : LIVE_FOLD_BATCH;
   for (;;) {
     const before = await context.store.folds.read(model, LABEL_FOLD);
-    const batch = await context.store.log.readAfter(model, before.cursor, { limit: FOLD_BATCH });
+    const batch = await context.store.log.readAfter(model, before.cursor, { limit });
     if (batch.events.length === 0) return total;
     const experiments = await ExperimentFold.open(context, model, experimentState(before.state));
     const change = await foldEvents(context, model, {
@@ -65,6 +69,7 @@ export async function absorb(context: LoopContext, model: string): Promise<numbe
     // Another folder was first: read again from where it stopped.
     if (first) total += batch.events.length;
     if (first && !batch.more && change.systemPredictions === 0) return total;
+    await turns.next();
   }
 }
 

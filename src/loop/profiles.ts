@@ -14,6 +14,7 @@ import {
   type ObservationEvent,
   type PredictionEvent,
   type ProfileDelta,
+  Turns,
 } from "../core/index.ts";
 import {
   coversGrid,
@@ -33,8 +34,10 @@ import { referenceOf } from "./profile-reference.ts";
 
 /** Events a fold takes at once: bounds its memory and the length of its transaction. */
 const FOLD_BATCH = 5_000;
+/** The same on a live clock, where requests wait while a batch is counted: some ten milliseconds of the event loop. */
+const LIVE_FOLD_BATCH = 1_000;
 /** Batches of one live tick: a backlog of a new grid is counted over many ticks, each shorter than a second or two. */
-const LIVE_BATCHES = 20;
+const LIVE_BATCHES = 100;
 /** Days are kept as hours for this long. */
 const HOURS_KEPT_MS = 14 * DAY_MS;
 /** Deltas of an hour are summed once it is this old; later events add new deltas. */
@@ -126,10 +129,12 @@ interface GridWork extends NamedGrid {
 async function advanceGrid(context: LoopContext, spec: ModelSpec, work: GridWork): Promise<boolean> {
   const { store } = context;
   const { grid } = work;
+  const turns = new Turns(context.systemClock, () => store.log.isWriting());
+  const limit = context.worldClock.kind === "virtual" ? FOLD_BATCH : LIVE_FOLD_BATCH;
   while (work.budget.batches > 0) {
     const before = await store.profiles.read(spec.name, work.id);
     const batch = await store.log.readAfter(spec.name, before.cursor, {
-      limit: FOLD_BATCH,
+      limit,
       kinds: ["observation", "prediction"],
     });
     if (batch.events.length === 0) return true;
@@ -149,6 +154,7 @@ async function advanceGrid(context: LoopContext, spec: ModelSpec, work: GridWork
       deltas,
     });
     if (!batch.more) return true;
+    await turns.next();
   }
   return false;
 }

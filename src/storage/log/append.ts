@@ -31,7 +31,7 @@ export interface AppendLimits {
   /** Rows and bytes of one insert: the embedded database is 32-bit, and a reader waits for it while it runs. */
   readonly maxBatchRows: number;
   readonly maxBatchBytes: number;
-  /** How long a small batch waits for company while requests arrive quickly, ms. */
+  /** How long a small batch waits at most for company while requests arrive quickly, ms. */
   readonly lingerMs: number;
 }
 export const APPEND_LIMITS: AppendLimits = {
@@ -39,7 +39,7 @@ export const APPEND_LIMITS: AppendLimits = {
   maxQueuedBytes: 128 * 1024 * 1024,
   maxBatchRows: 10_000,
   maxBatchBytes: 8 * 1024 * 1024,
-  lingerMs: 4,
+  lingerMs: 5,
 };
 /** A batch of this many rows gains nothing from waiting: the cost of its commit is already shared. */
 const LINGER_BELOW_ROWS = 64;
@@ -63,7 +63,10 @@ export class GroupCommit {
   private queuedBytes = 0;
   private running: Promise<void> | undefined;
   private newest: Promise<unknown> = Promise.resolve();
-  private lastBatchRequests = 0;
+  /** Requests that the last batch lets expect. */
+  private expected = 0;
+  /** Ends a wait for company early: called when so many requests wait. */
+  private company: { readonly requests: number; readonly arrived: () => void } | undefined;
   private lastReceivedAt: Instant = Number.NEGATIVE_INFINITY;
   private closed = false;
   /** The writer must not run in the context of whoever woke it: that one may hold a transaction. */
@@ -85,7 +88,14 @@ export class GroupCommit {
     this.onCommit = options.onCommit;
   }
 
-  async append(request: AppendRequest): Promise<AppendResult> {
+  /** Not async: a prediction waits on this promise, and each one in between costs it half a microsecond on Node 20. */
+  append(request: AppendRequest): Promise<AppendResult> {
+    const result = new Promise<AppendResult>((resolve, reject) => this.enqueue(request, resolve, reject));
+    this.newest = result;
+    return result;
+  }
+
+  private enqueue(request: AppendRequest, resolve: Waiting["resolve"], reject: Waiting["reject"]): void {
     if (this.closed) throw closedError();
     this.health.requireRoom();
     checkKnownAt(request, this.worldClock.now());
@@ -96,15 +106,18 @@ export class GroupCommit {
     if (isOver && this.queue.length > 0) throw queueFull(this.queuedRows);
     this.queuedRows += encoded.rows;
     this.queuedBytes += encoded.bytes;
-    const result = new Promise<AppendResult>((resolve, reject) => this.queue.push({ encoded, resolve, reject }));
-    this.newest = result.catch(() => {});
+    this.queue.push({ encoded, resolve, reject });
+    if (this.company !== undefined && this.queue.length >= this.company.requests) this.company.arrived();
     this.running ??= this.context.runInAsyncScope(() => this.run());
-    return result;
   }
 
   /** Resolves when everything that waited at the call has been written or refused: the queue is served in order. */
   async settle(): Promise<void> {
-    await this.newest;
+    await this.newest.catch(() => {});
+  }
+
+  get isWriting(): boolean {
+    return this.running !== undefined;
   }
 
   async close(): Promise<void> {
@@ -116,15 +129,26 @@ export class GroupCommit {
     // Leaves the caller's stack first, so that all requests of one turn of the event loop share the batch.
     await Promise.resolve();
     while (this.queue.length > 0) {
-      const isBusy = this.lastBatchRequests > 1;
-      if (isBusy && this.queuedRows < LINGER_BELOW_ROWS && !this.closed) {
-        await this.systemClock.sleep(this.limits.lingerMs);
-      }
+      await this.gatherCompany();
       const batch = this.take();
-      this.lastBatchRequests = batch.length;
       await this.write(batch);
+      this.expected = batch.length > 1 ? batch.length + this.queue.length : 0;
     }
     this.running = undefined;
+  }
+
+  /**
+   * A small batch waits for company while requests arrive quickly, but for no more than can be expected: callers who ask again as
+   * soon as they are answered are those just answered and those who waited meanwhile.
+   */
+  private async gatherCompany(): Promise<void> {
+    const requests = Math.min(this.expected, LINGER_BELOW_ROWS);
+    if (this.closed || this.queue.length >= requests || this.queuedRows >= LINGER_BELOW_ROWS) return;
+    await new Promise<void>((resolve) => {
+      this.company = { requests, arrived: resolve };
+      void this.systemClock.sleep(this.limits.lingerMs).then(resolve);
+    });
+    this.company = undefined;
   }
 
   private take(): Waiting[] {

@@ -14,6 +14,7 @@ import {
   type LogCursor,
   type LogSchema,
   type SystemClock,
+  type Turns,
   uuidV7,
 } from "../../core/index.ts";
 import type { Analytics } from "../analytics.ts";
@@ -40,6 +41,8 @@ export interface CompactParts {
   readonly systemClock: SystemClock;
   readonly schemaOf: (model: string) => LogSchema | undefined;
   readonly logger: Logger;
+  /** How a copy shares the store with requests that come meanwhile. */
+  readonly giveWay: () => Turns;
   /** Called between the copy and the swap; tests put a late commit there. */
   readonly beforeSwap?: () => Promise<void>;
 }
@@ -71,6 +74,7 @@ async function copyModel(
   const tables = new Map<EventKind, SegmentTable>();
   try {
     let cursor: LogCursor = LOG_START;
+    const turns = parts.giveWay();
     for (;;) {
       const page = await tailPage(parts.database, part, model, cursor, PAGE_ROWS);
       for (const row of page) {
@@ -86,6 +90,7 @@ async function copyModel(
       const last = page.at(-1);
       if (!last || page.length < PAGE_ROWS) break;
       cursor = { transactionId: last.transactionId, seq: last.seq };
+      await turns.next();
     }
     const segments: StoredSegment[] = [];
     for (const [kind, table] of tables) {
@@ -98,11 +103,24 @@ async function copyModel(
   }
 }
 
+/** The models with rows in the partition, by one step of the index each: to read every row would hold the store up. */
+async function modelsOf(database: Queryable, part: Part): Promise<readonly string[]> {
+  const { rows } = await database.query(
+    `with recursive found as (
+       select min(model) as model from ingest_${part}
+       union all
+       select (select min(model) from ingest_${part} where model > found.model) from found where found.model is not null
+     )
+     select model from found where model is not null`,
+  );
+  return rows.map((row) => row["model"] as string);
+}
+
 async function copyPart(parts: CompactParts, part: Part): Promise<StoredSegment[]> {
-  const { rows } = await parts.database.query(`select distinct model from ingest_${part} order by model`);
+  const models = await modelsOf(parts.database, part);
   return parts.analytics.use(async (connection) => {
     const segments: StoredSegment[] = [];
-    for (const row of rows) segments.push(...(await copyModel(parts, connection, part, row["model"] as string)));
+    for (const model of models) segments.push(...(await copyModel(parts, connection, part, model)));
     return segments;
   });
 }

@@ -10,6 +10,7 @@ import {
   type LogSchema,
   RetrainError,
   type SystemClock,
+  Turns,
   type WorldClock,
 } from "../../core/index.ts";
 import type { Analytics } from "../analytics.ts";
@@ -122,6 +123,7 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
     systemClock,
     schemaOf: options.schemaOf,
     logger: options.logger,
+    giveWay: () => new Turns(systemClock, () => writer.isWriting),
     ...(options.beforeSwap === undefined ? {} : { beforeSwap: options.beforeSwap }),
   };
   /** Errors of DuckDB and files say "disk full" in their own words. */
@@ -138,6 +140,7 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
 
   return {
     append: (request) => writer.append(request),
+    isWriting: () => writer.isWriting,
     async readAfter(model, cursor, readOptions) {
       const before = quiet.count(model);
       if (options.isOnlyWriter && quiet.isQuiet(model, cursor)) return { events: [], cursor, more: false };

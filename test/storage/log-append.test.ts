@@ -1,0 +1,63 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type LabelEvent, liveWorldClock, silentLogger, type SystemClock, systemClock } from "../../src/core/index.ts";
+import { APPEND_LIMITS, GroupCommit } from "../../src/storage/log/append.ts";
+import { StoreHealthMonitor } from "../../src/storage/store-health.ts";
+import { openTestDatabase, type TestDatabase } from "../../src/testing/database.ts";
+
+let test: TestDatabase;
+beforeAll(async () => {
+  test = await openTestDatabase();
+});
+afterAll(() => test.dispose());
+
+/** A writer whose pauses end only by hand. */
+function openWriter() {
+  const wakes: (() => void)[] = [];
+  const clock: SystemClock = { ...systemClock, sleep: () => new Promise((resolve) => wakes.push(resolve)) };
+  const { database, directory } = test;
+  const health = new StoreHealthMonitor({ database, directory, clock: systemClock, logger: silentLogger });
+  const batches: number[] = [];
+  const writer = new GroupCommit({
+    database,
+    worldClock: liveWorldClock,
+    systemClock: clock,
+    health,
+    limits: APPEND_LIMITS,
+    onCommit: (requests) => batches.push(requests.length),
+  });
+  const label: LabelEvent = { kind: "label", exampleId: "e1", at: 1, value: true, labelSource: "system" };
+  const append = () => writer.append({ model: "shop", events: [label] });
+  return { append, batches, wakes };
+}
+
+describe("a group commit", () => {
+  it("takes what waits together, and a single caller waits for nobody", async () => {
+    const { append, batches, wakes } = openWriter();
+    await append();
+    await append();
+    await Promise.all([append(), append(), append()]);
+    expect(batches).toEqual([1, 1, 3]);
+    expect(wakes).toEqual([]);
+  });
+
+  it("waits for the callers it just answered, and no longer than until they are back", async () => {
+    const { append, batches, wakes } = openWriter();
+    await Promise.all([append(), append(), append()]);
+    const two = [append(), append()];
+    await expect.poll(() => wakes.length).toBe(1);
+    expect(batches).toEqual([3]);
+    await Promise.all([...two, append()]);
+    expect(batches).toEqual([3, 3]);
+  });
+
+  it("does not wait for callers who do not come back", async () => {
+    const { append, batches, wakes } = openWriter();
+    await Promise.all([append(), append(), append()]);
+    const one = append();
+    await expect.poll(() => wakes.length).toBe(1);
+    wakes[0]?.();
+    await one;
+    await append();
+    expect(batches).toEqual([3, 1, 1]);
+  });
+});
