@@ -9,7 +9,6 @@ import {
   type LabelValue,
   type PredictionEvent,
   RetrainError,
-  type SystemClock,
   uuidV7,
   type Variant,
 } from "../core/index.ts";
@@ -23,7 +22,7 @@ import { forecastRows } from "./forecast.ts";
 import { requireVersion } from "./promote.ts";
 import { recommendRows } from "./recommend.ts";
 import { type AnsweredRows, askForReview } from "./reviews/ask.ts";
-import { RoutedAnswers } from "./rollouts/routed.ts";
+import { type RoutedAnswer, RoutedAnswers } from "./rollouts/routed.ts";
 
 /** Answers whose log write failed, kept for another try; beyond it the oldest is dropped, which the metric shows. */
 const RETRY_BUFFER = 10_000;
@@ -43,7 +42,7 @@ export class Predictor {
   readonly routed: RoutedAnswers;
   readonly #context: LoopContext;
   readonly #validators = new Map<string, { schema: unknown; validate: RowValidator }>();
-  #slot: { until: number; promise: Promise<boolean> } | undefined;
+  #slot: { readonly until: number; readonly waiting: ((isLogged: false) => void)[] } | undefined;
   readonly #retry: { model: string; events: PredictionEvent[] }[] = [];
 
   constructor(context: LoopContext, onTrip: ConstructorParameters<typeof RoutedAnswers>[1] = () => {}) {
@@ -52,10 +51,52 @@ export class Predictor {
   }
 
   /** @throws MODEL_UNKNOWN, MODEL_NOT_READY, VERSION_UNKNOWN, ROW_INVALID. Cost without the log: about 5 µs a row and feature set. */
-  async predict(asked: PredictRequest): Promise<PredictAnswer> {
-    const isStateful = this.#context.spec.models.some(
-      ({ name, schema }) => name === asked.model && schema.aggregates !== undefined,
-    );
+  predict(asked: PredictRequest): Promise<PredictAnswer> {
+    try {
+      return this.#answerAtOnce(asked) ?? this.#answer(asked);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
+
+  /**
+   * The request most servers live on: rows for the live version of a model that runs in this process, with nothing to wait for
+   * but the log. Anything else is undefined. A promise each step would cost more than the model.
+   */
+  #answerAtOnce(request: PredictRequest): Promise<PredictAnswer> | undefined {
+    const { live: models, routing, worldClock } = this.#context;
+    const spec = modelSpec(this.#context, request.model);
+    const live = models.champion(request.model);
+    const route = models.route(request.model);
+    if (live === undefined || request.version !== undefined || worldClock.kind === "virtual") return undefined;
+    const { forecaster, recommender, remote } = live.model;
+    if (forecaster !== undefined || recommender !== undefined || remote !== undefined) return undefined;
+    if (spec.schema.aggregates !== undefined || spec.review !== undefined || routing.fresh() !== undefined)
+      return undefined;
+    const log = (scored: Scored) => this.#logged(request, { live, route }, scored);
+    if (route === undefined || route.plan === null) return log(this.#scoredHere(request, live));
+    const scored = this.#scoreRouted(request, { champion: live, route });
+    return scored instanceof Promise ? scored.then(log) : log(scored);
+  }
+
+  /** The answer once the log has its events, or has not taken them in time. */
+  #logged(
+    request: PredictRequest,
+    { live, route }: { readonly live: LiveVersion; readonly route: LiveRoute | undefined },
+    { rows, events }: Scored,
+  ): Promise<PredictAnswer> {
+    const { model } = request;
+    if (request.log === false) return Promise.resolve(unlogged(model, live.version, rows));
+    return this.#log(model, events).then((logged) => {
+      this.counts[logged ? "logged" : "unlogged"] += events.length;
+      if (!logged) return unlogged(model, live.version, rows);
+      if (route !== undefined) this.routed.mirror(model, route, events);
+      return { model, version: live.version, predictions: rows };
+    });
+  }
+
+  async #answer(asked: PredictRequest): Promise<PredictAnswer> {
+    const isStateful = modelSpec(this.#context, asked.model).schema.aggregates !== undefined;
     const { request, sequences }: Awaited<ReturnType<typeof withAggregates>> = isStateful
       ? await withAggregates(this.#context, asked)
       : { request: asked };
@@ -86,8 +127,8 @@ export class Predictor {
       if (this.#context.worldClock.kind === "virtual") await this.routed.settled();
       if (logged) return this.#released(request, live, { ...scored, logged });
     }
-    const rows = scored.rows.map(({ predictionId: _, ...row }) => ({ ...row, logged: false }));
-    return this.#released(request, live, { rows, events: scored.events, logged: false });
+    const { predictions } = unlogged(request.model, live.version, scored.rows);
+    return this.#released(request, live, { rows: predictions, events: scored.events, logged: false });
   }
 
   async #released({ model }: PredictRequest, { version }: LiveVersion, answered: AnsweredRows): Promise<PredictAnswer> {
@@ -145,55 +186,69 @@ export class Predictor {
   async #scored(request: PredictRequest, live: LiveVersion, route: LiveRoute | undefined): Promise<Scored> {
     if (route !== undefined && route.plan !== null) return this.#scoreRouted(request, { champion: live, route });
     const { remote } = live.model;
+    if (remote === undefined) return this.#scoredHere(request, live);
     const now = this.#context.worldClock.now();
     const rows = this.#checked(request, now);
     // A model in a process of its own answers all rows at once.
-    const answers =
-      remote === undefined ? undefined : await remote.predictRows(rows.map(({ checked }) => checked.features));
+    const answers = await remote.predictRows(rows.map(({ checked }) => checked.features));
     const scored: Scored = { rows: [], events: [] };
     rows.forEach(({ checked, predictionId }, i) => {
-      const answer = answers?.[i] ?? live.model.predictRow(checked.features);
-      addRow(scored, { request, live, checked, answer, predictionId, now });
+      addRow(scored, { request, live, checked, answer: answers[i] as Prediction, predictionId, now });
     });
     return scored;
   }
 
-  /** The same while a rollout is open: each row is answered by the version its unit is assigned to. */
-  async #scoreRouted(
-    request: PredictRequest,
-    at: { readonly champion: LiveVersion; readonly route: LiveRoute },
-  ): Promise<Scored> {
-    const scored: Scored = { rows: [], events: [] };
+  /** By a model in this process. */
+  #scoredHere(request: PredictRequest, live: LiveVersion): Scored {
     const now = this.#context.worldClock.now();
-    const { challenger } = at.route;
+    const scored: Scored = { rows: [], events: [] };
     for (const { checked, predictionId } of this.#checked(request, now)) {
-      const asked = this.routed.answer(
-        { model: request.model, ...at },
-        {
-          features: checked.features,
-          key: checked.unit ?? predictionId,
-          ...(request.variant === undefined ? {} : { forced: request.variant }),
-        },
-      );
-      // Awaiting a plain value would cost every row a turn.
-      const { answer, version, variant } = asked instanceof Promise ? await asked : asked;
-      const isChallenger = version === challenger?.version;
-      const live = isChallenger ? { version, model: challenger.model } : at.champion;
-      addRow(scored, {
-        request,
-        live,
-        checked,
-        answer,
-        predictionId,
-        now,
-        ...(variant === undefined ? {} : { variant }),
-      });
+      const answer = live.model.predictRow(checked.features);
+      addRow(scored, { request, live, checked, answer, predictionId, now });
     }
     return scored;
   }
 
+  /** The same while a rollout is open: each row is answered by the version its unit is assigned to. At once where no row waits. */
+  #scoreRouted(
+    request: PredictRequest,
+    at: { readonly champion: LiveVersion; readonly route: LiveRoute },
+  ): Scored | Promise<Scored> {
+    const now = this.#context.worldClock.now();
+    const checked = this.#checked(request, now);
+    const asked = checked.map(({ checked: { features, unit }, predictionId }) =>
+      this.routed.answer(
+        { model: request.model, ...at },
+        {
+          features,
+          key: unit ?? predictionId,
+          ...(request.variant === undefined ? {} : { forced: request.variant }),
+        },
+      ),
+    );
+    const { challenger } = at.route;
+    const score = (answers: readonly RoutedAnswer[]): Scored => {
+      const scored: Scored = { rows: [], events: [] };
+      answers.forEach(({ answer, version, variant }, i) => {
+        const isChallenger = version === challenger?.version;
+        addRow(scored, {
+          request,
+          live: isChallenger ? { version, model: challenger.model } : at.champion,
+          ...(checked[i] as CheckedWithId),
+          answer,
+          now,
+          ...(variant === undefined ? {} : { variant }),
+        });
+      });
+      return scored;
+    };
+    const settled = asked.filter((answer): answer is RoutedAnswer => !(answer instanceof Promise));
+    if (settled.length === asked.length) return score(settled);
+    return Promise.all(asked.map((answer) => Promise.resolve(answer))).then(score);
+  }
+
   /** The rows one by one, checked. All are checked before the first is answered. */
-  #checked(request: PredictRequest, now: number): { checked: CheckedRow; predictionId: string }[] {
+  #checked(request: PredictRequest, now: number): CheckedWithId[] {
     checkRowCount(request.rows.length);
     const validate = this.#validator(request.model);
     return request.rows.map((row, i) => {
@@ -203,31 +258,36 @@ export class Predictor {
     });
   }
 
-  /** @returns false when the log did not answer in time; the events go on by themselves or into the retry buffer. */
-  async #log(model: string, events: PredictionEvent[]): Promise<boolean> {
-    const { store, spec, systemClock, worldClock } = this.#context;
-    const write = store.log.append({ model, events }).then(
-      () => true,
-      (error: unknown) => {
-        if (!(error instanceof RetrainError))
-          this.#context.logger.error({ model, error: String(error) }, "the log refused predictions");
-        this.#keepForRetry(model, events);
-        return false;
-      },
-    );
-    // On a virtual clock there is no hurry, and an answer that depends on the machine's speed would not replay.
-    if (worldClock.kind === "virtual") return write;
-    return await Promise.race([write, this.#late(spec.server.logWaitMs, systemClock)]);
+  /** Resolves to false when the log did not answer in time; the events go on by themselves or into the retry buffer. */
+  #log(model: string, events: PredictionEvent[]): Promise<boolean> {
+    const { store, worldClock } = this.#context;
+    return new Promise((resolve) => {
+      store.log.append({ model, events }).then(
+        () => resolve(true),
+        (error: unknown) => {
+          if (!(error instanceof RetrainError))
+            this.#context.logger.error({ model, error: String(error) }, "the log refused predictions");
+          this.#keepForRetry(model, events);
+          resolve(false);
+        },
+      );
+      // On a virtual clock there is no hurry, and an answer that depends on the machine's speed would not replay.
+      if (worldClock.kind !== "virtual") this.#answerLate(resolve);
+    });
   }
 
-  /** Resolves to false after `waitMs`, give or take a slot. Requests of one slot share a timer: a timer each costs more than the model. */
-  #late(waitMs: number, clock: SystemClock): Promise<boolean> {
-    const now = clock.monotonicMs();
+  /** Calls with false after the log's time, give or take a slot. Requests of one slot share a timer: one each costs more than the model. */
+  #answerLate(resolve: (isLogged: false) => void): void {
+    const { systemClock, spec } = this.#context;
+    const now = systemClock.monotonicMs();
     if (this.#slot === undefined || now >= this.#slot.until) {
-      const promise = clock.sleep(waitMs + LATE_SLOT_MS).then(() => false);
-      this.#slot = { until: now + LATE_SLOT_MS, promise };
+      const waiting: ((isLogged: false) => void)[] = [];
+      this.#slot = { until: now + LATE_SLOT_MS, waiting };
+      void systemClock.sleep(spec.server.logWaitMs + LATE_SLOT_MS).then(() => {
+        for (const late of waiting) late(false);
+      });
     }
-    return this.#slot.promise;
+    this.#slot.waiting.push(resolve);
   }
 
   #keepForRetry(model: string, events: PredictionEvent[]): void {
@@ -238,11 +298,20 @@ export class Predictor {
   }
 }
 
+/** An answer that was not logged has no prediction id: a label for it would find nothing. */
+function unlogged(model: string, version: string, rows: readonly PredictedRow[]): PredictAnswer {
+  return { model, version, predictions: rows.map(({ predictionId: _, ...row }) => ({ ...row, logged: false })) };
+}
+
 function traceOf(model: LoadedModel, features: Features, answer: Prediction): PredictionTrace {
   return model.remote === undefined ? model.trace(features) : model.remote.trace(features, answer);
 }
 
 type CheckedRow = Extract<ReturnType<RowValidator>, { readonly ok: true }>;
+interface CheckedWithId {
+  readonly checked: CheckedRow;
+  readonly predictionId: string;
+}
 interface Scored {
   readonly rows: PredictedRow[];
   readonly events: PredictionEvent[];
