@@ -7,7 +7,7 @@ import type { Logger, SystemClock } from "../../core/index.ts";
 
 const CHECKPOINT_EVERY_MS = 60_000;
 /** Where rows pour in, a minute of log would take a second to replay at the next start; this much takes less than half of one. */
-const CHECKPOINT_LOG_BYTES = 32 * 1024 * 1024;
+const CHECKPOINT_LOG_BYTES = 16 * 1024 * 1024;
 /** How often the length of the log is looked at: at full ingest some ten megabytes apart. */
 const LOOK_EVERY_MS = 1000;
 const DAY_MS = 86_400_000;
