@@ -95,7 +95,10 @@ export interface Annotation {
   readonly undone: boolean;
 }
 export type NewAnnotation = Pick<Annotation, "taskId" | "labeler" | "kind" | "at"> &
-  Partial<Pick<Annotation, "value" | "comment" | "durationMs">>;
+  Partial<Pick<Annotation, "value" | "comment" | "durationMs">> & {
+    /** Where it is given, a task of another model is as unknown as none. */
+    readonly model?: string;
+  };
 
 /** What the answers so far mean for a task; `label` is stated to the log, `null` takes an earlier one back. */
 export interface Settlement {
@@ -134,6 +137,8 @@ export interface TaskCounts {
   readonly claimed: number;
   /** Open reviews. */
   readonly reviews: number;
+  /** Standing annotations of the person that was named. */
+  readonly mine: number;
 }
 
 /** Tasks, claims and annotations, and feedback beside them. Everything it acknowledges survives kill -9. */
@@ -157,7 +162,8 @@ export interface LabelingStore {
     limit: number;
     before?: string;
   }): Promise<readonly LabelingTask[]>;
-  counts(model: string): Promise<TaskCounts>;
+  /** Sums that are kept, not counted: a handful of rows however many tasks there are. */
+  counts(model: string, labeler?: string): Promise<TaskCounts>;
   /** Examples that were asked about before, so that nobody is asked twice. */
   askedExamples(model: string): Promise<readonly string[]>;
   createdSince(model: string, since: Instant): Promise<number>;

@@ -1,6 +1,6 @@
 /** What people do with tasks: claim, answer, undo, adjudicate. An answer is acknowledged when its label is in the log. */
 import type { ModelSpec } from "../../config/spec.ts";
-import { fail, type LabelingTask, type LabelValue, uuidV7 } from "../../core/index.ts";
+import { fail, type Instant, type LabelingTask, type LabelValue, type Settle, uuidV7 } from "../../core/index.ts";
 import { compileLabelValidator } from "../../data/validate.ts";
 import { settleTask } from "../../feedback/consensus.ts";
 import type { LabelingSpec } from "../../feedback/spec.ts";
@@ -77,6 +77,17 @@ function settleUndone(...[task, annotations]: Parameters<typeof settleTask>): Re
   });
 }
 
+/** Thrown inside the transaction of an answer whose task's deadline has passed: the default is applied first. */
+class TooLate extends Error {}
+
+/** The task is looked at where it is locked anyway, not by a query of its own before. */
+function settleInTime(at: Instant): Settle {
+  return (task, annotations) => {
+    if (task.dueAt !== undefined && task.dueAt <= at) throw new TooLate();
+    return settleTask(task, annotations);
+  };
+}
+
 type People = Pick<LabelingSurface, "claim" | "release" | "answer" | "undo" | "adjudicate">;
 
 export function peopleMethods(context: LoopContext): People {
@@ -100,17 +111,17 @@ export function peopleMethods(context: LoopContext): People {
           remedy: "Ask for fewer, and again when they are answered.",
         });
       }
-      const mine = await labeling.countAnnotations(model, labeler);
+      const answered = policy.gold > 0 ? await labeling.countAnnotations(model, labeler) : 0;
       const tasks = await labeling.claim({
         model,
         labeler,
         count,
         now: context.systemClock.now(),
         leaseMs: policy.leaseMs,
-        gold: isGoldTurn(mine, policy.gold),
+        gold: isGoldTurn(answered, policy.gold),
         reviewsOnly: only === "reviews",
       });
-      const { states, claimed, reviews } = await labeling.counts(model);
+      const { states, claimed, reviews, mine } = await labeling.counts(model, labeler);
       return {
         tasks: tasks.map((task) => viewOf(task, policy)),
         choices: await choicesOf(context, spec),
@@ -125,23 +136,25 @@ export function peopleMethods(context: LoopContext): People {
       const spec = modelSpec(context, model);
       const { value, comment, durationMs, kind } = request;
       checkLabeler(request.labeler);
-      const task = await requireTask(context, model, request.taskId);
       const at = context.worldClock.now();
-      if (task.dueAt !== undefined && task.dueAt <= at) await applyDeadlines(context, model, at);
       if (kind === "answer") checkLabel(spec, value);
-      const outcome = await labeling.annotate(
-        {
-          taskId: request.taskId,
-          labeler: request.labeler,
-          kind,
-          at,
-          ...(kind === "answer" ? { value: value as LabelValue } : {}),
-          ...(comment === undefined || comment === "" ? {} : { comment: comment.slice(0, 2_000) }),
-          ...(durationMs === undefined ? {} : { durationMs }),
-        },
-        settleTask,
-      );
-      return settled(model, outcome);
+      const annotation = {
+        taskId: request.taskId,
+        model,
+        labeler: request.labeler,
+        kind,
+        at,
+        ...(kind === "answer" ? { value: value as LabelValue } : {}),
+        ...(comment === undefined || comment === "" ? {} : { comment: comment.slice(0, 2_000) }),
+        ...(durationMs === undefined ? {} : { durationMs }),
+      };
+      try {
+        return await settled(model, await labeling.annotate(annotation, settleInTime(at)));
+      } catch (error) {
+        if (!(error instanceof TooLate)) throw error;
+        await applyDeadlines(context, model, at);
+        return settled(model, await labeling.annotate(annotation, settleTask));
+      }
     },
     async undo(model, labeler, annotationId) {
       const policy = labelingPolicy(modelSpec(context, model));

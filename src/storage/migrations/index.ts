@@ -9,6 +9,7 @@ import * as gates from "./0009-gates.ts";
 import * as lease from "./0011-lease.ts";
 import * as feedback from "./0012-feedback.ts";
 import * as reviews from "./0013-reviews.ts";
+import * as labelingCounts from "./0014-labeling-counts.ts";
 
 export const migrations: Readonly<Record<string, Migration>> = {
   "0001-log": log,
@@ -20,4 +21,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0011-lease": lease,
   "0012-feedback": feedback,
   "0013-reviews": reviews,
+  "0014-labeling-counts": labelingCounts,
 };

@@ -10,27 +10,35 @@ import {
   type LabelingStore,
   type LabelingTask,
   type NewAnnotation,
+  type RetrainError,
   type Settle,
   type Settlement,
   uuidV7,
 } from "../../core/index.ts";
+import { prepared } from "../session.ts";
 import { bodyOf, parseBody, type Queryable, type SqlDatabase, toNumber } from "../sql.ts";
 
 /** Reviews hold an answer back, so they come before everything else. */
 export const REVIEW_PRIORITY = 10;
 
 /** One person's claims and answers run one after the other, also from two windows. */
+export const personKey = (model: string, labeler: string) => `labeling ${model} ${labeler}`;
+
 async function lockPerson(transaction: Queryable, model: string, labeler: string): Promise<void> {
-  await transaction.query("select pg_advisory_xact_lock(hashtext($1))", [`labeling ${model} ${labeler}`]);
+  await transaction.query("select pg_advisory_xact_lock(hashtext($1))", [personKey(model, labeler)]);
+}
+
+export function unknownTask(id: string): RetrainError {
+  return fail("NOT_FOUND", {
+    message: `There is no labeling task ${JSON.stringify(id.slice(0, 60))}.`,
+    remedy: "Claim tasks, and answer those.",
+  });
 }
 
 async function lockTask(transaction: Queryable, id: string): Promise<LabelingTask> {
   const { rows } = await transaction.query("select body from labeling_task where id = $1 for update", [id]);
   if (rows[0]) return parseBody<LabelingTask>(rows[0]["body"]);
-  throw fail("NOT_FOUND", {
-    message: `There is no labeling task ${JSON.stringify(id.slice(0, 60))}.`,
-    remedy: "Claim tasks, and answer those.",
-  });
+  throw unknownTask(id);
 }
 
 async function claimGold(transaction: Queryable, model: string, labeler: string, expiresAt: number): Promise<void> {
@@ -48,22 +56,38 @@ async function claimGold(transaction: Queryable, model: string, labeler: string,
 }
 
 /**
- * Without fresh statistics, which an embedded database seldom has, the planner takes the free slots for a handful, reads all of them
- * and sorts: a claim then costs four times the processor time with 8,000 waiting. Local to the transaction.
+ * Claims of one person run one after the other. Without fresh statistics, which an embedded database seldom has, the planner takes
+ * the free slots for a handful, reads all of them and sorts: a claim then costs four times the processor time with 8,000
+ * waiting. The settings are local to the transaction.
  */
-const IN_INDEX_ORDER = "select set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)";
+const BEGIN_CLAIM = prepared(`select pg_advisory_xact_lock(hashtext($1)), set_config('enable_sort', 'off', true),
+  set_config('enable_bitmapscan', 'off', true)`);
 
-const CLAIM_FREE = `with chosen as (
+/**
+ * What the person holds is renewed, what is missing is taken, and all of it comes back: one statement, since every round trip of a
+ * transaction keeps all others waiting. A lease of one's own that ended is as free as any; a gold question stays one's own.
+ */
+const CLAIM = prepared(`with held as (
+    update labeling_slot set expires_at = $4
+    where model = $1 and labeler = $2 and not answered and (is_gold or expires_at >= $3)
+    returning task_id, priority, task_position),
+  chosen as (
     select s.task_id, s.slot from labeling_slot s
     where s.model = $1 and not s.is_gold and not s.answered and s.expires_at < $3 and s.priority >= $6
       and not exists (select 1 from labeling_slot p where p.task_id = s.task_id and p.slot < s.slot
-        and not p.answered and p.expires_at < $3)
+        and not p.answered and p.expires_at < $3 and s.labeler is distinct from $2)
       and not exists (select 1 from labeling_slot o where o.task_id = s.task_id and o.labeler = $2
         and o.slot <> s.slot)
       and not exists (select 1 from labeling_annotation a where a.task_id = s.task_id and a.labeler = $2 and not a.undone)
-    order by s.priority desc, s.task_position, s.slot limit $5 for update of s skip locked)
-  update labeling_slot s set labeler = $2, expires_at = $4 from chosen
-  where s.task_id = chosen.task_id and s.slot = chosen.slot`;
+    order by s.priority desc, s.task_position, s.slot
+    limit greatest($5::int - (select count(*) from held where priority >= $6), 0) for update of s skip locked),
+  taken as (
+    update labeling_slot s set labeler = $2, expires_at = $4 from chosen
+    where s.task_id = chosen.task_id and s.slot = chosen.slot
+    returning s.task_id, s.priority, s.task_position)
+  select t.body from (select * from held where priority >= $6 union all select * from taken) s
+  join labeling_task t on t.id = s.task_id
+  order by s.priority desc, s.task_position limit $5`);
 
 /** Labels an answer leads to leave through the log; the row waits until they are there. */
 async function writeEffect(transaction: Queryable, task: LabelingTask, event: LabelEvent): Promise<void> {
@@ -75,7 +99,7 @@ async function writeEffect(transaction: Queryable, task: LabelingTask, event: La
   ]);
 }
 
-function labelEventOf(task: LabelingTask, value: LabelEvent["value"], at: number, comment?: string): LabelEvent {
+export function labelEventOf(task: LabelingTask, value: LabelEvent["value"], at: number, comment?: string): LabelEvent {
   return {
     kind: "label",
     exampleId: task.exampleId,
@@ -87,6 +111,14 @@ function labelEventOf(task: LabelingTask, value: LabelEvent["value"], at: number
   };
 }
 
+/** The task as the settlement leaves it. */
+export function settledTask(task: LabelingTask, settlement: Settlement, at: number): LabelingTask {
+  const { label: _label, ...change } = settlement;
+  const { answer: _answer, closedAt: _closedAt, closedBy: _closedBy, ...kept } = task;
+  const isClosed = change.state === "done" || change.state === "discarded";
+  return { ...kept, ...change, ...(isClosed ? { closedAt: at } : {}) };
+}
+
 /** Applies what the answers mean: state, further slots, label. */
 async function applySettlement(
   transaction: Queryable,
@@ -94,10 +126,9 @@ async function applySettlement(
   settlement: Settlement,
   cause: { readonly at: number; readonly comment?: string },
 ): Promise<LabelingTask> {
-  const { label, ...change } = settlement;
-  const { answer: _answer, closedAt: _closedAt, closedBy: _closedBy, ...kept } = task;
-  const isClosed = change.state === "done" || change.state === "discarded";
-  const next: LabelingTask = { ...kept, ...change, ...(isClosed ? { closedAt: cause.at } : {}) };
+  const { label } = settlement;
+  const next = settledTask(task, settlement, cause.at);
+  const isClosed = next.state === "done" || next.state === "discarded";
   await transaction.query("update labeling_task set state = $2, body = $3 where id = $1", [
     task.id,
     next.state,
@@ -144,46 +175,21 @@ async function standingAnnotations(transaction: Queryable, taskId: string): Prom
   return rows.map((row) => parseBody<Annotation>(row["body"]));
 }
 
-async function takeSlot(transaction: Queryable, task: LabelingTask, annotation: NewAnnotation): Promise<void> {
-  const { taskId, labeler, kind } = annotation;
-  if (task.state === "done" || task.state === "discarded") {
-    throw fail("CONFLICT", {
-      message: `Task ${taskId} is closed (${task.state}).`,
-      remedy: "Claim another one; to change an answer of yours, undo it first.",
-    });
-  }
-  const answered = kind === "skip" ? "labeler = null, expires_at = 0" : "answered = true";
-  const { rowCount } = await transaction.query(
-    `update labeling_slot set ${answered} where task_id = $1 and labeler = $2 and not answered`,
-    [taskId, labeler],
-  );
-  if (rowCount > 0) return;
-  throw fail("CONFLICT", {
-    message: `Task ${taskId} is not held by ${labeler}: it was never claimed, or its lease ended and somebody else took it.`,
-    remedy: "Claim tasks again; what is held is listed first.",
-  });
-}
-
-async function annotate(database: SqlDatabase, annotation: NewAnnotation, settle: Settle) {
+/** An adjudicator's word: it needs no slot, and takes the place of an earlier one. */
+async function adjudicate(database: SqlDatabase, annotation: NewAnnotation, settle: Settle) {
   return database.transaction(async (transaction) => {
-    const { taskId, labeler, kind, at } = annotation;
+    const { taskId, labeler, at, model: expected } = annotation;
     const task = await lockTask(transaction, taskId);
+    if (expected !== undefined && expected !== task.model) throw unknownTask(taskId);
     const before = await standingAnnotations(transaction, taskId);
     const own = before.find((one) => one.labeler === labeler);
-    if (own !== undefined && own.kind === kind && own.value === annotation.value) return { annotation: own, task };
-    if (kind === "adjudication") {
-      await transaction.query(
-        `update labeling_annotation set undone = true, body = replace(body, '"undone":false', '"undone":true')
-         where task_id = $1 and not undone and (labeler = $2 or body like '%"kind":"adjudication"%')`,
-        [taskId, labeler],
-      );
-    } else if (own === undefined) await takeSlot(transaction, task, annotation);
-    else {
-      throw fail("CONFLICT", {
-        message: `${labeler} has answered task ${taskId} already (${own.kind}).`,
-        remedy: "Undo that answer first.",
-      });
-    }
+    if (own !== undefined && own.kind === "adjudication" && own.value === annotation.value)
+      return { annotation: own, task };
+    await transaction.query(
+      `update labeling_annotation set undone = true, body = replace(body, '"undone":false', '"undone":true')
+       where task_id = $1 and not undone and (labeler = $2 or body like '%"kind":"adjudication"%')`,
+      [taskId, labeler],
+    );
     const { model, exampleId, origin } = task;
     const written: Annotation = { ...annotation, id: uuidV7(at), model, exampleId, origin, undone: false };
     await transaction.query(
@@ -231,31 +237,17 @@ async function undo(database: SqlDatabase, request: Parameters<LabelingStore["un
   });
 }
 
-export function claimMethods(database: SqlDatabase): Pick<LabelingStore, "claim" | "release" | "annotate" | "undo"> {
+export function claimMethods(database: SqlDatabase): Pick<LabelingStore, "claim" | "release" | "undo"> & {
+  readonly adjudicate: LabelingStore["annotate"];
+} {
   return {
     claim: ({ model, labeler, count, now, leaseMs, gold, reviewsOnly }) =>
       database.transaction(async (transaction) => {
-        await lockPerson(transaction, model, labeler);
-        const expiresAt = now + leaseMs;
-        await transaction.query(
-          `update labeling_slot set labeler = null where model = $1 and labeler = $2 and not answered and expires_at < $3`,
-          [model, labeler, now],
-        );
+        await transaction.query(BEGIN_CLAIM, [personKey(model, labeler)]);
         const lowest = reviewsOnly === true ? REVIEW_PRIORITY : 0;
+        const expiresAt = now + leaseMs;
         if (gold && lowest === 0) await claimGold(transaction, model, labeler, expiresAt);
-        const held = await transaction.query(
-          "update labeling_slot set expires_at = $3 where model = $1 and labeler = $2 and not answered returning priority",
-          [model, labeler, expiresAt],
-        );
-        const wanted = count - held.rows.filter((row) => toNumber(row["priority"]) >= lowest).length;
-        if (wanted > 0) await transaction.query(IN_INDEX_ORDER);
-        if (wanted > 0) await transaction.query(CLAIM_FREE, [model, labeler, now, expiresAt, wanted, lowest]);
-        const { rows } = await transaction.query(
-          `select t.body from labeling_slot s join labeling_task t on t.id = s.task_id
-           where s.model = $1 and s.labeler = $2 and not s.answered and s.priority >= $4
-           order by s.priority desc, s.task_position limit $3`,
-          [model, labeler, Math.max(count, 0), lowest],
-        );
+        const { rows } = await transaction.query(CLAIM, [model, labeler, now, expiresAt, Math.max(count, 0), lowest]);
         return rows.map((row) => parseBody<LabelingTask>(row["body"]));
       }),
     async release(model, labeler, taskIds) {
@@ -266,7 +258,7 @@ export function claimMethods(database: SqlDatabase): Pick<LabelingStore, "claim"
       );
       return toNumber(rowCount);
     },
-    annotate: (annotation, settle) => annotate(database, annotation, settle),
+    adjudicate: (annotation, settle) => adjudicate(database, annotation, settle),
     undo: (request, settle) => undo(database, request, settle),
   };
 }

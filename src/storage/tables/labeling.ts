@@ -8,8 +8,10 @@ import type {
   TaskOrigin,
   TaskState,
 } from "../../core/index.ts";
+import { prepared } from "../session.ts";
 import { bodyOf, Conditions, listBodies, parseBody, type Queryable, type SqlDatabase, toNumber } from "../sql.ts";
 import { createFeedbackStore } from "./feedback.ts";
+import { AnswerQueue } from "./labeling-answers.ts";
 import { claimMethods, REVIEW_PRIORITY } from "./labeling-claims.ts";
 
 const priorityOf = (task: LabelingTask) => (task.origin === "review" ? REVIEW_PRIORITY : 0);
@@ -56,6 +58,10 @@ async function insertTasks(transaction: Queryable, tasks: readonly LabelingTask[
   );
   return rows.length;
 }
+
+const COUNTS = prepared(`select kind, name, n from labeling_count
+  where model = $1 and (kind = 'task' or (kind = 'labeler' and name = $2))
+  union all select 'held', '', count(*) from labeling_slot where model = $1 and labeler is not null and not answered`);
 
 function batchMethods(database: SqlDatabase): Pick<LabelingStore, "addBatch" | "addTasks" | "batches"> {
   return {
@@ -107,27 +113,24 @@ function taskMethods(
       conditions.before("labeling_task", filter.before);
       return listBodies<LabelingTask>(database, "labeling_task", conditions, filter.limit);
     },
-    async counts(model) {
-      const { rows } = await database.query(
-        "select state, origin, count(*) as n from labeling_task where model = $1 group by state, origin",
-        [model],
-      );
+    async counts(model, labeler) {
+      const { rows } = await database.query(COUNTS, [model, labeler ?? null]);
       const states: Record<TaskState, number> = { open: 0, adjudicate: 0, done: 0, discarded: 0 };
       const origins: Partial<Record<TaskOrigin, number>> = {};
-      let reviews = 0;
-      for (const row of rows) {
-        const origin = row["origin"] as TaskOrigin;
-        const count = toNumber(row["n"]);
-        origins[origin] = (origins[origin] ?? 0) + count;
-        if (origin === "review" && row["state"] === "open") reviews += count;
-        // Gold questions stay open for ever; they are no work that is waiting.
-        if (origin !== "gold") states[row["state"] as TaskState] += count;
+      const sums = { claimed: 0, reviews: 0, mine: 0 };
+      for (const { kind, name, n } of rows) {
+        const count = toNumber(n);
+        if (kind === "held") sums.claimed = count;
+        else if (kind === "labeler") sums.mine = count;
+        else {
+          const [state, origin] = (name as string).split(" ") as [TaskState, TaskOrigin];
+          origins[origin] = (origins[origin] ?? 0) + count;
+          if (origin === "review" && state === "open") sums.reviews = count;
+          // Gold questions stay open for ever; they are no work that is waiting.
+          if (origin !== "gold") states[state] += count;
+        }
       }
-      const held = await database.query(
-        "select count(*) as n from labeling_slot where model = $1 and labeler is not null and not answered",
-        [model],
-      );
-      return { states, origins, claimed: toNumber(held.rows[0]?.["n"] ?? 0), reviews };
+      return { states, origins, ...sums };
     },
     async askedExamples(model) {
       const { rows } = await database.query("select distinct example_id from labeling_task where model = $1", [model]);
@@ -184,11 +187,15 @@ export function withoutUndefined<T extends object>(value: T): T {
 }
 
 export function createLabelingStore(database: SqlDatabase): LabelingStore {
+  const { adjudicate, ...claims } = claimMethods(database);
+  const answers = new AnswerQueue(database);
   return {
     feedback: createFeedbackStore(database),
     ...batchMethods(database),
     ...taskMethods(database),
-    ...claimMethods(database),
+    ...claims,
+    annotate: (annotation, settle) =>
+      annotation.kind === "adjudication" ? adjudicate(annotation, settle) : answers.annotate(annotation, settle),
     async annotations(filter) {
       const conditions = new Conditions();
       conditions.add("model = ?", filter.model);
@@ -199,7 +206,7 @@ export function createLabelingStore(database: SqlDatabase): LabelingStore {
     },
     async countAnnotations(model, labeler) {
       const { rows } = await database.query(
-        "select count(*) as n from labeling_annotation where model = $1 and labeler = $2 and not undone",
+        "select n from labeling_count where model = $1 and kind = 'labeler' and name = $2",
         [model, labeler],
       );
       return toNumber(rows[0]?.["n"] ?? 0);
