@@ -51,6 +51,14 @@ export function uuidV7(instant: Instant): string {
   return `${time.slice(0, 8)}-${time.slice(8)}-${tail}-${rest}-${node}`;
 }
 
+/** An id in the shape of `uuidV7` that the name decides: work that is done again makes the same one, and nobody can tell it from others. */
+export function namedUuid(instant: Instant, name: string): string {
+  const time = Math.max(0, Math.floor(instant)).toString(16).padStart(12, "0").slice(-12);
+  const hash = sha256Hex(name);
+  const variant = HEX[(Number.parseInt(hash.slice(3, 5), 16) & 0x3f) | 0x80] as string;
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${hash.slice(0, 3)}-${variant}${hash.slice(5, 7)}-${hash.slice(7, 19)}`;
+}
+
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 /** The instant inside a UUIDv7, or undefined for any other id. */

@@ -145,7 +145,11 @@ export interface TaskCounts {
 export interface LabelingStore {
   /** What users say about single answers; its labels leave through the same effects. */
   readonly feedback: FeedbackStore;
-  /** One transaction, idempotent by batch id. Examples that have an open task already are left out. @returns how many were added */
+  /**
+   * Idempotent by batch id, and by the ids of the tasks where an earlier try ended in the middle: they are written some hundred at a
+   * time, and the batch, last, says that all of them are there. Examples that have an open task already are left out.
+   * @returns how many were added by this call
+   */
   addBatch(batch: LabelingBatch, tasks: readonly LabelingTask[]): Promise<number>;
   /** Tasks that belong to no batch, such as reviews. One transaction. */
   addTasks(tasks: readonly LabelingTask[]): Promise<void>;

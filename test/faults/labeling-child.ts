@@ -1,14 +1,22 @@
 /**
  * A process with labelers at work, made to be killed:
- *   labeling-child.ts DIRECTORY seed|label|report
+ *   labeling-child.ts DIRECTORY seed|label|report|batch
  * `seed` stores examples and asks about them; `label` lets eight people answer until it is killed or nothing is left, printing
  * `ack TASK LABELER VALUE` for each answer that was acknowledged; `report` repeats every acknowledged answer read from stdin, lets
- * what was interrupted end, and prints what the store and the log hold, as one line of JSON.
+ * what was interrupted end, and prints what the store and the log hold, as one line of JSON. `batch` stores a large batch, answers
+ * its first task where an earlier try had stored it, and prints what is there before and after.
  */
 import { readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { defineConfig, defineModel, f, resolveConfig, when } from "../../src/config/index.ts";
-import { type LabelingTask, liveWorldClock, silentLogger, systemClock, uuidV7 } from "../../src/core/index.ts";
+import {
+  type LabelingTask,
+  liveWorldClock,
+  namedUuid,
+  silentLogger,
+  systemClock,
+  uuidV7,
+} from "../../src/core/index.ts";
 import { createJobPool, createVirtualEngine } from "../../src/engine/index.ts";
 import { logSchemaOf } from "../../src/loop/context.ts";
 import { createLoop } from "../../src/loop/index.ts";
@@ -17,7 +25,7 @@ import { openDatabase } from "../../src/storage/pool.ts";
 import { openStore } from "../../src/storage/store.ts";
 import { builtJobEntry } from "../../src/testing/loop.ts";
 
-const [directory, mode] = process.argv.slice(2) as [string, "seed" | "label" | "report"];
+const [directory, mode] = process.argv.slice(2) as [string, "seed" | "label" | "report" | "batch"];
 const TASKS = 300;
 const PEOPLE = 8;
 const MODEL = "m";
@@ -119,5 +127,56 @@ async function report(): Promise<void> {
   );
 }
 
-await { seed, label, report }[mode]();
+const LARGE = 2_300;
+
+async function batch(): Promise<void> {
+  const now = 1_700_000_000_000;
+  const tasks = Array.from({ length: LARGE }, (_, i): LabelingTask => {
+    const place = { batchId: "large", pick: i + 1, poolSize: LARGE, selectionProbability: 1 / LARGE };
+    const kind = { origin: "random", strategy: "random", acquisition: null, needed: i % 2 === 0 ? 2 : 1 } as const;
+    const example = { exampleId: `l-${i}`, at: now, features: { x: i } };
+    return {
+      id: namedUuid(now, `large ${i}`),
+      model: MODEL,
+      state: "open",
+      createdAt: now,
+      ...place,
+      ...kind,
+      ...example,
+    };
+  });
+  const count = async () => {
+    const stored = await store.labeling.tasks({ model: MODEL, batchId: "large", limit: 10_000 });
+    const batches = await store.labeling.batches({ model: MODEL, limit: 10 });
+    const { states } = await store.labeling.counts(MODEL);
+    const examples = new Set(stored.map(({ exampleId }) => exampleId)).size;
+    return {
+      tasks: stored.length,
+      examples,
+      batches: batches.length,
+      sums: states.open + states.done,
+      done: states.done,
+    };
+  };
+  const before = await count();
+  if (before.tasks > 0) {
+    for (const labeler of ["ann", "bob"]) {
+      const [task] = (await loop.labeling.claim(MODEL, labeler, 1)).tasks;
+      await loop.labeling.answer(MODEL, { taskId: task?.id ?? "", labeler, kind: "answer", value: true });
+    }
+  }
+  const sums = { poolSize: LARGE, picked: LARGE, random: LARGE, gold: 0, durationMs: 0 };
+  const record = { id: "large", model: MODEL, createdAt: now, strategy: "random", ...sums };
+  const added = await store.labeling.addBatch(record, tasks);
+  const again = await store.labeling.addBatch(record, tasks);
+  let slots = 0;
+  for (let i = 0; i < 200; i++) {
+    const { tasks: held } = await loop.labeling.claim(MODEL, `person-${i}`, 50);
+    slots += held.length;
+    if (held.length === 0) break;
+  }
+  say(JSON.stringify({ before, added, again, after: await count(), slots }));
+}
+
+await { seed, label, report, batch }[mode]();
 process.exit(0);

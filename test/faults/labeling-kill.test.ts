@@ -95,4 +95,19 @@ describe("kill -9 while people label", () => {
         .sort((a, b) => a.localeCompare(b)),
     );
   }, 300_000);
+
+  it("stores a large batch once, also when it ends in the middle and somebody has answered what was there", async () => {
+    const directory = join(home, "large");
+    const killed = await runChild(directory, "batch", { stopAt: "labeling.part" });
+    expect([killed.signal, killed.lines]).toEqual(["SIGKILL", []]);
+    const { lines } = await runChild(directory, "batch");
+    expect(JSON.parse(lines.at(-1) as string)).toEqual({
+      before: { tasks: 500, examples: 500, batches: 0, sums: 500, done: 0 },
+      added: 1_800,
+      again: 0,
+      after: { tasks: 2_300, examples: 2_300, batches: 1, sums: 2_300, done: 1 },
+      // Every other task is asked of two people; the first one has its two answers.
+      slots: 2_300 + 1_150 - 2,
+    });
+  }, 120_000);
 });

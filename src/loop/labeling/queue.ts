@@ -1,6 +1,6 @@
 /**
- * Building a batch of tasks: the unlabelled examples go into a file, the training process chooses, the choices become tasks in
- * one transaction. A durable workflow: after a crash it goes on, and a batch that was stored is not stored twice.
+ * Building a batch of tasks: the unlabelled examples go into a file, the training process chooses, the choices become tasks, some
+ * hundred at a time. A durable workflow: after a crash it goes on, and a task that was stored is not stored twice.
  */
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -13,6 +13,7 @@ import {
   type Json,
   type LabelingBatch,
   type LabelingTask,
+  namedUuid,
   seedFrom,
   shuffleInPlace,
   uuidV7,
@@ -256,7 +257,8 @@ async function tasksOf(
     if (source === undefined) return [];
     return [
       {
-        id: uuidV7(input.asOf),
+        // The same again when a restart repeats the step: what is stored already is not stored twice.
+        id: namedUuid(input.asOf, `${input.id} ${i}`),
         model: input.model,
         exampleId: pick.exampleId,
         at: source.at,

@@ -1,35 +1,28 @@
 /**
- * Group commit of answers. Many people answer at once, and a transaction each would wait for the disk each: answers wait in memory,
- * one transaction is under way at a time and takes all that wait, with four statements however many there are. What an answer means
- * is decided between the lock on its task and the commit, from everything said of it; one that is refused harms no other.
+ * Answers, many of them in one transaction of three statements. What an answer means is decided between the lock on its task and
+ * the commit, from everything said of it.
  */
-import { AsyncResource } from "node:async_hooks";
 import {
   type Annotation,
   fail,
   type LabelEvent,
   type LabelingTask,
   type NewAnnotation,
-  RetrainError,
   type Settle,
   uuidV7,
 } from "../../core/index.ts";
 import { prepared } from "../session.ts";
 import { bodyOf, parseBody, type Queryable, type SqlDatabase } from "../sql.ts";
+import { GroupWriter, type Settled } from "./group-writer.ts";
 import { labelEventOf, personKey, settledTask, unknownTask } from "./labeling-claims.ts";
-
-/** Answers of one transaction: more would keep the first of them waiting for the last. */
-const MOST_AT_ONCE = 64;
 
 interface Answered {
   readonly annotation: Annotation;
   readonly task: LabelingTask;
 }
-interface Waiting {
+interface Answer {
   readonly annotation: NewAnnotation;
   readonly settle: Settle;
-  readonly resolve: (answered: Answered) => void;
-  readonly reject: (error: unknown) => void;
 }
 /** What became of one answer, and what is to be written for it. Nothing is written for a repeated one. */
 interface Decided extends Answered {
@@ -88,69 +81,11 @@ const WRITE = prepared(`with change as materialized (
   insert into labeling_effect (id, model, body)
   select i, m, b from unnest($12::text[], $13::text[], string_to_array($14, E'\\n')) with ordinality as t (i, m, b, n) order by n`);
 
-export class AnswerQueue {
-  private readonly database: SqlDatabase;
-  private queue: Waiting[] = [];
-  private running: Promise<void> | undefined;
-  /** The writer must not run in the context of whoever woke it: that one may hold a transaction. */
-  private readonly context = new AsyncResource("RetrainAnswers");
+/** Answers, skips and flags; an adjudicator's word goes its own way. */
+export const answerWriter = (database: SqlDatabase) =>
+  new GroupWriter<Answer, Answered>(database, ({ annotation }) => annotation.taskId, writeAll);
 
-  constructor(database: SqlDatabase) {
-    this.database = database;
-  }
-
-  /** @throws NOT_FOUND, CONFLICT, what `settle` throws, and what the store throws */
-  annotate(annotation: NewAnnotation, settle: Settle): Promise<Answered> {
-    const result = new Promise<Answered>((resolve, reject) => this.queue.push({ annotation, settle, resolve, reject }));
-    this.running ??= this.context.runInAsyncScope(() => this.run());
-    return result;
-  }
-
-  private async run(): Promise<void> {
-    // Leaves the caller's stack first, so that all answers of one turn of the event loop share the transaction.
-    await Promise.resolve();
-    while (this.queue.length > 0) await this.write(this.take());
-    this.running = undefined;
-  }
-
-  /** At most one answer per task: the next one is judged by what this one left. */
-  private take(): Waiting[] {
-    const batch: Waiting[] = [];
-    const left: Waiting[] = [];
-    const tasks = new Set<string>();
-    for (const one of this.queue) {
-      const { taskId } = one.annotation;
-      if (batch.length === MOST_AT_ONCE || tasks.has(taskId)) left.push(one);
-      else batch.push(one);
-      tasks.add(taskId);
-    }
-    this.queue = left;
-    return batch;
-  }
-
-  private async write(batch: readonly Waiting[]): Promise<void> {
-    try {
-      const outcomes = await this.database.transaction((transaction) => writeAll(transaction, batch));
-      for (const [i, outcome] of outcomes.entries()) {
-        const { resolve, reject } = batch[i] as Waiting;
-        if ("error" in outcome) reject(outcome.error);
-        else resolve({ annotation: outcome.annotation, task: outcome.task });
-      }
-    } catch (error) {
-      const isStore =
-        error instanceof RetrainError && (error.code === "STORE_UNAVAILABLE" || error.code === "STORE_FULL");
-      if (isStore || batch.length === 1) {
-        for (const { reject } of batch) reject(error);
-        return;
-      }
-      for (const one of batch) await this.write([one]);
-    }
-  }
-}
-
-type Outcome = Decided | { readonly error: unknown };
-
-async function writeAll(transaction: Queryable, batch: readonly Waiting[]): Promise<readonly Outcome[]> {
+async function writeAll(transaction: Queryable, batch: readonly Answer[]): Promise<readonly Settled<Answered>[]> {
   const taskIds = batch.map(({ annotation }) => annotation.taskId);
   const locked = await transaction.query(LOCK, [
     batch.map(({ annotation }) => personKey(annotation.model ?? "", annotation.labeler)),
@@ -162,22 +97,26 @@ async function writeAll(transaction: Queryable, batch: readonly Waiting[]): Prom
   for (const row of (await transaction.query(STANDING, [taskIds])).rows) {
     said.get(row["task_id"] as string)?.push(parseBody<Annotation>(row["body"]));
   }
-  const outcomes = batch.map(({ annotation, settle }): Outcome => {
+  const outcomes = batch.map(({ annotation, settle }): Settled<Decided> => {
     const row = rows.get(annotation.taskId);
     try {
       if (row === undefined) throw unknownTask(annotation.taskId);
       const task = parseBody<LabelingTask>(row["body"]);
       const before = said.get(task.id) as Annotation[];
-      return decide(task, { annotation, before, isHeld: row["is_held"] === true, settle });
+      return { result: decide(task, { annotation, before, isHeld: row["is_held"] === true, settle }) };
     } catch (error) {
       return { error };
     }
   });
   await writeChanges(
     transaction,
-    outcomes.filter((one): one is Decided => !("error" in one) && one.change !== undefined),
+    outcomes.flatMap((one) => ("error" in one || one.result.change === undefined ? [] : [one.result])),
   );
-  return outcomes;
+  return outcomes.map((one) => {
+    if ("error" in one) return one;
+    const { annotation, task } = one.result;
+    return { result: { annotation, task } };
+  });
 }
 
 interface Said {

@@ -5,6 +5,7 @@
  */
 import {
   type Annotation,
+  type ClaimRequest,
   fail,
   type LabelEvent,
   type LabelingStore,
@@ -17,6 +18,7 @@ import {
 } from "../../core/index.ts";
 import { prepared } from "../session.ts";
 import { bodyOf, parseBody, type Queryable, type SqlDatabase, toNumber } from "../sql.ts";
+import { GroupWriter } from "./group-writer.ts";
 
 /** Reviews hold an answer back, so they come before everything else. */
 export const REVIEW_PRIORITY = 10;
@@ -60,8 +62,9 @@ async function claimGold(transaction: Queryable, model: string, labeler: string,
  * the free slots for a handful, reads all of them and sorts: a claim then costs four times the processor time with 8,000
  * waiting. The settings are local to the transaction.
  */
-const BEGIN_CLAIM = prepared(`select pg_advisory_xact_lock(hashtext($1)), set_config('enable_sort', 'off', true),
-  set_config('enable_bitmapscan', 'off', true)`);
+const BEGIN_CLAIMS = prepared(`select count(pg_advisory_xact_lock(h)), set_config('enable_sort', 'off', true),
+  set_config('enable_bitmapscan', 'off', true)
+  from (select distinct hashtext(k) as h from unnest($1::text[]) k order by 1) sorted`);
 
 /**
  * What the person holds is renewed, what is missing is taken, and all of it comes back: one statement, since every round trip of a
@@ -237,19 +240,25 @@ async function undo(database: SqlDatabase, request: Parameters<LabelingStore["un
   });
 }
 
+async function claimAll(transaction: Queryable, requests: readonly ClaimRequest[]) {
+  await transaction.query(BEGIN_CLAIMS, [requests.map(({ model, labeler }) => personKey(model, labeler))]);
+  const claimed: { readonly result: readonly LabelingTask[] }[] = [];
+  for (const { model, labeler, count, now, leaseMs, gold, reviewsOnly } of requests) {
+    const lowest = reviewsOnly === true ? REVIEW_PRIORITY : 0;
+    const expiresAt = now + leaseMs;
+    if (gold && lowest === 0) await claimGold(transaction, model, labeler, expiresAt);
+    const { rows } = await transaction.query(CLAIM, [model, labeler, now, expiresAt, Math.max(count, 0), lowest]);
+    claimed.push({ result: rows.map((row) => parseBody<LabelingTask>(row["body"])) });
+  }
+  return claimed;
+}
+
 export function claimMethods(database: SqlDatabase): Pick<LabelingStore, "claim" | "release" | "undo"> & {
   readonly adjudicate: LabelingStore["annotate"];
 } {
+  const claims = new GroupWriter(database, ({ model, labeler }: ClaimRequest) => personKey(model, labeler), claimAll);
   return {
-    claim: ({ model, labeler, count, now, leaseMs, gold, reviewsOnly }) =>
-      database.transaction(async (transaction) => {
-        await transaction.query(BEGIN_CLAIM, [personKey(model, labeler)]);
-        const lowest = reviewsOnly === true ? REVIEW_PRIORITY : 0;
-        const expiresAt = now + leaseMs;
-        if (gold && lowest === 0) await claimGold(transaction, model, labeler, expiresAt);
-        const { rows } = await transaction.query(CLAIM, [model, labeler, now, expiresAt, Math.max(count, 0), lowest]);
-        return rows.map((row) => parseBody<LabelingTask>(row["body"]));
-      }),
+    claim: (request) => claims.submit(request),
     async release(model, labeler, taskIds) {
       const { rowCount } = await database.query(
         `update labeling_slot set labeler = null, expires_at = 0

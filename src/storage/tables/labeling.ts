@@ -1,17 +1,18 @@
 /** The labeling queue: batches, tasks, what was answered, and label events on their way to the log. Claims are next door. */
-import type {
-  Annotation,
-  LabelingBatch,
-  LabelingEffect,
-  LabelingStore,
-  LabelingTask,
-  TaskOrigin,
-  TaskState,
+import {
+  type Annotation,
+  type LabelingBatch,
+  type LabelingEffect,
+  type LabelingStore,
+  type LabelingTask,
+  stopPoint,
+  type TaskOrigin,
+  type TaskState,
 } from "../../core/index.ts";
 import { prepared } from "../session.ts";
 import { bodyOf, Conditions, listBodies, parseBody, type Queryable, type SqlDatabase, toNumber } from "../sql.ts";
 import { createFeedbackStore } from "./feedback.ts";
-import { AnswerQueue } from "./labeling-answers.ts";
+import { answerWriter } from "./labeling-answers.ts";
 import { claimMethods, REVIEW_PRIORITY } from "./labeling-claims.ts";
 
 const priorityOf = (task: LabelingTask) => (task.origin === "review" ? REVIEW_PRIORITY : 0);
@@ -65,18 +66,22 @@ const COUNTS = prepared(`select kind, name, n from labeling_count
 
 function batchMethods(database: SqlDatabase): Pick<LabelingStore, "addBatch" | "addTasks" | "batches"> {
   return {
-    addBatch: (batch, tasks) =>
-      database.transaction(async (transaction) => {
-        const { rowCount } = await transaction.query(
-          "insert into labeling_batch (id, model, body) values ($1, $2, $3) on conflict (id) do nothing",
-          [batch.id, batch.model, bodyOf(batch)],
-        );
-        if (rowCount === 0) return 0;
-        let added = 0;
-        for (let i = 0; i < tasks.length; i += TASKS_AT_ONCE)
-          added += await insertTasks(transaction, tasks.slice(i, i + TASKS_AT_ONCE));
-        return added;
-      }),
+    async addBatch(batch, tasks) {
+      const { rows } = await database.query("select id from labeling_batch where id = $1", [batch.id]);
+      if (rows.length > 0) return 0;
+      let added = 0;
+      // A transaction each: one over all of a large batch would keep everybody waiting, until it is cut for taking too long.
+      for (let i = 0; i < tasks.length; i += TASKS_AT_ONCE) {
+        const part = tasks.slice(i, i + TASKS_AT_ONCE);
+        added += await database.transaction((transaction) => insertTasks(transaction, part));
+        stopPoint("labeling.part");
+      }
+      await database.query(
+        "insert into labeling_batch (id, model, body) values ($1, $2, $3) on conflict (id) do nothing",
+        [batch.id, batch.model, bodyOf(batch)],
+      );
+      return added;
+    },
     addTasks: (tasks) =>
       database.transaction(async (transaction) => {
         for (let i = 0; i < tasks.length; i += TASKS_AT_ONCE)
@@ -188,14 +193,14 @@ export function withoutUndefined<T extends object>(value: T): T {
 
 export function createLabelingStore(database: SqlDatabase): LabelingStore {
   const { adjudicate, ...claims } = claimMethods(database);
-  const answers = new AnswerQueue(database);
+  const answers = answerWriter(database);
   return {
     feedback: createFeedbackStore(database),
     ...batchMethods(database),
     ...taskMethods(database),
     ...claims,
     annotate: (annotation, settle) =>
-      annotation.kind === "adjudication" ? adjudicate(annotation, settle) : answers.annotate(annotation, settle),
+      annotation.kind === "adjudication" ? adjudicate(annotation, settle) : answers.submit({ annotation, settle }),
     async annotations(filter) {
       const conditions = new Conditions();
       conditions.add("model = ?", filter.model);
