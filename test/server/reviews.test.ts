@@ -7,6 +7,7 @@ import { createServer } from "../../src/server/index.ts";
 import type {
   DecisionRecord,
   LabelHistory,
+  LabelingStats,
   LabelingSession,
   Page,
   PredictedRow,
@@ -301,5 +302,33 @@ describe("retrain reviews", () => {
     expect(none.stdout).toBe("withheld: no answer\n");
     const usage = await runCommand("reviews", "decide", "purchases", "x", "--approve", "--withhold", ...url);
     expect([usage.code, usage.stderr]).toEqual([2, expect.stringContaining("2 were given")]);
+  });
+});
+
+describe("how often answers were wrong", () => {
+  it("is told from reviews and audits together, by the probabilities their tasks were recorded with", async () => {
+    const checks = (await place.test.store.labeling.tasks({ model: "purchases", limit: 1_000 })).filter(
+      ({ origin, version }) => version === "v1" && (origin === "review" || origin === "audit"),
+    );
+    const asked = (origin: string) => checks.filter((task) => task.origin === origin);
+    const before = (await ask<LabelingStats>("GET", "tasks/stats")).body.reviewed[0];
+    expect(before?.answers).toBe(
+      Math.round(checks.reduce((sum, { selectionProbability }) => sum + 1 / selectionProbability, 0)),
+    );
+    expect([before?.reviewed.asked, before?.audited.asked]).toEqual([asked("review").length, asked("audit").length]);
+    // The truth of every audited example arrives from elsewhere; it is a label whoever states it.
+    const rows = asked("audit").map((task) => ({ predictionId: task.predictionId, label: task.decision !== true }));
+    const { status } = await ask("POST", "labels", { labels: rows });
+    expect(status).toBeLessThan(300);
+    const after = (await ask<LabelingStats>("GET", "tasks/stats")).body.reviewed[0];
+    expect(after?.audited).toEqual({ asked: rows.length, labelled: rows.length, wrong: rows.length });
+    const [low, high] = after?.interval ?? [Number.NaN, Number.NaN];
+    expect(low).toBeLessThan(after?.value as number);
+    expect(high).toBeGreaterThan(after?.value as number);
+    // All audited answers were wrong, and they stand for more than half.
+    expect(after?.value).toBeGreaterThan(0.5);
+    const { port } = place.server.app.server.address() as { port: number };
+    const shown = await runCommand("tasks", "stats", "purchases", "--url", `http://127.0.0.1:${port}`);
+    expect(shown.stdout).toContain(`and ${rows.length} of ${rows.length} audits`);
   });
 });

@@ -63,6 +63,7 @@ export function LabelingTeamPage() {
           <Adjudication model={model} />
           <People stats={found} />
           <Fair stats={found} />
+          <Checked stats={found} />
           <Curve stats={found} model={model} />
           <Batches stats={found} />
           <History model={model} />
@@ -229,6 +230,35 @@ function Fair({ stats }: { readonly stats: LabelingStats }) {
             </td>
             <td className="right">{one.labels}</td>
             <td className="right">{one.leftOut}</td>
+          </tr>
+        ))}
+      </DataTable>
+    </Section>
+  );
+}
+
+function Checked({ stats }: { readonly stats: LabelingStats }) {
+  if (stats.reviewed.length === 0) return null;
+  return (
+    <Section
+      title="How often answers were wrong"
+      lead="From reviews and audits together: each label counts as many times as its answer was unlikely to be asked about."
+    >
+      <DataTable
+        label="Errors from reviews and audits"
+        head={["Version", "Wrong", "95 % interval", "Answers", "Reviews with a label", "Audits with a label"]}
+        numeric={[1, 2, 3, 4, 5]}
+      >
+        {stats.reviewed.map((one) => (
+          <tr key={one.version}>
+            <td className="strong">{one.version}</td>
+            <td className="right">{one.value === null ? "cannot tell" : percent(one.value)}</td>
+            <td className={one.interval === null ? "right" : "right nowrap"}>
+              {one.interval === null ? (one.reason ?? "–") : one.interval.map((end) => percent(end)).join(" to ")}
+            </td>
+            <td className="right">{one.answers}</td>
+            <td className="right">{`${one.reviewed.labelled} of ${one.reviewed.asked}`}</td>
+            <td className="right">{`${one.audited.labelled} of ${one.audited.asked}`}</td>
           </tr>
         ))}
       </DataTable>

@@ -92,7 +92,7 @@ export async function undo(model: string, options: RemoteOptions): Promise<void>
 export async function stats(model: string, options: RemoteOptions): Promise<void> {
   const found = await connect(options).labelingStats(model);
   printData(options, found, () => {
-    const { states, agreement, labelers, performance, advice } = found;
+    const { states, agreement, labelers, performance, reviewed, advice } = found;
     const share = (value: number | null) => (value === null ? "–" : `${(100 * value).toFixed(1)} %`);
     const people = table(
       ["who", "answers", "skips", "agrees", "gold", "quality"],
@@ -109,11 +109,16 @@ export async function stats(model: string, options: RemoteOptions): Promise<void
       (one) =>
         `${one.version}: ${one.metric} ${formatNumber(one.value)} (95 % ${one.interval?.map((end) => end.toFixed(3)).join(" to ") ?? "–"}) from ${one.labels} fair labels, ${one.leftOut} left out`,
     );
+    const checked = reviewed.map(
+      (one) =>
+        `${one.version}: errorRate ${formatNumber(one.value)} (95 % ${one.interval?.map((end) => end.toFixed(3)).join(" to ") ?? "–"}) of about ${one.answers} answers, from ${one.reviewed.labelled} of ${one.reviewed.asked} reviews and ${one.audited.labelled} of ${one.audited.asked} audits${one.reason === undefined ? "" : `. ${one.reason}`}`,
+    );
     return [
       `${states.open} open, ${states.adjudicate} to adjudicate, ${states.done} done, ${states.discarded} discarded`,
       agreement.sentence,
       ...(labelers.length === 0 ? [] : [people]),
       ...fair,
+      ...checked,
       advice.reason,
     ].join("\n");
   });

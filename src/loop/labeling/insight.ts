@@ -3,6 +3,7 @@ import type { Annotation, Instant, Json, LabelEvent, LabelingTask, LoggedEvent }
 import { effectiveLabel } from "../../data/effective-label.ts";
 import { groupedBy } from "../../feedback/grouping.ts";
 import { estimateFromTasks } from "../../feedback/labeled-estimate.ts";
+import { estimateFromReviews } from "../../feedback/reviewed-estimate.ts";
 import { describeAgreement, describeLabelers } from "../../feedback/labeler-report.ts";
 import { type LoopContext, modelSpec } from "../context.ts";
 import { checkLabel } from "./people.ts";
@@ -44,11 +45,14 @@ export async function labelingStats(context: LoopContext, model: string): Promis
   ]);
   const standing = annotations.filter((one) => !one.undone);
   const byId = new Map(tasks.map((task) => [task.id, task]));
-  const answered = await withWhatCounts(
+  const known = await withWhatCounts(
     context,
     model,
-    tasks.filter((task) => task.state === "done" && task.version !== undefined),
+    tasks.filter((task) => task.version !== undefined && (task.state === "done" || isCheck(task))),
   );
+  const byVersion = (one: { readonly version: string }, other: { readonly version: string }) =>
+    Number(other.version.slice(1)) - Number(one.version.slice(1));
+  const answered = known.filter((task) => task.state === "done");
   const curve = (stored ?? null) as unknown as LearningCurve | null;
   const agreement = describeAgreement(standing);
   return {
@@ -60,11 +64,17 @@ export async function labelingStats(context: LoopContext, model: string): Promis
     agreement,
     performance: [...groupedBy(answered, (task) => task.version as string)]
       .map(([version, own]) => ({ version, ...estimateFromTasks(own) }))
-      .sort((left, right) => Number(right.version.slice(1)) - Number(left.version.slice(1))),
+      .sort(byVersion),
+    reviewed: [...groupedBy(known.filter(isCheck), (task) => task.version as string)]
+      .map(([version, own]) => ({ version, ...estimateFromReviews(own) }))
+      .sort(byVersion),
     curve,
     advice: adviceOf(curve),
   };
 }
+
+/** A check of an answer that was given: what nobody decided counts too, as asked, and with a truth that came from elsewhere. */
+const isCheck = ({ origin }: LabelingTask) => origin === "review" || origin === "audit";
 
 /** Examples whose labels are looked up at once. */
 const LOOKUP = 2_000;

@@ -14,6 +14,7 @@ import type {
 import type { StudioTask } from "../../feedback/label-studio.ts";
 import type { LabelingSpec, QueueStrategy } from "../../feedback/spec.ts";
 import type { LabeledEstimate } from "../../feedback/labeled-estimate.ts";
+import type { ReviewedEstimate } from "../../feedback/reviewed-estimate.ts";
 import type { AgreementReport, LabelerReport } from "../../feedback/labeler-report.ts";
 
 /** A task as the person who answers it sees it: nothing that gives gold questions or the known answer away. */
@@ -95,6 +96,8 @@ export interface LabelingStats {
   readonly agreement: AgreementReport;
   /** Per version, from the random share (or weighted draws) alone. */
   readonly performance: readonly (LabeledEstimate & { readonly version: string })[];
+  /** Per version, from reviews and audits together, each weighed by the inverse of its probability. */
+  readonly reviewed: readonly (ReviewedEstimate & { readonly version: string })[];
   readonly curve: LearningCurve | null;
   readonly advice: { readonly stop: boolean; readonly reason: string };
 }
