@@ -1,25 +1,19 @@
 /**
  * Two files as profiles over the grid of the first, without rows: DuckDB counts texts and booleans itself and hands numbers
- * over as typed vectors, which are counted where they lie. Both files are read at once; the second is being decoded while the
+ * over as typed vectors, which the counting kernels take. Both files are read at once; the second is being decoded while the
  * first is counted. Columns are read in blocks, so that what is held at a time does not grow with their number.
  */
 import type { DuckDBConnection, DuckDBResult, DuckDBVector } from "@duckdb/node-api";
 import {
-  countColumn,
   type FeatureGrid,
   type FeatureProfile,
-  gridOfScan,
-  layoutOf,
   MAX_COUNTED_CATEGORIES,
-  NumberScan,
-  type NumberGrid,
   type Profile,
-  profileOf,
   RARE_REMEMBERED,
   type ReferenceProfile,
 } from "../data/index.ts";
-import { fillNumbers } from "../job/chunk-readers.ts";
 import { type ColumnKind, columnName, type FileColumns, reading } from "./column-file.ts";
+import { NumberColumns } from "./counting/number-columns.ts";
 
 export interface FileProfiles {
   readonly reference: ReferenceProfile;
@@ -39,22 +33,26 @@ interface ColumnProfile {
   readonly rare?: readonly string[];
 }
 
-/** @throws FILE_INVALID */
+/**
+ * @param third a connection for texts and booleans, which DuckDB counts meanwhile
+ * @throws FILE_INVALID
+ */
 export async function profileFiles(
   before: Side,
   now: Side,
+  third: DuckDBConnection,
   columns: readonly (readonly [string, ColumnKind])[],
 ): Promise<FileProfiles> {
-  const found = new Map<string, ColumnProfile>();
   const named = (kind: ColumnKind) => columns.filter(([, own]) => own === kind).map(([name]) => name);
-  for (const block of blocksOf(named("number"), Math.max(before.file.rows, now.file.rows))) {
-    const [first, second] = [runNumbers(before, block), runNumbers(now, block)];
-    // A second failure while the first is awaited must not end the process.
-    second.catch(() => undefined);
-    for (const one of await countNumbers({ before, now, first, second }, block)) found.set(one.grid.name, one);
-  }
-  for (const one of await countBooleans(before, now, named("boolean"))) found.set(one.grid.name, one);
-  for (const name of named("category")) found.set(name, await countCategories(before, now, name));
+  const profiles = await allOf([
+    countByBlocks(before, now, named("number")),
+    countBySql(
+      { ...before, connection: third },
+      { ...now, connection: third },
+      { booleans: named("boolean"), categories: named("category") },
+    ),
+  ]);
+  const found = new Map(profiles.flat().map((one) => [one.grid.name, one]));
   const all = columns.map(([name]) => found.get(name) as ColumnProfile);
   const rare = all.flatMap((one) => (one.rare === undefined ? [] : [[one.grid.name, one.rare] as const]));
   return {
@@ -68,6 +66,28 @@ export async function profileFiles(
   };
 }
 
+/** All of them, or the first failure when none is at work any more: connections are closed then. */
+async function allOf<T>(work: readonly Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(work);
+  return Promise.all(work);
+}
+
+async function countByBlocks(before: Side, now: Side, names: readonly string[]): Promise<ColumnProfile[]> {
+  const found: ColumnProfile[] = [];
+  for (const block of blocksOf(names, before.file.rows)) found.push(...(await countNumbers(before, now, block)));
+  return found;
+}
+
+async function countBySql(
+  before: Side,
+  now: Side,
+  { booleans, categories }: { readonly booleans: readonly string[]; readonly categories: readonly string[] },
+): Promise<ColumnProfile[]> {
+  const found = await countBooleans(before, now, booleans);
+  for (const name of categories) found.push(await countCategories(before, now, name));
+  return found;
+}
+
 /** Numbers held at a time, of four bytes: 64 million are a quarter of a gigabyte. */
 const NUMBERS_HELD = 64_000_000;
 
@@ -77,9 +97,9 @@ function blocksOf(names: readonly string[], rows: number): readonly string[][] {
 }
 
 /** What DuckDB hands over as a typed array as it is. */
-const TYPED = /^(U?(TINY|SMALL)INT|U?INTEGER|FLOAT)$/;
+const TYPED = /^(U?(TINY|SMALL)INT|U?INTEGER|FLOAT|DOUBLE)$/;
 
-/** The rest is asked for as float32, half the bytes to copy; what that cannot hold is no usable value and comes as missing. */
+/** The rest is asked for as float32; what that cannot hold is no usable value and comes as missing. */
 async function runNumbers({ connection, file }: Side, names: readonly string[]): Promise<DuckDBResult> {
   const list = names.map((name) => {
     const column = columnName(name);
@@ -91,80 +111,39 @@ async function runNumbers({ connection, file }: Side, names: readonly string[]):
   });
 }
 
-/** Decoded while the main thread counts: a file of a million rows and twenty columns. */
-const READ_AHEAD = "96MB";
+/** Decoded while the main thread counts. */
+const READ_AHEAD = "64MB";
 
-/** Calls back with the numbers of one column and chunk; missing is NaN. The array is used again. */
-type TakeNumbers = (column: number, values: Float32Array) => void;
-
-async function eachChunk(file: FileColumns, result: DuckDBResult, take: (vectors: Vectors) => void): Promise<void> {
+async function eachChunk(
+  file: FileColumns,
+  result: DuckDBResult,
+  take: (rows: number, vectors: readonly DuckDBVector[]) => void,
+): Promise<void> {
   await reading(file.path, async () => {
     for (;;) {
       const chunk = await result.fetchChunk();
       if (chunk === null || chunk.rowCount === 0) return;
-      take({
-        rows: chunk.rowCount,
-        columns: Array.from({ length: chunk.columnCount }, (_, i) => chunk.getColumnVector(i)),
-      });
+      take(
+        chunk.rowCount,
+        Array.from({ length: chunk.columnCount }, (_, i) => chunk.getColumnVector(i)),
+      );
     }
   });
 }
 
-interface Vectors {
-  readonly rows: number;
-  readonly columns: readonly DuckDBVector[];
-}
-
-function numbersTo(take: TakeNumbers): (vectors: Vectors) => void {
-  let buffer = new Float32Array(2048);
-  return ({ rows, columns }) => {
-    if (rows > buffer.length) buffer = new Float32Array(rows);
-    const values = buffer.subarray(0, rows);
-    columns.forEach((vector, i) => {
-      fillNumbers(vector, values);
-      take(i, values);
-    });
-  };
-}
-
-async function countNumbers(
-  sides: {
-    readonly before: Side;
-    readonly now: Side;
-    readonly first: Promise<DuckDBResult>;
-    readonly second: Promise<DuckDBResult>;
-  },
-  names: readonly string[],
-): Promise<ColumnProfile[]> {
-  const { before, now } = sides;
-  // The reference passes twice: its grid is known when its last row has been seen. The chunks are kept as they came.
-  const kept: Vectors[] = [];
-  const scans = names.map(() => new NumberScan(before.file.rows));
-  const scan = numbersTo((i, values) => scans[i]?.add(values));
-  await eachChunk(before.file, await sides.first, (vectors) => {
-    kept.push(vectors);
-    scan(vectors);
-  });
-  const grids = names.map((name, i): NumberGrid => gridOfScan(name, scans[i] as NumberScan));
-  const layout = layoutOf(grids);
-  const counter = (rows: number) => {
-    const vector = new Float64Array(layout.size);
-    vector[0] = rows;
-    const add = numbersTo((i, values) =>
-      countColumn(layout.features[i] as never, { kind: "number", name: "", values }, undefined, vector),
-    );
-    return { add, profile: () => profileOf(layout, vector).features };
-  };
-  const reference = counter(before.file.rows);
-  for (const vectors of kept) reference.add(vectors);
-  kept.length = 0;
-  const current = counter(now.file.rows);
-  await eachChunk(now.file, await sides.second, current.add);
-  const [referenceProfiles, currentProfiles] = [reference.profile(), current.profile()];
+async function countNumbers(before: Side, now: Side, names: readonly string[]): Promise<ColumnProfile[]> {
+  const [first, second] = [runNumbers(before, names), runNumbers(now, names)];
+  // A second failure while the first is awaited must not end the process.
+  second.catch(() => undefined);
+  const columns = new NumberColumns({ names, rows: before.file.rows });
+  await eachChunk(before.file, await first, (rows, vectors) => columns.keep(rows, vectors));
+  const { grids, profiles } = columns.reference();
+  await eachChunk(now.file, await second, (rows, vectors) => columns.add(rows, vectors));
+  const current = columns.current();
   return grids.map((grid, i) => ({
     grid,
-    reference: referenceProfiles[i] as FeatureProfile,
-    current: currentProfiles[i] as FeatureProfile,
+    reference: profiles[i] as FeatureProfile,
+    current: current[i] as FeatureProfile,
   }));
 }
 

@@ -18,8 +18,6 @@ function fieldsOf(vector: DuckDBVector): VectorFields {
   return vector as unknown as VectorFields;
 }
 
-const ALL_VALID = 0xffff_ffff;
-
 /** The validity bits as 32-bit words; null when every item is valid; undefined when the fields are not as expected. */
 function validityWords(fields: VectorFields): Uint32Array | null | undefined {
   if (fields.validity === undefined || (fields.validity.offset ?? 0) !== 0) return undefined;
@@ -56,8 +54,15 @@ const isNumbers = (items: unknown): items is Numbers =>
   ArrayBuffer.isView(items) &&
   !(items instanceof DataView || items instanceof BigInt64Array || items instanceof BigUint64Array);
 
-/** Copies a chunk's numbers, as many as `into` holds; missing is NaN. */
-export function fillNumbers(vector: DuckDBVector, into: Float32Array): void {
+/**
+ * Copies a chunk's numbers, as many as `into` holds; missing is NaN.
+ * @param fillDoubles copies float64 its own way; without it they are rounded, and what float32 cannot hold is infinite
+ */
+export function fillNumbers(
+  vector: DuckDBVector,
+  into: Float32Array,
+  fillDoubles?: (doubles: Float64Array) => void,
+): void {
   const fields = fieldsOf(vector);
   const words = validityWords(fields);
   const items: unknown = fields.items;
@@ -68,13 +73,15 @@ export function fillNumbers(vector: DuckDBVector, into: Float32Array): void {
     }
     return;
   }
-  into.set(items.length === into.length ? items : items.subarray(0, into.length));
+  const used = items.length === into.length ? items : items.subarray(0, into.length);
+  if (used instanceof Float64Array && fillDoubles !== undefined) fillDoubles(used);
+  else into.set(used);
   if (words === null) return;
   for (let word = 0; word * 32 < into.length; word++) {
-    const bits = words[word] as number;
-    if (bits === ALL_VALID) continue;
-    const end = Math.min(32, into.length - word * 32);
-    for (let bit = 0; bit < end; bit++) if (((bits >>> bit) & 1) === 0) into[word * 32 + bit] = Number.NaN;
+    // From the lowest bit of what is missing to the next; beyond the last row a typed array ignores what is set.
+    for (let missing = ~(words[word] as number); missing !== 0; missing &= missing - 1) {
+      into[word * 32 + 31 - Math.clz32(missing & -missing)] = Number.NaN;
+    }
   }
 }
 

@@ -55,12 +55,12 @@ describe("the profile of a file", () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   it("has the counts of its rows, cell by cell", async () => {
-    await withDuckDb(async (connection, second) => {
+    await withDuckDb(async (connection, second, third) => {
       const before = await describeFile(connection, at("before.parquet"));
       const now = await describeFile(second, at("now.parquet"));
       const columns = [...before.kinds].flatMap(([name, kind]) => (kind === null ? [] : [[name, kind] as const]));
       expect(columns.filter(([, kind]) => kind === "number").map(([name]) => name)).toEqual(NUMBERS);
-      const counted = await profileFiles({ connection, file: before }, { connection: second, file: now }, columns);
+      const counted = await profileFiles({ connection, file: before }, { connection: second, file: now }, third, columns);
       const all = (rows: number) => Uint32Array.from({ length: rows }, (_, i) => i);
       const reference = buildReferenceProfile(await readColumns(connection, before, columns), all(before.rows));
       const current = profileFrame(reference, await readColumns(second, now, columns), all(now.rows));

@@ -59,7 +59,7 @@ export async function compareFiles(
   currentPath: string,
   options: Omit<DriftCheckOptions, "json"> = {},
 ): Promise<DriftCheck> {
-  return withDuckDb(async (connection, second) => {
+  return withDuckDb(async (connection, second, third) => {
     const before = await describeFile(connection, referencePath);
     const now = await describeFile(connection, currentPath);
     const wanted = chosenColumns(before, options);
@@ -76,6 +76,7 @@ export async function compareFiles(
     const { reference: profile, current } = await profileFiles(
       { connection, file: before },
       { connection: second, file: now },
+      third,
       columns,
     );
     const { minimumEffect, minRows, level, share } = options;

@@ -1,5 +1,6 @@
 export * from "./counts.ts";
 export * from "./grid.ts";
+export { numberIndex } from "./kernel.ts";
 export * from "./profile.ts";
 export * from "./profiled.ts";
 export * from "./sample.ts";

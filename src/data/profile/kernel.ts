@@ -20,7 +20,8 @@ const SLOTS = 4096;
 /** Up to this many cells a walk along the edges is faster than halving. */
 const WALK = 6;
 
-interface NumberIndex {
+/** Where to look for the cell of a number. */
+export interface NumberIndex {
   /** Edges (or values), closed by +∞. */
   readonly edges: Float64Array;
   /** Per slot, how many edges lie in earlier ones: the least cell its values can have. */
@@ -31,7 +32,8 @@ interface NumberIndex {
 }
 const indexes = new WeakMap<NumberGrid, NumberIndex>();
 
-function indexOf(grid: NumberGrid): NumberIndex {
+/** Made once per grid. */
+export function numberIndex(grid: NumberGrid): NumberIndex {
   const known = indexes.get(grid);
   if (known !== undefined) return known;
   const sorted = grid.values ?? grid.edges;
@@ -62,7 +64,7 @@ export function countNumbers(
   into: Float64Array,
 ): void {
   const grid = layout.grid as NumberGrid;
-  const { edges, first, last, slotsPerUnit } = indexOf(grid);
+  const { edges, first, last, slotsPerUnit } = numberIndex(grid);
   const { offset, cells } = layout;
   const { min, max } = grid;
   const byValue = grid.values !== undefined;

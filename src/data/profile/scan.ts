@@ -27,11 +27,12 @@ export class NumberScan {
     this.#sample = new Float32Array(Math.ceil(rows / this.#step));
   }
 
-  add(values: Float32Array): void {
+  /** @param ends the least and greatest finite value, where they are known (min > max: there is none) */
+  add(values: Float32Array, ends?: { readonly min: number; readonly max: number }): void {
     const from = this.#distinct.size > MAX_VALUE_CELLS ? 0 : this.#addDistinct(values);
-    let min = this.#min;
-    let max = this.#max;
-    for (let i = from; i < values.length; i++) {
+    let min = Math.min(this.#min, ends?.min ?? Infinity);
+    let max = Math.max(this.#max, ends?.max ?? -Infinity);
+    for (let i = ends === undefined ? from : values.length; i < values.length; i++) {
       const value = values[i] as number;
       // NaN fails both; an infinite value is no end of a range.
       if (value < min && value > -Infinity) min = value;
