@@ -8,7 +8,7 @@ import { type BenchResult, type Figure, median } from "../harness.ts";
 import { peerPython } from "../peer-python.ts";
 
 const COUNT = 200_000;
-const ROUNDS = 5;
+const ROUNDS = 3;
 /** Held-out rows of the version whose estimate is judged. */
 const HOLDOUT = 5_000;
 
@@ -95,7 +95,7 @@ function estimates(): readonly Figure[] {
   let inside = 0;
   const seeds = 50;
   for (let seed = 0; seed < seeds; seed++) {
-    const { gap, deviation } = estimationError(1_000 + seed, "covariate", 20_000, HOLDOUT);
+    const { gap, deviation } = estimationError({ seed: 1_000 + seed, kind: "covariate", referenceRows: HOLDOUT });
     gaps.push(Math.abs(gap));
     if (Math.abs(gap) <= 3 * deviation) inside++;
   }

@@ -5,7 +5,7 @@ import {
   ACCURACY_FLOOR,
   addInPlace,
   BLIND_SPOTS,
-  type CurveUncertainty,
+  type CalibrationUncertainty,
   estimateFromCounters,
 } from "../monitor/index.ts";
 import type { LoopContext } from "./context.ts";
@@ -26,7 +26,7 @@ export function withEstimates(
     readonly points: readonly PerformancePoint[];
     readonly rows: readonly CounterDelta[];
     /** By version. */
-    readonly uncertainty: ReadonlyMap<string, CurveUncertainty>;
+    readonly uncertainty: ReadonlyMap<string, CalibrationUncertainty>;
   },
 ): PerformancePoint[] {
   const { bucketMs, points, rows, uncertainty } = series;
@@ -53,9 +53,9 @@ export async function uncertaintyOf(
   context: LoopContext,
   model: string,
   rows: readonly CounterDelta[],
-): Promise<ReadonlyMap<string, CurveUncertainty>> {
+): Promise<ReadonlyMap<string, CalibrationUncertainty>> {
   const names = [...new Set([...rows].sort((a, b) => b.bucket - a.bucket).map((row) => row.version))];
-  const found = new Map<string, CurveUncertainty>();
+  const found = new Map<string, CalibrationUncertainty>();
   for (const name of names.slice(0, VERSIONS_ASKED)) {
     const uncertainty = (await namedNotes(context, model, name))?.uncertainty;
     if (uncertainty !== undefined) found.set(name, uncertainty);
@@ -66,7 +66,7 @@ export async function uncertaintyOf(
 function estimated(
   metric: string,
   values: CounterValues,
-  uncertainty: CurveUncertainty | undefined,
+  uncertainty: CalibrationUncertainty | undefined,
 ): PerformancePoint["estimated"] {
   const { value, rows, deviation } = estimateFromCounters(metric, values, uncertainty);
   if (value === null) return undefined;

@@ -16,7 +16,7 @@ import {
   type RunRecord,
   type VersionRecord,
 } from "../core/index.ts";
-import { type CurveUncertainty, estimateFromCounters, lastAlarm, metricFromCounters } from "../monitor/index.ts";
+import { type CalibrationUncertainty, estimateFromCounters, lastAlarm, metricFromCounters } from "../monitor/index.ts";
 import { isMetricName, METRICS } from "../stats/index.ts";
 import {
   type GuardState,
@@ -231,7 +231,7 @@ async function gatherPerformance(
 /** One-sided 95 % normal quantile: the same certainty that is asked of realised values. */
 const Z = 1.6448536269514722;
 
-function estimatedMetric(metric: string, values: CounterValues, uncertainty: CurveUncertainty | undefined) {
+function estimatedMetric(metric: string, values: CounterValues, uncertainty: CalibrationUncertainty | undefined) {
   const { value, rows, deviation } = estimateFromCounters(metric, values, uncertainty);
   if (value === null || deviation === null) return { value, rows };
   return { value, rows, interval: [value - Z * deviation, value + Z * deviation] as const };

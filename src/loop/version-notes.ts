@@ -5,7 +5,7 @@ import {
   calibratedScores,
   cellOf,
   createLossEstimator,
-  type CurveUncertainty,
+  type CalibrationUncertainty,
   estimateOf,
   type FeatureNote,
   parseCalibration,
@@ -19,7 +19,7 @@ export interface VersionNotes {
   /** What one answer is expected to be worth; undefined where the version cannot estimate. */
   readonly estimate: ((answer: VersionAnswer) => CounterValues) | undefined;
   /** What its held-out rows leave open about its calibrated scores; undefined where it is not known. */
-  readonly uncertainty: CurveUncertainty | undefined;
+  readonly uncertainty: CalibrationUncertainty | undefined;
   readonly slices: readonly FeatureNote[];
 }
 export interface VersionAnswer {
@@ -55,14 +55,9 @@ function readNotes(model: LoadedModel, named: readonly string[]): VersionNotes |
   return {
     calibration,
     estimate: estimatorOf(model, calibration),
-    uncertainty: uncertaintyOf(calibration),
+    uncertainty: calibration.scores?.uncertainty,
     slices: sliceNotes(calibration.features ?? [], named),
   };
-}
-
-/** Of a binary model: the one curve it has. */
-function uncertaintyOf({ scores }: VersionCalibration): CurveUncertainty | undefined {
-  return scores?.curves.length === 1 ? (scores.uncertainty?.[0] ?? undefined) : undefined;
 }
 
 function estimatorOf(model: LoadedModel, calibration: VersionCalibration): VersionNotes["estimate"] {

@@ -88,6 +88,7 @@ type Measure = (mass: ScoreMass) => number | null;
 
 function measureOf(metric: string, mass: ScoreMass, decided: number): Measure | undefined {
   if (metric === "rocAuc") return ({ positives, negatives }) => binnedRocAuc(positives, negatives);
+  if (metric === "f1") return f1Of(decidedShares(mass, decided), decided);
   const rowLoss = rowLossOf(metric, mass, decided);
   if (rowLoss === undefined) return undefined;
   return ({ positives, negatives }) => {
@@ -101,6 +102,20 @@ function measureOf(metric: string, mass: ScoreMass, decided: number): Measure | 
       rows += up + down;
     }
     return rows === 0 ? null : sum / rows;
+  };
+}
+
+/** The decisions stay what they were; what changes is how many of them are right. */
+function f1Of(shares: Float64Array, decided: number): Measure {
+  return ({ positives }) => {
+    let found = 0;
+    let missed = 0;
+    positives.forEach((up, bin) => {
+      found += up * (shares[bin] as number);
+      missed += up * (1 - (shares[bin] as number));
+    });
+    const both = decided + found + missed;
+    return both === 0 ? null : (2 * found) / both;
   };
 }
 
@@ -122,7 +137,7 @@ function rowLossOf(
 }
 
 /** Share of each bin's rows that were decided true: the highest scores, as many as were. */
-function decidedShares({ positives, negatives }: ScoreMass, decided: number): Float64Array {
+export function decidedShares({ positives, negatives }: ScoreMass, decided: number): Float64Array {
   const shares = new Float64Array(SCORE_BIN_COUNT);
   let left = decided;
   for (let bin = SCORE_BIN_COUNT - 1; bin >= 0 && left > 0; bin--) {

@@ -7,8 +7,9 @@
  * Both take the version's word for P(y|x).
  */
 import type { CounterValues, LabelValue, Task } from "../core/index.ts";
-import { calibrationDeviationOf, scoreMass } from "./calibration-error.ts";
-import type { CurveUncertainty } from "./score-calibration.ts";
+import { calibrationDeviationOf, decidedShares, type ScoreMass, scoreMass } from "./calibration-error.ts";
+import { classDeviationOf, classTurns } from "./class-turns.ts";
+import type { CalibrationUncertainty } from "./score-calibration.ts";
 import {
   binnedRocAuc,
   fromFixedPoint,
@@ -87,7 +88,11 @@ function expectedDecisions({ task, classes, scores, decision, expected }: Estima
           [`s${scoreBin(own)}`]: 1n,
           [`m${scoreBin(own)}`]: toFixedPoint(q),
         }
-      : {}),
+      : classTurns(expected, {
+          accuracy: classes.map((_, k) => Number(k === decided)),
+          logLoss: losses,
+          brier: briers,
+        })),
   };
 }
 
@@ -113,7 +118,7 @@ export interface PerformanceEstimate {
    * made with; null where it is not known.
    */
   readonly deviation: number | null;
-  /** The part of the calibration; null where it is not known (several classes, numbers, versions made before it was kept). */
+  /** The part of the calibration; null where it is not known (numbers, many classes, versions made before it was kept). */
   readonly calibrationDeviation: number | null;
 }
 
@@ -124,13 +129,20 @@ export interface PerformanceEstimate {
 export function estimateFromCounters(
   metric: string,
   values: CounterValues,
-  uncertainty?: CurveUncertainty | null,
+  uncertainty?: CalibrationUncertainty | null,
 ): PerformanceEstimate {
   const sampled = sampledEstimate(metric, values);
-  const calibrationDeviation = uncertainty == null ? null : calibrationDeviationOf(metric, values, uncertainty);
+  const calibrationDeviation = ofCalibration(metric, values, uncertainty ?? []);
   const { deviation } = sampled;
   if (deviation === null || calibrationDeviation === null) return { ...sampled, calibrationDeviation };
   return { ...sampled, deviation: Math.hypot(deviation, calibrationDeviation), calibrationDeviation };
+}
+
+function ofCalibration(metric: string, values: CounterValues, uncertainty: CalibrationUncertainty): number | null {
+  const [first] = uncertainty;
+  if (first === undefined) return null;
+  if (uncertainty.length > 1) return classDeviationOf(metric, values, uncertainty);
+  return first === null ? null : calibrationDeviationOf(metric, values, first);
 }
 
 type Sampled = Omit<PerformanceEstimate, "calibrationDeviation">;
@@ -149,16 +161,41 @@ function sampledEstimate(metric: string, values: CounterValues): Sampled {
       return { value: mean(metric), rows: n, deviation: Math.sqrt(mean(`${metric}Variance`) / n) };
     case "rmse":
       return values.squaredError === undefined ? nothing : { ...nothing, value: Math.sqrt(mean("squaredError")) };
-    case "f1": {
-      const tp = mean("tp");
-      const wrong = mean("fp") + mean("fn");
-      return tp + wrong === 0 ? nothing : { ...nothing, value: (2 * tp) / (2 * tp + wrong) };
-    }
+    case "f1":
+      return estimatedF1(values, n);
     case "rocAuc":
       return estimatedAuc(values, n);
     default:
       return nothing;
   }
+}
+
+/** Labels vary around the calibrated probabilities among the rows decided true and among the others (delta method). */
+function estimatedF1(values: CounterValues, n: number): Sampled {
+  const [tp, fp, fn] = ["tp", "fp", "fn"].map((key) => fromFixedPoint(values[key] ?? 0n)) as [number, number, number];
+  const both = 2 * tp + fp + fn;
+  if (both === 0) return { value: null, rows: n, deviation: null };
+  const mass = scoreMass(values);
+  if (!mass.positives.some((one) => one > 0)) return { value: (2 * tp) / both, rows: n, deviation: null };
+  const [decided, others] = labelVariances(mass, decidedShares(mass, tp + fp));
+  const ifDecided = (2 * (fp + fn + tp)) / (both * both);
+  const ifNot = (2 * tp) / (both * both);
+  const deviation = Math.sqrt(ifDecided * ifDecided * decided + ifNot * ifNot * others);
+  return { value: (2 * tp) / both, rows: n, deviation };
+}
+
+/** Variances of the positives among the rows decided true and among the others. */
+function labelVariances({ positives, negatives }: ScoreMass, shares: Float64Array): readonly [number, number] {
+  let decided = 0;
+  let others = 0;
+  for (let bin = 0; bin < shares.length; bin++) {
+    const [up, down] = [positives[bin] as number, negatives[bin] as number];
+    if (up + down === 0) continue;
+    const variance = (up * down) / (up + down);
+    decided += (shares[bin] as number) * variance;
+    others += (1 - (shares[bin] as number)) * variance;
+  }
+  return [decided, others];
 }
 
 function estimatedAuc(values: CounterValues, n: number): Sampled {

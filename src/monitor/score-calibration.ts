@@ -24,7 +24,7 @@ export interface ScoreCalibration {
   readonly rows: number;
   readonly curves: readonly (ScoreCurve | null)[];
   /** How well each curve is known. Absent in versions made before it was kept. */
-  readonly uncertainty?: readonly (CurveUncertainty | null)[];
+  readonly uncertainty?: CalibrationUncertainty;
 }
 
 /**
@@ -32,6 +32,8 @@ export interface ScoreCalibration {
  * applications of a model for binary regression"): [variance of the intercept, covariance, variance of the slope].
  */
 export type CurveUncertainty = readonly [number, number, number];
+/** One a curve; null where its log-odds do not vary. */
+export type CalibrationUncertainty = readonly (CurveUncertainty | null)[];
 
 const SPLITS = 5;
 const TEST_SHARE = 0.2;

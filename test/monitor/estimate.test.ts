@@ -10,7 +10,15 @@ import {
   performanceOf,
   type ScoreCalibration,
 } from "../../src/monitor/index.ts";
-import { estimationError, simulateBinary } from "../../bench/estimation.ts";
+import { classEstimationErrors, estimationError, simulateBinary } from "../../bench/estimation.ts";
+
+/** Gaps in deviations: none beyond three, and as many beyond one as there should be (a third of 20; at most 14 and at least 1 by a binomial bound). */
+function expectHonest(ratios: readonly number[]): void {
+  for (const ratio of ratios) expect(Math.abs(ratio)).toBeLessThanOrEqual(3);
+  const beyondOne = ratios.filter((ratio) => Math.abs(ratio) > 1).length;
+  expect(beyondOne).toBeGreaterThanOrEqual(1);
+  expect(beyondOne).toBeLessThanOrEqual(14);
+}
 
 const sumOf = (all: readonly Readonly<Record<string, bigint>>[]) => {
   const sum = new Map<string, bigint>();
@@ -101,7 +109,7 @@ describe("performance estimated before labels", () => {
   });
 
   it.each([1, 2])("finds the AUC of 20,000 shifted rows within 0.01 and three deviations, seed %i", (seed) => {
-    const { gap, deviation } = estimationError(seed, "covariate");
+    const { gap, deviation } = estimationError({ seed, kind: "covariate" });
     expect(Math.abs(gap)).toBeLessThanOrEqual(0.01);
     expect(Math.abs(gap)).toBeLessThanOrEqual(3 * deviation);
   });
@@ -109,7 +117,12 @@ describe("performance estimated before labels", () => {
   it("says how far it may be off where few rows were held out: three deviations hold in each of ten seeds", () => {
     let beyondSampling = 0;
     for (let seed = 0; seed < 10; seed++) {
-      const { gap, deviation, calibrationDeviation } = estimationError(100 + seed, "covariate", 5_000, 1_000);
+      const { gap, deviation, calibrationDeviation } = estimationError({
+        seed: 100 + seed,
+        kind: "covariate",
+        rows: 5_000,
+        referenceRows: 1_000,
+      });
       expect(Math.abs(gap), `seed ${seed}`).toBeLessThanOrEqual(3 * deviation);
       const sampling = Math.sqrt(deviation ** 2 - (calibrationDeviation ?? 0) ** 2);
       // With a fifth of the window's rows held out, the calibration is what is known least.
@@ -118,6 +131,42 @@ describe("performance estimated before labels", () => {
     }
     // By sampling alone half a seed of ten would be so far off.
     expect(beyondSampling).toBeGreaterThan(2);
+  });
+
+  it.each(["f1", "accuracy"] as const)(
+    "the bands of %s hold in each of twenty seeds, and are not wider than needed",
+    (metric) => {
+      const ratios: number[] = [];
+      for (let seed = 0; seed < 20; seed++) {
+        const found = estimationError({
+          seed: 300 + seed,
+          kind: "covariate",
+          rows: 5_000,
+          referenceRows: 1_000,
+          metric,
+        });
+        expect(found.calibrationDeviation).toBeGreaterThan(0);
+        ratios.push(found.gap / found.deviation);
+      }
+      expectHonest(ratios);
+    },
+  );
+
+  it("the bands of three classes hold in each of twenty seeds, and are not wider than needed", () => {
+    const metrics = ["accuracy", "logLoss", "brier"] as const;
+    const ratios = metrics.map((): number[] => []);
+    let beyondSampling = 0;
+    for (let seed = 0; seed < 20; seed++) {
+      const found = classEstimationErrors({ seed: 500 + seed, rows: 5_000, referenceRows: 1_000 }, metrics);
+      found.forEach(({ gap, deviation, calibrationDeviation }, i) => {
+        ratios[i]?.push(gap / deviation);
+        const sampling = Math.sqrt(deviation ** 2 - (calibrationDeviation as number) ** 2);
+        if (Math.abs(gap) > 1.96 * sampling) beyondSampling++;
+      });
+    }
+    for (const one of ratios) expectHonest(one);
+    // By sampling alone 3 of 60 would be so far off.
+    expect(beyondSampling).toBeGreaterThan(8);
   });
 
   it("turns the estimate as much as a refitted calibration does, for every metric", () => {
@@ -136,24 +185,24 @@ describe("performance estimated before labels", () => {
       return sumOf(rows);
     };
     const now = estimateUnder("", 0, 1);
-    for (const metric of ["accuracy", "logLoss", "brier", "rocAuc"]) {
+    for (const metric of ["accuracy", "logLoss", "brier", "rocAuc", "f1"]) {
       for (const [uncertainty, a, b] of [
         [[0.01, 0, 0], 0.1, 0],
         [[0, 0, 0.0025], 0, 0.05],
       ] as const) {
         const up = estimateFromCounters(metric, estimateUnder(metric, a, 1 + b)).value as number;
         const down = estimateFromCounters(metric, estimateUnder(metric, -a, 1 - b)).value as number;
-        const { calibrationDeviation } = estimateFromCounters(metric, now, uncertainty);
+        const { calibrationDeviation } = estimateFromCounters(metric, now, [uncertainty]);
         expect(Math.abs((calibrationDeviation as number) - Math.abs(up - down) / 2), metric).toBeLessThan(2e-4);
       }
     }
-    expect(estimateFromCounters("f1", now, [0.01, 0, 0.01]).calibrationDeviation).toBeNull();
+    expect(estimateFromCounters("mae", now, [[0.01, 0, 0.01]]).calibrationDeviation).toBeNull();
     expect(estimateFromCounters("accuracy", now).calibrationDeviation).toBeNull();
   });
 
   it("does not move under pure concept drift, as its blind spots say", () => {
-    const { gap, estimated, before } = estimationError(5, "concept");
-    expect(Math.abs(estimated - before)).toBeLessThan(0.015);
+    const { gap, estimated, before } = estimationError({ seed: 5, kind: "concept" });
+    expect(Math.abs(estimated - (before as number))).toBeLessThan(0.015);
     // The realised AUC has fallen by a tenth and more: the estimate is wrong by that much.
     expect(gap).toBeGreaterThan(0.1);
   });
