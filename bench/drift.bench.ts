@@ -5,5 +5,5 @@ import { driftFiles } from "./monitors/drift-files.ts";
 import { profiles } from "./monitors/profiles.ts";
 
 export async function run(): Promise<BenchResult> {
-  return joined([await profiles(), await driftFiles()]);
+  return joined([await driftFiles(), await profiles()]);
 }

@@ -120,13 +120,20 @@ async function eachChunk(
   take: (rows: number, vectors: readonly DuckDBVector[]) => void,
 ): Promise<void> {
   await reading(file.path, async () => {
-    for (;;) {
-      const chunk = await result.fetchChunk();
-      if (chunk === null || chunk.rowCount === 0) return;
-      take(
-        chunk.rowCount,
-        Array.from({ length: chunk.columnCount }, (_, i) => chunk.getColumnVector(i)),
-      );
+    let next = result.fetchChunk();
+    try {
+      for (;;) {
+        const chunk = await next;
+        if (chunk === null || chunk.rowCount === 0) return;
+        // Fetched by another thread while this one is counted.
+        next = result.fetchChunk();
+        take(
+          chunk.rowCount,
+          Array.from({ length: chunk.columnCount }, (_, i) => chunk.getColumnVector(i)),
+        );
+      }
+    } finally {
+      await next.catch(() => undefined);
     }
   });
 }
