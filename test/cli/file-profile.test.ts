@@ -60,7 +60,12 @@ describe("the profile of a file", () => {
       const now = await describeFile(second, at("now.parquet"));
       const columns = [...before.kinds].flatMap(([name, kind]) => (kind === null ? [] : [[name, kind] as const]));
       expect(columns.filter(([, kind]) => kind === "number").map(([name]) => name)).toEqual(NUMBERS);
-      const counted = await profileFiles({ connection, file: before }, { connection: second, file: now }, third, columns);
+      const counted = await profileFiles(
+        { connection, file: before },
+        { connection: second, file: now },
+        third,
+        columns,
+      );
       const all = (rows: number) => Uint32Array.from({ length: rows }, (_, i) => i);
       const reference = buildReferenceProfile(await readColumns(connection, before, columns), all(before.rows));
       const current = profileFrame(reference, await readColumns(second, now, columns), all(now.rows));
