@@ -15,7 +15,8 @@ import {
 } from "../../data/index.ts";
 import { fillNumbers } from "../../job/chunk-readers.ts";
 import { type KernelChoice, MemoryPlan } from "../../learn/wasm.ts";
-import { openProfileKernels, type ProfileKernels } from "./kernels.ts";
+import type { ProfileKernels } from "./kernel-contract.ts";
+import { openProfileKernels } from "./kernels.ts";
 
 /** Numbers converted at a time: what DuckDB has in a vector. */
 const STAGED = 2_048;

@@ -3,7 +3,7 @@
  * kernels/profile.ts against.
  */
 import { TAILS } from "../../data/index.ts";
-import type { ProfileKernels } from "./kernels.ts";
+import type { ProfileKernels } from "./kernel-contract.ts";
 
 const BELOW = TAILS.indexOf("below");
 const ABOVE = TAILS.indexOf("above");
