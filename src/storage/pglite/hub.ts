@@ -87,7 +87,8 @@ export class PgliteHub implements StreamOwner {
 
   submit(connection: number, { bytes, prepares, listens }: RequestBatch): void {
     this.requests += 1;
-    this.#tell({ kind: "batch", connection, bytes, prepares, listens });
+    // Handed over, not copied: a batch of rows is megabytes, and the request was cut out into a buffer of its own.
+    this.#tell({ kind: "batch", connection, bytes, prepares, listens }, [bytes.buffer as ArrayBuffer]);
   }
 
   drop(connection: number): void {
@@ -113,8 +114,8 @@ export class PgliteHub implements StreamOwner {
     await worker.terminate();
   }
 
-  #tell(message: ToWorker): void {
-    this.#worker?.postMessage(message);
+  #tell(message: ToWorker, handedOver: readonly ArrayBuffer[] = []): void {
+    this.#worker?.postMessage(message, handedOver);
   }
 
   #receive(worker: Worker, message: FromWorker): void {
