@@ -1,5 +1,8 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { alias, shared } from "./vitest.config.ts";
+
+const preload = fileURLToPath(new URL("test/faults/support/wasm-tiers.cjs", import.meta.url));
 
 // Kills and full disks: one file at a time, because they measure processes and file systems.
 export default defineConfig({
@@ -9,6 +12,8 @@ export default defineConfig({
     maxWorkers: 1,
     // Where a file says that its tests may run side by side: each is two processes that mostly wait for one another.
     maxConcurrency: 2,
+    execArgv: ["--require", preload],
+    env: { NODE_OPTIONS: `--require ${JSON.stringify(preload)}` },
     testTimeout: 300_000,
     hookTimeout: 120_000,
     include: ["test/faults/**/*.test.ts"],
