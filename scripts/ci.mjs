@@ -1,4 +1,7 @@
-// The suites of .ci/run, one after another, and their sum. `.ci/run unit lint` runs only those named.
+// The suites of .ci/run and their sum. `.ci/run unit lint` runs only those named.
+//
+// They start in the order below, on two cores: a suite that keeps both busy runs alone and shows its output as it comes; of
+// those that one core is enough for, two run side by side, and each line says whose it is.
 //
 // A check without tests of its own (lint, types, ...) counts as one. A suite whose folder exists but which ran no test
 // is a failure: nothing is easier to overlook than tests that stopped being found.
@@ -6,59 +9,85 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findNpm, ROOT } from "./dependencies.mjs";
-import { ensurePython } from "./python-environment.mjs";
+import { createInterface } from "node:readline";
+import { ensureDependencies, findNpm, ROOT } from "./dependencies.mjs";
 
 const scratch = mkdtempSync(join(tmpdir(), "retrain-ci-"));
 const bin = (...path) => join(ROOT, "node_modules", ...path);
 const node24 = process.env.RETRAIN_CI_NODE24 ?? "";
 
+/** What the machine is taken to have. */
+const CORES = 2;
 /** What all suites together should take on two quiet cores; a longer run says so at its end. */
 const WANTED_MINUTES = 25;
 /** A run that takes longer has something that hangs. Far above the wanted time, because machines are shared. */
 const LIMIT_MINUTES = 80;
 const startedAt = Date.now();
 
-/** Runs a program with its output shown, at most `minutes` long, in a group of its own so that nothing outlives it. */
-function run(command, args, minutes, env = {}) {
+/** What the suites under way have started, to be taken along when this process is ended. */
+const running = new Set();
+function killGroup(child) {
+  try {
+    process.kill(-child.pid, "SIGKILL");
+  } catch {
+    // The group is gone, which is what was wanted.
+  }
+}
+process.on("exit", () => running.forEach(killGroup));
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(1));
+
+/**
+ * How a suite's programs print: straight through without a `prefix`, else line by line behind it.
+ *
+ * @typedef {{ prefix?: string }} Output
+ */
+
+/** @param {Output} output @param {import("node:stream").Readable | null} stream */
+function forward({ prefix }, stream) {
+  if (stream === null) return;
+  createInterface({ input: stream }).on("line", (line) => console.log(prefix + line));
+}
+
+/** Runs a program, at most `minutes` long, in a group of its own so that nothing outlives it. */
+function run(output, command, args, minutes, env = {}) {
   return new Promise((done) => {
+    const note = (text) => console.error(`${output.prefix ?? ""}${text}`);
     const left = LIMIT_MINUTES - (Date.now() - startedAt) / 60_000;
     if (left <= 0 || !existsSync(command)) {
-      console.error(left <= 0 ? `Not run: ${LIMIT_MINUTES} minutes are over.` : `Not run: there is no "${command}".`);
+      note(left <= 0 ? `Not run: ${LIMIT_MINUTES} minutes are over.` : `Not run: there is no "${command}".`);
       done(1);
       return;
     }
     const limit = Math.min(minutes, left);
-    const options = { cwd: ROOT, stdio: ["ignore", "inherit", "inherit"], detached: true };
+    const way = output.prefix === undefined ? "inherit" : "pipe";
+    const options = { cwd: ROOT, stdio: ["ignore", way, way], detached: true };
     const child = spawn(command, args, { ...options, env: { ...process.env, ...env } });
-    const killGroup = () => {
-      try {
-        process.kill(-child.pid, "SIGKILL");
-      } catch {
-        // The group is gone, which is what was wanted.
-      }
-    };
+    running.add(child);
+    for (const stream of [child.stdout, child.stderr]) forward(output, stream);
     const timer = setTimeout(() => {
-      console.error(`Took longer than ${limit.toFixed(1)} minutes and was stopped.`);
-      killGroup();
+      note(`Took longer than ${limit.toFixed(1)} minutes and was stopped.`);
+      killGroup(child);
     }, limit * 60_000);
-    child.on("error", (error) => console.error(error.message));
+    child.on("error", (error) => note(error.message));
+    // What it left behind may hold its pipes open, so that they close only after the group was killed.
+    child.on("exit", () => killGroup(child));
     child.on("close", (code) => {
       clearTimeout(timer);
-      killGroup();
+      running.delete(child);
       done(code ?? 1);
     });
   });
 }
 
 /** A check that passes or fails as a whole. */
-async function check(command, args, minutes = 5) {
-  const status = await run(command, args, minutes);
+async function check(output, command, args, minutes = 5) {
+  const status = await run(output, command, args, minutes);
   return status === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 };
 }
 
 /** A vitest run, counted by its JSON report. `wrap` puts the arguments behind another command than plain Node. */
 async function vitest(
+  output,
   name,
   args,
   { minutes, wrap = [process.execPath, bin("vitest", "vitest.mjs"), "run"], env = {} },
@@ -66,7 +95,7 @@ async function vitest(
   const report = join(scratch, `${name}.json`);
   const [command, ...before] = wrap;
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  const status = await run(command, [...before, ...args, ...reporters], minutes, env);
+  const status = await run(output, command, [...before, ...args, ...reporters], minutes, env);
   if (!existsSync(report)) return { passed: 0, failed: 1, skipped: 0 };
   const result = JSON.parse(readFileSync(report, "utf8"));
   const unloaded = result.testResults.filter((file) => file.status === "failed" && file.assertionResults.length === 0);
@@ -83,59 +112,81 @@ const typeTests = () =>
 const config = (name) => ["--config", `vitest.${name}.config.ts`];
 
 /**
- * Name, whether it applies to this tree, and how it runs.
+ * Name, cores it keeps busy, whether it applies to this tree, and how it runs. The longest come first among those of one core.
  *
- * @type {[string, () => boolean, () => Promise<{ passed: number, failed: number, skipped: number }>][]}
+ * @type {[string, 1 | 2, () => boolean, (output: Output) => Promise<{ passed: number, failed: number, skipped: number }>][]}
  */
 const SUITES = [
-  ["build", () => true, () => check(process.execPath, ["scripts/build.mjs"], 10)],
+  ["build", 2, () => true, (output) => check(output, process.execPath, ["scripts/build.mjs"], 10)],
   [
     "unit",
+    2,
     () => true,
-    () => vitest("unit", [], { minutes: 30, wrap: [process.execPath, findNpm(), "test", "--silent", "--"] }),
+    (output) =>
+      vitest(output, "unit", [], { minutes: 30, wrap: [process.execPath, findNpm(), "test", "--silent", "--"] }),
+  ],
+  [
+    "faults",
+    1,
+    () => hasFolder("test/faults"),
+    (output) => vitest(output, "faults", config("faults"), { minutes: 45 }),
+  ],
+  [
+    "browser",
+    1,
+    () => hasFolder("test/browser"),
+    (output) => vitest(output, "browser", config("browser"), { minutes: 25 }),
+  ],
+  [
+    "services",
+    1,
+    () => hasFolder("test/services"),
+    (output) => vitest(output, "services", config("services"), { minutes: 15 }),
+  ],
+  [
+    "python",
+    1,
+    () => hasFolder("test/python"),
+    (output) =>
+      vitest(output, "python", [], { minutes: 30, wrap: [process.execPath, "scripts/python-environment.mjs"] }),
   ],
   [
     "lint",
+    1,
     () => true,
-    () => check(process.execPath, [bin("oxlint", "bin", "oxlint"), "--type-aware", "--deny-warnings"]),
+    (output) => check(output, process.execPath, [bin("oxlint", "bin", "oxlint"), "--type-aware", "--deny-warnings"]),
   ],
-  ["format", () => true, () => check(process.execPath, [bin("@biomejs", "biome", "bin", "biome"), "check"])],
-  ["types", () => true, () => types("tsconfig.json")],
-  ["console types", () => hasFolder("console/tsconfig.json"), () => types("console/tsconfig.json")],
+  [
+    "format",
+    1,
+    () => true,
+    (output) => check(output, process.execPath, [bin("@biomejs", "biome", "bin", "biome"), "check"]),
+  ],
+  ["types", 1, () => true, (output) => types(output, "tsconfig.json")],
+  ["console types", 1, () => hasFolder("console/tsconfig.json"), (output) => types(output, "console/tsconfig.json")],
   [
     "type tests",
+    1,
     typeTests,
-    () => vitest("type-tests", ["--typecheck.only", "--typecheck.tsconfig=tsconfig.json"], { minutes: 5 }),
+    (output) =>
+      vitest(output, "type-tests", ["--typecheck.only", "--typecheck.tsconfig=tsconfig.json"], { minutes: 5 }),
   ],
-  ["install size", () => true, () => check(process.execPath, ["scripts/install-size.mjs"])],
-  ["services", () => hasFolder("test/services"), () => vitest("services", config("services"), { minutes: 15 })],
-  ["browser", () => hasFolder("test/browser"), () => vitest("browser", config("browser"), { minutes: 15 })],
-  [
-    "python",
-    () => hasFolder("test/python"),
-    async () => {
-      const python = ensurePython();
-      return vitest("python", config("python"), {
-        minutes: 30,
-        env: python === undefined ? {} : { RETRAIN_PYTHON: python },
-      });
-    },
-  ],
-  ["faults", () => hasFolder("test/faults"), () => vitest("faults", config("faults"), { minutes: 45 })],
+  ["install size", 1, () => true, (output) => check(output, process.execPath, ["scripts/install-size.mjs"])],
   [
     "unit on Node 24",
+    2,
     () => true,
     // Without the scenarios, which run the whole product for minutes each: what they need of Node has tests of its own here.
-    () =>
-      vitest("unit-node24", ["--exclude=test/scenarios/**"], {
+    (output) =>
+      vitest(output, "unit-node24", ["--exclude=test/scenarios/**"], {
         minutes: 30,
         wrap: [node24, bin("vitest", "vitest.mjs"), "run"],
       }),
   ],
 ];
 
-function types(project) {
-  return check(process.execPath, [bin("typescript", "bin", "tsc"), "-p", project, "--noEmit"]);
+function types(output, project) {
+  return check(output, process.execPath, [bin("typescript", "bin", "tsc"), "-p", project, "--noEmit"]);
 }
 
 const wanted = process.argv.slice(2);
@@ -145,17 +196,32 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
+ensureDependencies();
+const chosen = SUITES.filter(([name, , applies]) => (wanted.length === 0 || wanted.includes(name)) && applies());
 const total = { passed: 0, failed: 0, skipped: 0 };
 const summary = [];
-for (const [name, applies, start] of SUITES) {
-  if ((wanted.length > 0 && !wanted.includes(name)) || !applies()) continue;
+
+/** Runs one suite to its end and adds it to the sums. */
+async function finish([name, cores, , start]) {
+  const isAlone = cores === CORES;
   console.log(`\n=== ${name} ===`);
   const from = Date.now();
-  const result = await start();
-  for (const key of Object.keys(total)) total[key] += result[key];
+  const result = await start(isAlone ? {} : { prefix: `${name} | ` });
   const seconds = ((Date.now() - from) / 1000).toFixed(1);
-  summary.push([name, result.passed, result.failed, result.skipped, seconds]);
+  for (const key of Object.keys(total)) total[key] += result[key];
+  summary[chosen.findIndex(([one]) => one === name)] = [name, result.passed, result.failed, result.skipped, seconds];
 }
+
+const underWay = new Map();
+for (const suite of chosen) {
+  const isFree = () => [...underWay.keys()].reduce((sum, [, cores]) => sum + cores, suite[1]) <= CORES;
+  while (!isFree()) await Promise.race(underWay.values());
+  underWay.set(
+    suite,
+    finish(suite).finally(() => underWay.delete(suite)),
+  );
+}
+await Promise.all(underWay.values());
 rmSync(scratch, { recursive: true, force: true });
 
 console.log("\nsuite              passed  failed  skipped  seconds");

@@ -1,6 +1,6 @@
-// Makes the Python environment of test:python, once, and runs its tests. Where there is no Python or no package index, the
-// tests that need them are skipped and say so. PyTorch is large: it is tested where it is installed already
-// (RETRAIN_PYTHON=/path/to/python), or with RETRAIN_PYTHON_TORCH=1.
+// Makes the Python environment of test:python, once, and runs its tests; arguments are passed on to vitest. Where there is no
+// Python or no package index, the tests that need them are skipped and say so. PyTorch is large: it is tested where it is
+// installed already (RETRAIN_PYTHON=/path/to/python), or with RETRAIN_PYTHON_TORCH=1.
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -40,5 +40,5 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
   const python = ensurePython();
   if (python !== undefined) process.env.RETRAIN_PYTHON = python;
   const vitest = join(ROOT, "node_modules", "vitest", "vitest.mjs");
-  process.exitCode = runNode([vitest, "run", "--config", "vitest.python.config.ts"]);
+  process.exitCode = runNode([vitest, "run", "--config", "vitest.python.config.ts", ...process.argv.slice(2)]);
 }
