@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { LabelEvent, LabelingStore, LoggedEvent } from "../../src/core/index.ts";
-import { ReadMemory } from "../../src/storage/log/read-memory.ts";
+import type { LabelingStore } from "../../src/core/index.ts";
 import { rememberIdle } from "../../src/storage/tables/labeling-memory.ts";
 import { RowMemory } from "../../src/storage/tables/row-memory.ts";
 
@@ -68,48 +67,5 @@ describe("an idle labeling queue", () => {
     expect(asked).toBe(3);
     expect(await store.overdue("m", 49)).toEqual([]);
     expect(await store.overdue("m", 50)).toHaveLength(1);
-  });
-});
-
-describe("remembered events", () => {
-  const cursor = (seq: number) => ({ transactionId: 1n, seq: BigInt(seq) });
-  const event = (seq: number, kind = "label") =>
-    ({ kind, at: 0, receivedAt: 0, transactionId: 1n, seq: BigInt(seq) }) as unknown as LoggedEvent<LabelEvent>;
-  const page = (from: number, to: number, appends: number) => ({
-    from: cursor(from),
-    to: cursor(to),
-    events: Array.from({ length: to - from }, (_, i) => event(from + i + 1)),
-    appends,
-  });
-  const seqs = (events: readonly LoggedEvent[] | undefined) => events?.map(({ seq }) => Number(seq));
-
-  it("answer from any place within them, while nothing was appended", () => {
-    const memory = new ReadMemory();
-    memory.remember("m", page(0, 3, 1));
-    memory.remember("m", page(3, 5, 2));
-    expect(seqs(memory.after("m", cursor(2), { limit: 10, appends: 2 }))).toEqual([3, 4, 5]);
-    expect(memory.after("m", cursor(2), { limit: 10, appends: 3 })).toBeUndefined();
-    expect(memory.after("m", cursor(2), { limit: 3, appends: 2 })).toBeUndefined();
-    expect(seqs(memory.after("m", cursor(5), { limit: 3, appends: 2 }))).toEqual([]);
-    expect(memory.after("other", cursor(2), { limit: 10, appends: 2 })).toBeUndefined();
-    expect(memory.after("m", cursor(2), { limit: 10, appends: 2 })).toBeUndefined();
-  });
-
-  it("begin anew where pages do not meet, and answer for the wanted kinds", () => {
-    const memory = new ReadMemory();
-    memory.remember("m", page(0, 3, 1));
-    memory.remember("m", { from: cursor(6), to: cursor(8), events: [event(7, "outcome"), event(8)], appends: 1 });
-    expect(memory.after("m", cursor(0), { limit: 10, appends: 1 })).toBeUndefined();
-    expect(seqs(memory.after("m", cursor(6), { limit: 10, appends: 1, kinds: ["label"] }))).toEqual([8]);
-  });
-
-  it("are no more than five thousand", () => {
-    const memory = new ReadMemory();
-    memory.remember("m", page(0, 4_000, 1));
-    memory.remember("m", page(4_000, 8_000, 1));
-    expect(memory.after("m", cursor(0), { limit: 10_000, appends: 1 })).toBeUndefined();
-    expect(memory.after("m", cursor(4_000), { limit: 10_000, appends: 1 })).toHaveLength(4_000);
-    memory.remember("m", page(9_000, 15_000, 1));
-    expect(memory.after("m", cursor(9_000), { limit: 10_000, appends: 1 })).toBeUndefined();
   });
 });

@@ -5,7 +5,6 @@ import {
   type EventLog,
   fail,
   type LogCursor,
-  type LoggedEvent,
   type Logger,
   type LogSchema,
   RetrainError,
@@ -22,12 +21,13 @@ import { writeDataset } from "./dataset.ts";
 import { writePool } from "./pool-file.ts";
 import { type FindParts, findLabels, findObservations, findPredictions } from "./find.ts";
 import { coarsenVolume, damagedSegments, deleteBefore, maintain } from "./maintain.ts";
-import { compareToCursor, consistently, isAfter, readAfter } from "./read.ts";
-import { ReadMemory } from "./read-memory.ts";
+import { compareToCursor } from "./cursor.ts";
+import { consistently, isAfter, readAfter } from "./read.ts";
 import { recent } from "./recent.ts";
 import { IndexCache } from "./segment-index.ts";
 import { SegmentCatalog, toSegmentRecord } from "./segments.ts";
 import { tailHasAfter, tailSize } from "./tail.ts";
+import { TailMemory } from "./tail-memory.ts";
 import { countEvents } from "./volume.ts";
 
 /** A dataset reads a longer tail twice (once now, once at the next compaction), so a longer one is compacted first. */
@@ -49,12 +49,6 @@ export interface EventLogOptions {
   readonly logger: Logger;
   readonly limits: AppendLimits;
   readonly beforeSwap?: () => Promise<void>;
-}
-
-/** The place of the last event. */
-function cursorOf(events: readonly LoggedEvent[]): LogCursor | undefined {
-  const last = events.at(-1);
-  return last === undefined ? undefined : { transactionId: last.transactionId, seq: last.seq };
 }
 
 /** Remembers at which cursor a model had nothing more, until something is appended to it. */
@@ -103,9 +97,16 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
   const { database, analytics, folder, systemClock, health } = options;
   await mkdir(folder, { recursive: true });
   const catalog = new SegmentCatalog(database);
-  const parts: FindParts = { database, analytics, catalog, folder, indexes: new IndexCache() };
+  const memory = options.isOnlyWriter ? new TailMemory(database) : undefined;
+  const parts: FindParts = {
+    database,
+    analytics,
+    catalog,
+    folder,
+    indexes: new IndexCache(),
+    ...(memory === undefined ? {} : { memory }),
+  };
   const quiet = new QuietModels();
-  const newest = new ReadMemory();
   /** Models whose last page was full, so that more of its kind is likely to come. */
   const catchingUp = new Set<string>();
   const writer = new GroupCommit({
@@ -114,7 +115,10 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
     systemClock,
     health,
     limits: options.limits,
-    onCommit: (requests) => quiet.note(requests),
+    onCommit(requests) {
+      quiet.note(requests);
+      memory?.note(requests);
+    },
   });
   const compactParts: CompactParts = {
     database,
@@ -134,8 +138,16 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
       throw corruptSegment(health.report(error));
     }
   };
-  const compactOnce: () => Promise<CompactResult> = oneAtATime(() => reported(compact(compactParts)));
-  const maintainOnce = oneAtATime(() => reported(maintainAll(options, catalog)));
+  /** Work that may change the segment set. */
+  const changing = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } finally {
+      memory?.clear();
+    }
+  };
+  const compactOnce: () => Promise<CompactResult> = oneAtATime(() => reported(changing(compact(compactParts))));
+  const maintainOnce = oneAtATime(() => reported(changing(maintainAll(options, catalog))));
   let closing: Promise<void> | undefined;
 
   return {
@@ -144,15 +156,12 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
     async readAfter(model, cursor, readOptions) {
       const before = quiet.count(model);
       if (options.isOnlyWriter && quiet.isQuiet(model, cursor)) return { events: [], cursor, more: false };
-      const read = options.isOnlyWriter ? newest.after(model, cursor, { ...readOptions, appends: before }) : undefined;
-      if (read !== undefined) return { events: read, cursor: cursorOf(read) ?? cursor, more: false };
       const isLong = catchingUp.has(model);
       const result = await reported(readAfter(parts, model, cursor, { ...readOptions, isLong }));
       if (result.more) catchingUp.add(model);
       else catchingUp.delete(model);
       if (!result.more && readOptions.kinds === undefined) {
         quiet.remember(model, result.cursor, before);
-        newest.remember(model, { from: cursor, to: result.cursor, events: result.events, appends: before });
       }
       return result;
     },
@@ -181,7 +190,7 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
     },
     compact: compactOnce,
     maintain: maintainOnce,
-    deleteBefore: (model, kinds, before) => deleteBefore({ database, systemClock }, model, kinds, before),
+    deleteBefore: (model, kinds, before) => changing(deleteBefore({ database, systemClock }, model, kinds, before)),
     damagedSegments: (model) => damagedSegments({ catalog, folder }, model),
     async segments(model) {
       return (await catalog.current(model)).map((segment) => toSegmentRecord(segment, folder));

@@ -11,7 +11,8 @@ import { uuidInstant } from "../../core/index.ts";
 import { chunksOf, fileList, textList } from "../analytics.ts";
 import { readRow } from "./read-row.ts";
 import { encodeText } from "./encode.ts";
-import { compareToCursor, consistently, layoutOfSegment, type LogParts } from "./read.ts";
+import { compareToCursor } from "./cursor.ts";
+import { consistently, layoutOfSegment, type LogParts } from "./read.ts";
 import { hashId, type IndexCache, mayHold } from "./segment-index.ts";
 import { indexPath, segmentPath } from "./segment-write.ts";
 import type { StoredSegment } from "./segments.ts";
@@ -117,8 +118,13 @@ async function find(
   wanted: Wanted,
 ): Promise<LoggedEvent[]> {
   if (wanted.predictionIds.length === 0 && wanted.exampleIds.length === 0) return [];
-  const { rows, segments } = await consistently(parts, model, () => tailByIds(parts.database, model, kinds, wanted));
-  const events: LoggedEvent[] = rows.map(toLoggedEvent);
+  const { rows, segments } = await consistently(parts, model, async () => {
+    const known = await parts.memory?.byIds(model, { ...wanted, kinds });
+    if (known !== undefined) return known;
+    const asked = await tailByIds(parts.database, model, kinds, wanted);
+    return { ...asked, rows: asked.rows.map(toLoggedEvent) };
+  });
+  const events: LoggedEvent[] = [...rows];
   for (const one of kinds) {
     // Observations are known by their example alone.
     if (one.kind === "observation" && wanted.exampleIds.length === 0) continue;

@@ -8,17 +8,21 @@ import type { EventKind, LogCursor, LoggedEvent } from "../../core/index.ts";
 import { fail } from "../../core/index.ts";
 import { type Analytics, chunksOf, fileList } from "../analytics.ts";
 import type { SqlDatabase } from "../sql.ts";
+import { compareToCursor } from "./cursor.ts";
 import { type Layout, layoutOf, schemaOfSignature } from "./columns.ts";
 import { readRow } from "./read-row.ts";
 import { segmentPath } from "./segment-write.ts";
 import type { SegmentCatalog, StoredSegment } from "./segments.ts";
 import { tailAfter, type TailView, toLoggedEvent } from "./tail.ts";
+import type { TailMemory } from "./tail-memory.ts";
 
 export interface LogParts {
   readonly database: SqlDatabase;
   readonly analytics: Analytics;
   readonly catalog: SegmentCatalog;
   readonly folder: string;
+  /** The only writer's memory of the tail. */
+  readonly memory?: TailMemory;
 }
 
 /** Each round a compaction must have committed between two statements; ten in a row means something else is wrong. */
@@ -34,6 +38,7 @@ export async function consistently<T>(
     const tail = await askTail();
     const segments = await parts.catalog.at(tail.generation, model);
     if (segments) return { ...tail, segments };
+    parts.memory?.forget(model, tail.generation);
   }
   throw fail("STORE_UNAVAILABLE", {
     message: `The segments of model "${model}" changed ${MAX_ROUNDS} times while they were read.`,
@@ -51,11 +56,6 @@ export function layoutOfSegment(segment: Pick<StoredSegment, "kind" | "signature
     layouts.set(key, layout);
   }
   return layout;
-}
-
-export function compareToCursor(event: LogCursor, cursor: LogCursor): number {
-  if (event.transactionId !== cursor.transactionId) return event.transactionId < cursor.transactionId ? -1 : 1;
-  return event.seq < cursor.seq ? -1 : event.seq > cursor.seq ? 1 : 0;
 }
 
 export function isAfter(segment: StoredSegment, cursor: LogCursor): boolean {
@@ -180,12 +180,15 @@ export async function readAfter(
   options: { limit: number; kinds?: readonly EventKind[]; isLong?: boolean },
 ): Promise<{ readonly events: readonly LoggedEvent[]; readonly cursor: LogCursor; readonly more: boolean }> {
   const limit = Math.max(1, Math.floor(options.limit));
-  const { rows, horizon, segments } = await consistently(parts, model, () =>
-    tailAfter(parts.database, model, cursor, { ...options, isLong: options.isLong ?? true, limit }),
-  );
+  const { rows, horizon, segments } = await consistently(parts, model, async () => {
+    const known = await parts.memory?.after(model, cursor, { ...options, limit });
+    if (known !== undefined) return known;
+    const asked = await tailAfter(parts.database, model, cursor, { ...options, isLong: options.isLong ?? true, limit });
+    return { ...asked, rows: asked.rows.map(toLoggedEvent) };
+  });
   const wanted = options.kinds ? segments.filter(({ kind }) => options.kinds?.includes(kind)) : segments;
   const old = await mergeSegments(parts, wanted, cursor, { limit, horizon });
-  const events = mergeSorted(old, rows.map(toLoggedEvent), limit);
+  const events = mergeSorted(old, rows, limit);
   const last = events.at(-1);
   return {
     events,

@@ -2,7 +2,8 @@
 import { type EventKind, fail, type LogCursor, type LoggedEvent } from "../../core/index.ts";
 import { chunksOf, fileList } from "../analytics.ts";
 import { readRow } from "./read-row.ts";
-import { compareToCursor, consistently, layoutOfSegment, type LogParts } from "./read.ts";
+import { compareToCursor } from "./cursor.ts";
+import { consistently, layoutOfSegment, type LogParts } from "./read.ts";
 import { segmentPath } from "./segment-write.ts";
 import type { StoredSegment } from "./segments.ts";
 import { tailNewest, toLoggedEvent } from "./tail.ts";

@@ -6,7 +6,7 @@
 import type { EventKind, ExampleEvent, Instant, LogCursor, LoggedEvent } from "../../core/index.ts";
 import { type Queryable, type SqlDatabase, type SqlRow, type SqlValue, toNumber, toNumberOrNull } from "../sql.ts";
 import type { TailRow } from "./columns.ts";
-import { encodeText, KIND_CODES } from "./encode.ts";
+import { encodeText, KIND_CODES, KINDS } from "./encode.ts";
 
 export const TAIL_COLUMNS =
   "xid::text as xid, seq, received_at, imported_at, at, kind, example_id, prediction_id, body";
@@ -79,14 +79,15 @@ export async function tailAfter(
   model: string,
   cursor: LogCursor,
   options: { limit: number; isLong: boolean; kinds?: readonly EventKind[] },
-): Promise<TailView<TailRow[]>> {
+): Promise<TailView<(TailRow & { readonly kind: EventKind })[]>> {
   const kinds = options.kinds ? `and kind in (${kindCodes(options.kinds)})` : "";
   const select = `select ${TAIL_COLUMNS} from ingest where ${AFTER} ${kinds} order by ingest.xid, ingest.seq limit $4::bigint`;
   const values = [model, cursor.transactionId.toString(), cursor.seq.toString(), options.limit];
   const result = options.isLong
     ? await inOrder(database, (transaction) => view(transaction, select, values))
     : await view(database, select, values);
-  return { ...result, rows: result.rows.map(toTailRow) };
+  const rows = result.rows.map((row) => ({ ...toTailRow(row), kind: KINDS[toNumber(row["kind"])] as EventKind }));
+  return { ...result, rows };
 }
 
 export async function tailHasAfter(database: Queryable, model: string, cursor: LogCursor): Promise<TailView<boolean>> {
