@@ -96,7 +96,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       const { events } = await log.counts(model, range);
       return events.observation + events.prediction + events.label + events.outcome > 0;
     }),
-    runs: createRunStore(guarded),
+    runs: createRunStore(guarded, isOnlyWriter),
     registry: createRegistryStore(guarded, routing, { replica, versions }),
     rollouts: createRolloutStore(guarded, routing, { replica, isShared: !isOnlyWriter, versions }),
     decisions: createDecisionStore(guarded),
@@ -105,7 +105,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     settings: createSettingsStore(guarded, systemClock, isOnlyWriter),
     gates: createGateStore(guarded),
     labeling: rememberIdle(createLabelingStore(guarded), isOnlyWriter),
-    profiles: createProfileStore(guarded),
+    profiles: createProfileStore(guarded, isOnlyWriter),
     health: () => health.health(),
     onHealth: (listener) => health.onHealth(listener),
     close() {

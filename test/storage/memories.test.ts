@@ -34,6 +34,39 @@ describe("remembered rows", () => {
     expect(await memory.read("b", async () => "new")).toBe("new");
   });
 
+  it("are what was written, unless another write went on beside it or it did not come about", async () => {
+    const memory = new RowMemory<number>(true);
+    const never = async (): Promise<number> => {
+      throw new Error("asked");
+    };
+    await memory.put(async () => true, new Map([["a", 7]]));
+    expect(await memory.read("a", never)).toBe(7);
+    await memory.put(
+      async () => false,
+      new Map([["a", 8]]),
+      (isWritten) => isWritten,
+    );
+    expect(await memory.read("a", async () => 9)).toBe(9);
+    let release: () => void = () => {};
+    const slow = memory.put(() => new Promise<void>((resolve) => (release = resolve)), new Map([["a", 1]]));
+    await memory.put(async () => {}, new Map([["a", 2]]));
+    release();
+    await slow;
+    expect(await memory.read("a", async () => 3)).toBe(3);
+    await expect(
+      memory.put(
+        async () => {
+          throw new Error("lost");
+        },
+        new Map([["a", 4]]),
+      ),
+    ).rejects.toThrow("lost");
+    expect(await memory.read("a", async () => 5)).toBe(5);
+    const shared = new RowMemory<number>(false);
+    await shared.put(async () => {}, new Map([["a", 1]]));
+    expect(await shared.read("a", async () => 6)).toBe(6);
+  });
+
   it("are none where others write too", async () => {
     const memory = new RowMemory<number>(false);
     let asked = 0;

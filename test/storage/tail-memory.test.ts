@@ -80,7 +80,7 @@ describe("the remembered tail", () => {
     observation(id),
     prediction(`p-${id}`, id),
     label(id, true),
-    { kind: "label", predictionId: `p-${id}`, at: START, value: false, labelSource: "human" },
+    { kind: "label", predictionId: `p-${id}`, at: START, value: false, labelSource: "user" },
   ];
 
   it("answers as a reader without memory does, whatever was appended, compacted, merged or deleted between", async () => {
@@ -113,7 +113,11 @@ describe("the remembered tail", () => {
             for (let i = 0; i < one.append; i++) {
               const id = `${model}-${ids.length}`;
               ids.push(id);
-              await remembering.append({ model, events: some(id) });
+              clock.advanceTo(clock.now() + 1);
+              const shadow = prediction(`s-${id}`, id, {}, { origin: "shadow" });
+              const knownAt = i === 2 ? { knownAt: [START - 9, START - 8, START - 7, START - 6] } : {};
+              await remembering.append({ model, events: some(id), ...knownAt });
+              await remembering.append({ model, events: [shadow] });
             }
           } else {
             await compare(one.ask, one.limit);
@@ -122,6 +126,10 @@ describe("the remembered tail", () => {
             const keys = { exampleIds: wanted, predictionIds: ids.slice(0, one.limit).map((id) => `p-${id}`) };
             expect(await remembering.findLabels(model, keys)).toEqual(await plain.findLabels(model, keys));
             expect(await remembering.findPredictions(model, keys)).toEqual(await plain.findPredictions(model, keys));
+            for (const since of [undefined, START - 5, clock.now() - 3]) {
+              const range = since === undefined ? {} : { since };
+              expect(await remembering.counts(model, range)).toEqual(await plain.counts(model, range));
+            }
             const early = { exampleIds: ids, asOf: START - 1 };
             expect(await remembering.findObservations(model, { exampleIds: wanted })).toEqual(
               await plain.findObservations(model, { exampleIds: wanted }),

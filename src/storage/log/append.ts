@@ -45,6 +45,9 @@ export const APPEND_LIMITS: AppendLimits = {
 const LINGER_BELOW_ROWS = 64;
 const RETRY_AFTER_MS = 250;
 
+/** @param receivedAt undefined where nobody knows whether the commit came about */
+type OnCommit = (requests: readonly AppendRequest[], receivedAt: Instant | undefined) => void;
+
 interface Waiting {
   readonly encoded: EncodedRequest;
   readonly resolve: (result: AppendResult) => void;
@@ -57,7 +60,7 @@ export class GroupCommit {
   private readonly systemClock: SystemClock;
   private readonly health: StoreHealthMonitor;
   private readonly limits: AppendLimits;
-  private readonly onCommit: (requests: readonly AppendRequest[]) => void;
+  private readonly onCommit: OnCommit;
   private queue: Waiting[] = [];
   private queuedRows = 0;
   private queuedBytes = 0;
@@ -78,7 +81,7 @@ export class GroupCommit {
     systemClock: SystemClock;
     health: StoreHealthMonitor;
     limits: AppendLimits;
-    onCommit: (requests: readonly AppendRequest[]) => void;
+    onCommit: OnCommit;
   }) {
     this.database = options.database;
     this.worldClock = options.worldClock;
@@ -86,6 +89,11 @@ export class GroupCommit {
     this.health = options.health;
     this.limits = options.limits;
     this.onCommit = options.onCommit;
+  }
+
+  /** Nothing waits and nothing is being written: every commit has been told to `onCommit`. */
+  get isIdle(): boolean {
+    return this.running === undefined;
   }
 
   /** Not async: a prediction waits on this promise, and each one in between costs it half a microsecond on Node 20. */
@@ -175,7 +183,10 @@ export class GroupCommit {
     } catch (error) {
       const ours = this.health.report(error);
       // The commit may have happened although its answer was lost: readers must look again.
-      this.onCommit(batch.map((waiting) => waiting.encoded.request));
+      this.onCommit(
+        batch.map((waiting) => waiting.encoded.request),
+        undefined,
+      );
       const isStore = ours instanceof RetrainError && (ours.code === "STORE_UNAVAILABLE" || ours.code === "STORE_FULL");
       if (isStore) for (const waiting of batch) waiting.reject(ours);
       else if (batch.length === 1) for (const waiting of batch) waiting.reject(await this.blame(waiting, ours));
@@ -197,14 +208,16 @@ export class GroupCommit {
 
   private settleBatch(batch: readonly Waiting[], outcomes: readonly Outcome[]): void {
     const written: AppendRequest[] = [];
+    let receivedAt: Instant | undefined;
     for (let i = 0; i < batch.length; i++) {
       const outcome = outcomes[i] as Outcome;
       if (!(outcome instanceof RetrainError) && outcome.replayed === undefined) {
         written.push((batch[i] as Waiting).encoded.request);
+        receivedAt = outcome.receivedAt;
       }
     }
     // Hints for readers are in place before a caller learns of its commit.
-    this.onCommit(written);
+    this.onCommit(written, receivedAt);
     for (let i = 0; i < batch.length; i++) {
       const { resolve, reject } = batch[i] as Waiting;
       const outcome = outcomes[i] as Outcome;

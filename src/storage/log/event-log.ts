@@ -29,6 +29,7 @@ import { SegmentCatalog, toSegmentRecord } from "./segments.ts";
 import { tailHasAfter, tailSize } from "./tail.ts";
 import { TailMemory } from "./tail-memory.ts";
 import { countEvents } from "./volume.ts";
+import { VolumeMemory } from "./volume-memory.ts";
 
 /** A dataset reads a longer tail twice (once now, once at the next compaction), so a longer one is compacted first. */
 const COMPACT_FIRST_ROWS = 5000;
@@ -98,6 +99,7 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
   await mkdir(folder, { recursive: true });
   const catalog = new SegmentCatalog(database);
   const memory = options.isOnlyWriter ? new TailMemory(database) : undefined;
+  const volumes = options.isOnlyWriter ? new VolumeMemory() : undefined;
   const parts: FindParts = {
     database,
     analytics,
@@ -115,9 +117,10 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
     systemClock,
     health,
     limits: options.limits,
-    onCommit(requests) {
+    onCommit(requests, receivedAt) {
       quiet.note(requests);
       memory?.note(requests);
+      volumes?.note(requests, receivedAt);
     },
   });
   const compactParts: CompactParts = {
@@ -144,6 +147,7 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
       return await work;
     } finally {
       memory?.clear();
+      volumes?.clear();
     }
   };
   const compactOnce: () => Promise<CompactResult> = oneAtATime(() => reported(changing(compact(compactParts))));
@@ -173,7 +177,11 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
       if (!has) quiet.remember(model, cursor, before);
       return has;
     },
-    counts: (model, range) => reported(countEvents(parts, model, range)),
+    counts(model, range) {
+      const ask = () => reported(countEvents(parts, model, range));
+      if (volumes === undefined || range.until !== undefined) return ask();
+      return volumes.since(model, range.since, ask, () => writer.isIdle);
+    },
     findPredictions: (model, keys) => reported(findPredictions(parts, model, keys)),
     findLabels: (model, keys) => reported(findLabels(parts, model, keys)),
     findObservations: (model, keys) => reported(findObservations(parts, model, keys)),

@@ -42,6 +42,15 @@ export function addRows(sums: Map<string, Sum>, rows: readonly SqlRow[]): void {
   }
 }
 
+function addDeltas(sums: Map<string, Sum>, deltas: readonly CounterDelta[]): void {
+  for (const { version, bucket, values } of deltas) {
+    const key = `${bucket} ${version}`;
+    const sum = sums.get(key) ?? { version, bucket, values: new Map<string, bigint>() };
+    sums.set(key, sum);
+    for (const [name, value] of Object.entries(values)) sum.values.set(name, (sum.values.get(name) ?? 0n) + value);
+  }
+}
+
 export function toDeltas(
   counter: string,
   sums: Iterable<Sum>,
@@ -70,9 +79,31 @@ export class FoldSums {
     this.isOnlyWriter = isOnlyWriter;
   }
 
-  /** To be called after every commit of a fold of the model by this process. */
-  noteCommit(model: string): void {
-    this.revisions.set(model, this.revision(model) + 1);
+  /**
+   * To be called after every commit of a fold of the model by this process, whatever became of it.
+   * @param won what the commit added, when it is known to have won: the sums go on from it without asking
+   */
+  noteCommit(
+    model: string,
+    fold: string,
+    won?: { readonly foldSeq: number; readonly counters: readonly CounterDelta[] },
+  ): void {
+    const before = this.revision(model);
+    this.revisions.set(model, before + 1);
+    if (won === undefined || !this.isOnlyWriter) return;
+    for (const [key, known] of this.known) {
+      if (!key.startsWith(`${model} `) || known.revision !== before) continue;
+      // A reader that asked between the commit and this call has the rows already.
+      if ((known.through.get(fold) ?? 0) >= won.foldSeq) continue;
+      const counter = key.slice(model.length + 1);
+      addDeltas(
+        known.sums,
+        won.counters.filter((delta) => delta.counter === counter),
+      );
+      const through = new Map(known.through).set(fold, won.foldSeq);
+      // Another object: who is asking meanwhile must not add the same rows to these sums.
+      this.known.set(key, { through, sums: known.sums, revision: before + 1 });
+    }
   }
 
   async current(model: string, counter: string): Promise<Iterable<Sum>> {

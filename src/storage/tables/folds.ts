@@ -3,8 +3,10 @@
  * one wins and the other begins again; deltas keep the fold that wrote them, so a sum can leave out what was not yet known.
  */
 import type { CounterDelta, FoldStore, Instant, LabelEvent, LoggedEvent, PendingLabel } from "../../core/index.ts";
+import { prepared } from "../session.ts";
 import { bodyOf, parseBody, type Queryable, type SqlDatabase, type SqlRow, toNumber } from "../sql.ts";
 import { FoldMemory } from "./fold-memory.ts";
+import { RowMemory } from "./row-memory.ts";
 import { addRows, FoldSums, type Sum, toDeltas } from "./fold-sums.ts";
 
 type Change = Parameters<FoldStore["commit"]>[2];
@@ -22,7 +24,7 @@ function counterColumns(counters: readonly CounterDelta[]): string[] {
 }
 
 /** Compare-and-set, history and counters in one statement; nothing of it happens when another folder was first. */
-const COMMIT = `
+const COMMIT = prepared(`
 with moved as (
   insert into fold (model, fold, fold_seq, cursor_xid, cursor_seq, known_through, state)
   select $1::text, $2::text, $3::bigint + 1, $4::bigint, $5::bigint, $6::bigint, $7::text
@@ -40,7 +42,7 @@ with moved as (
   from moved, unnest(string_to_array($8, E'\\n'), string_to_array($9, E'\\n'), string_to_array($10, E'\\n'),
     string_to_array($11, E'\\n')) as t (c, v, b, d)
 )
-select fold_seq from moved`;
+select fold_seq from moved`);
 
 async function move(database: Queryable, model: string, fold: string, change: Change): Promise<boolean> {
   const { rows } = await database.query(COMMIT, [
@@ -79,6 +81,14 @@ async function changePending(transaction: Queryable, model: string, change: Chan
       lines(({ key, label }) => bodyOf({ key, label })),
     ],
   );
+}
+
+async function hasPending(database: Queryable, model: string): Promise<boolean> {
+  const { rows } = await database.query(
+    prepared("select exists (select 1 from pending_label where model = $1) as some"),
+    [model],
+  );
+  return rows[0]?.["some"] as boolean;
 }
 
 /** Keys hold ids as users made them; PostgreSQL takes no NUL and no lone surrogate. */
@@ -219,21 +229,26 @@ async function commit(database: SqlDatabase, model: string, fold: string, change
 export function createFoldStore(database: SqlDatabase, isOnlyWriter: boolean, hasEvents: HasEvents): FoldStore {
   const sums = new FoldSums(database, isOnlyWriter);
   const memory = new FoldMemory(database, isOnlyWriter);
+  /** Models known to have no label that waits: nearly all, whose labels come after their predictions. */
+  const waiting = new RowMemory<boolean>(isOnlyWriter);
   return {
     read: (model, fold) => memory.state(model, fold),
     async commit(model, fold, change) {
       const before = memory.forget(model, fold);
       try {
-        const isFirst = await commit(database, model, fold, change);
+        const work = () => commit(database, model, fold, change);
+        const adds = (change.addPending?.length ?? 0) > 0;
+        const isFirst = adds ? await waiting.write(work, [model]) : await work();
         // Forgotten again otherwise: a reader may have asked between, and have been told of the time before.
         if (isFirst) memory.remember(model, fold, change, before);
         else memory.forget(model, fold);
+        const won = isFirst ? { foldSeq: change.expectedFoldSeq + 1, counters: change.counters } : undefined;
+        sums.noteCommit(model, fold, won);
         return isFirst;
       } catch (error) {
         memory.forget(model, fold);
+        sums.noteCommit(model, fold);
         throw error;
-      } finally {
-        sums.noteCommit(model);
       }
     },
     async counters(query) {
@@ -245,6 +260,8 @@ export function createFoldStore(database: SqlDatabase, isOnlyWriter: boolean, ha
     },
     async pendingLabels(model, keys) {
       if (keys.length === 0) return [];
+      const hasSome = () => hasPending(database, model);
+      if (!(await waiting.read(model, hasSome, (some) => !some))) return [];
       const { rows } = await database.query(
         "select xid, seq, body from pending_label where model = $1 and key = any ($2::text[]) order by xid, seq",
         [model, keys.map(escapeKey)],

@@ -2,11 +2,22 @@
  * Counts of profiles as deltas of folds. A fold commits by compare-and-set on its number; old hours are summed, then whole
  * days, so a year of a model is some hundred rows.
  */
-import { DAY_MS, HOUR_MS, type Json, LOG_START, type ProfileRow, type ProfileStore } from "../../core/index.ts";
+import {
+  DAY_MS,
+  HOUR_MS,
+  type Json,
+  LOG_START,
+  type ProfileDelta,
+  type ProfileFoldState,
+  type ProfileRow,
+  type ProfileStore,
+} from "../../core/index.ts";
 import { addSparseInPlace, decodeCounts, encodeCounts, sparseOf } from "../../data/index.ts";
+import { prepared } from "../session.ts";
 import { bodyOf, parseBody, type Queryable, type SqlDatabase, type SqlRow, toNumber } from "../sql.ts";
+import { RowMemory } from "./row-memory.ts";
 
-const COMMIT = `
+const COMMIT = prepared(`
 with moved as (
   update profile_grid set fold_seq = fold_seq + 1, cursor_xid = $4::bigint, cursor_seq = $5::bigint
   where model = $1 and grid = $2 and fold_seq = $3::bigint
@@ -16,7 +27,7 @@ with moved as (
   select $1, $2, s, b::bigint, ${HOUR_MS}, fold_seq, fold_seq, c
   from moved, unnest(string_to_array($6, E'\\n'), string_to_array($7, E'\\n'), string_to_array($8, E'\\n')) as t (s, b, c)
 )
-select fold_seq from moved`;
+select fold_seq from moved`);
 
 function toRow(row: SqlRow): ProfileRow {
   return {
@@ -130,12 +141,75 @@ async function collapse(
   }
 }
 
-export function createProfileStore(database: SqlDatabase): ProfileStore {
+async function readState(database: Queryable, model: string, grid: string): Promise<ProfileFoldState> {
+  const { rows } = await database.query(
+    "select fold_seq, cursor_xid, cursor_seq from profile_grid where model = $1 and grid = $2",
+    [model, grid],
+  );
+  const row = rows[0];
+  if (row === undefined) return { cursor: LOG_START, foldSeq: 0 };
+  return {
+    cursor: { transactionId: BigInt(row["cursor_xid"] as number), seq: BigInt(row["cursor_seq"] as number) },
+    foldSeq: toNumber(row["fold_seq"]),
+  };
+}
+
+type Change = Parameters<ProfileStore["commit"]>[2];
+
+async function commit(database: Queryable, model: string, grid: string, change: Change): Promise<boolean> {
+  const { expectedFoldSeq, cursor, deltas } = change;
+  const lines = (values: readonly (string | number)[]) => values.join("\n");
+  const { rows } = await database.query(COMMIT, [
+    model,
+    grid,
+    expectedFoldSeq,
+    cursor.transactionId.toString(),
+    cursor.seq.toString(),
+    lines(deltas.map((delta) => delta.scope)),
+    lines(deltas.map((delta) => delta.bucket)),
+    lines(deltas.map((delta) => delta.counts)),
+  ]);
+  return rows.length > 0;
+}
+
+/** Where the fold of a grid stands, and what its newest commits added. */
+interface KnownFold {
+  readonly state: ProfileFoldState;
+  /** What was added after this number. */
+  readonly since: number;
+  readonly added: readonly ProfileRow[];
+}
+/** Rows kept per grid: a view that has not looked for so long asks the table. */
+const KEPT_ROWS = 500;
+
+function afterCommit(known: KnownFold, { expectedFoldSeq, cursor, deltas }: Change): KnownFold {
+  const foldSeq = expectedFoldSeq + 1;
+  const state = { cursor, foldSeq };
+  if (known.state.foldSeq !== expectedFoldSeq || known.added.length + deltas.length > KEPT_ROWS) {
+    return { state, since: foldSeq, added: [] };
+  }
+  const row = ({ scope, bucket, counts }: ProfileDelta): ProfileRow => {
+    return { scope, bucket, counts, widthMs: HOUR_MS, fromSeq: foldSeq, foldSeq };
+  };
+  return { state, since: known.since, added: [...known.added, ...deltas.map(row)] };
+}
+
+/** @param isOnlyWriter true when no other process can write: then its folds are known without asking */
+export function createProfileStore(database: SqlDatabase, isOnlyWriter: boolean): ProfileStore {
+  const folds = new RowMemory<KnownFold>(isOnlyWriter);
+  const keyOf = (model: string, grid: string) => `${model}\u001f${grid}`;
+  const known = (model: string, grid: string) =>
+    folds.read(keyOf(model, grid), async () => {
+      const state = await readState(database, model, grid);
+      return { state, since: state.foldSeq, added: [] };
+    });
   return {
     async saveGrid(model, grid, body) {
-      await database.query(
-        "insert into profile_grid (model, grid, body) values ($1, $2, $3) on conflict (model, grid) do nothing",
-        [model, grid, bodyOf(body)],
+      await folds.write(() =>
+        database.query(
+          "insert into profile_grid (model, grid, body) values ($1, $2, $3) on conflict (model, grid) do nothing",
+          [model, grid, bodyOf(body)],
+        ),
       );
     },
     async grid(model, grid) {
@@ -145,33 +219,22 @@ export function createProfileStore(database: SqlDatabase): ProfileStore {
       ]);
       return rows[0] === undefined ? undefined : parseBody<Json>(rows[0]["body"]);
     },
-    async read(model, grid) {
-      const { rows } = await database.query(
-        "select fold_seq, cursor_xid, cursor_seq from profile_grid where model = $1 and grid = $2",
-        [model, grid],
+    read: async (model, grid) => (await known(model, grid)).state,
+    async commit(model, grid, change) {
+      if (!isOnlyWriter) return commit(database, model, grid, change);
+      const before = await known(model, grid);
+      const next = new Map([[keyOf(model, grid), afterCommit(before, change)]]);
+      return folds.put(
+        () => commit(database, model, grid, change),
+        next,
+        (isFirst) => isFirst,
       );
-      const row = rows[0];
-      if (row === undefined) return { cursor: LOG_START, foldSeq: 0 };
-      return {
-        cursor: { transactionId: BigInt(row["cursor_xid"] as number), seq: BigInt(row["cursor_seq"] as number) },
-        foldSeq: toNumber(row["fold_seq"]),
-      };
-    },
-    async commit(model, grid, { expectedFoldSeq, cursor, deltas }) {
-      const lines = (values: readonly (string | number)[]) => values.join("\n");
-      const { rows } = await database.query(COMMIT, [
-        model,
-        grid,
-        expectedFoldSeq,
-        cursor.transactionId.toString(),
-        cursor.seq.toString(),
-        lines(deltas.map((delta) => delta.scope)),
-        lines(deltas.map((delta) => delta.bucket)),
-        lines(deltas.map((delta) => delta.counts)),
-      ]);
-      return rows.length > 0;
     },
     async rows(model, grid, afterSeq) {
+      if (isOnlyWriter) {
+        const { since, added } = await known(model, grid);
+        if (afterSeq >= since) return added.filter((row) => row.foldSeq > afterSeq);
+      }
       const { rows } = await database.query(
         `select scope, bucket, width, from_seq, fold_seq, counts from profile
          where model = $1 and grid = $2 and fold_seq > $3 order by fold_seq`,
@@ -179,13 +242,18 @@ export function createProfileStore(database: SqlDatabase): ProfileStore {
       );
       return rows.map(toRow);
     },
+    // What was summed is the same in sum: rows added since are told as they were.
     collapse: (model, grid, before) => collapse(database, model, grid, before),
     async deleteBefore(model, before) {
       await database.query("delete from profile where model = $1 and bucket + width <= $2", [model, before]);
     },
-    async keepGrids(model, grids) {
-      await database.query("delete from profile where model = $1 and not grid = any ($2::text[])", [model, grids]);
-      await database.query("delete from profile_grid where model = $1 and not grid = any ($2::text[])", [model, grids]);
-    },
+    keepGrids: (model, grids) =>
+      folds.write(async () => {
+        await database.query("delete from profile where model = $1 and not grid = any ($2::text[])", [model, grids]);
+        await database.query("delete from profile_grid where model = $1 and not grid = any ($2::text[])", [
+          model,
+          grids,
+        ]);
+      }),
   };
 }

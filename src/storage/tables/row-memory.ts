@@ -42,6 +42,24 @@ export class RowMemory<T> {
     }
   }
 
+  /**
+   * Like `write`, and remembers what was written, where no other write went on beside it: of two nobody knows which came last.
+   * @param isWritten whether the change came about (default: it did)
+   */
+  async put<R>(
+    change: () => Promise<R>,
+    rows: ReadonlyMap<string, T>,
+    isWritten: (result: R) => boolean = () => true,
+  ): Promise<R> {
+    const before = this.writes;
+    const result = await this.write(change, [...rows.keys()]);
+    // Its own two changes of the number, and no other.
+    if (!this.isOnlyWriter || this.writing > 0 || this.writes !== before + 2 || !isWritten(result)) return result;
+    if (this.rows.size + rows.size > MAX_ROWS) this.rows.clear();
+    for (const [key, row] of rows) this.rows.set(key, row);
+    return result;
+  }
+
   private forget(keys: readonly string[] | undefined): void {
     this.writes += 1;
     if (keys === undefined) this.rows.clear();

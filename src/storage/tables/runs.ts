@@ -9,6 +9,7 @@ import {
   type TracePoint,
 } from "../../core/index.ts";
 import { prepared } from "../session.ts";
+import { RowMemory } from "./row-memory.ts";
 import { bodyOf, Conditions, isUniqueViolation, parseBody, type Queryable, type SqlDatabase } from "../sql.ts";
 
 type RunBody = Omit<RunRecord, "steps" | "attempt">;
@@ -167,9 +168,13 @@ async function appendTrace(
   });
 }
 
-export function createRunStore(database: SqlDatabase): RunStore {
+export function createRunStore(database: SqlDatabase, isOnlyWriter: boolean): RunStore {
+  const memory = new RowMemory<RunRecord | undefined>(isOnlyWriter);
+  /** Asked at every tick; while a run goes on it is written all the time. */
+  const newest = (tail: string, model: string) =>
+    memory.read(`${tail} ${model}`, async () => (await select(database, tail, [model]))[0]);
   return {
-    create: (run) => create(database, run),
+    create: (run) => memory.write(() => create(database, run)),
     get: async (id) => (await select(database, BY_ID, [id]))[0],
     async list(filter) {
       const conditions = new Conditions();
@@ -179,16 +184,17 @@ export function createRunStore(database: SqlDatabase): RunStore {
       const tail = `${conditions.where} order by r.position desc limit ${Math.floor(filter.limit)}`;
       return select(database, tail, conditions.values as readonly (string | readonly string[])[]);
     },
-    active: async (model) => (await select(database, ACTIVE, [model]))[0],
-    last: async (model, options) =>
-      (await select(database, options?.training === true ? LAST_TRAINING : LAST, [model]))[0],
-    beginAttempt: (id, at) => beginAttempt(database, id, at),
-    update: (id, attempt, change) => update(database, id, attempt, change),
+    active: (model) => newest(ACTIVE, model),
+    last: (model, options) => newest(options?.training === true ? LAST_TRAINING : LAST, model),
+    beginAttempt: (id, at) => memory.write(() => beginAttempt(database, id, at)),
+    update: (id, attempt, change) => memory.write(() => update(database, id, attempt, change)),
     recordStep: (id, attempt, step) =>
-      database.transaction(async (transaction) => {
-        await fenceAttempt(transaction, id, attempt);
-        await writeSteps(transaction, id, [step]);
-      }),
+      memory.write(() =>
+        database.transaction(async (transaction) => {
+          await fenceAttempt(transaction, id, attempt);
+          await writeSteps(transaction, id, [step]);
+        }),
+      ),
     appendTrace: (id, attempt, points) => appendTrace(database, id, attempt, points),
     async trace(id, options) {
       const { rows } = await database.query(

@@ -17,6 +17,12 @@ const UPSERT_SETTINGS = prepared(`insert into setting (key, value)
   select k, v from unnest(string_to_array($1, E'\\n'), string_to_array($2, E'\\n')) as t (k, v)
   on conflict (key) do update set value = excluded.value`);
 
+const INSERT_SIGNALS = prepared(`insert into signal (model, body)
+  select m, b from unnest(string_to_array($1, E'\\n'), string_to_array($2, E'\\n')) with ordinality as t (m, b, n) order by n`);
+
+/** The newest signals of a model that the only writer keeps in memory. */
+const REMEMBERED_SIGNALS = 100;
+
 export async function saveSourcePosition(database: Queryable, position: SourcePosition): Promise<void> {
   await database.query(
     `insert into source_position (source, model, body) values ($1, $2, $3)
@@ -30,12 +36,12 @@ export async function writeAudit(database: Queryable, record: Omit<AuditRecord, 
   await database.query("insert into audit (id, body) values ($1, $2)", [id, bodyOf({ ...record, id })]);
 }
 
-async function setAll(database: SqlDatabase, values: Readonly<Record<string, Json>>): Promise<void> {
+async function setAll(database: SqlDatabase, texts: ReadonlyMap<string, unknown>): Promise<void> {
   // Sorted, so that two processes writing the same keys lock their rows in the same order.
-  const keys = Object.keys(values).sort();
+  const keys = [...texts.keys()].sort();
   if (keys.length === 0) return;
   // One statement is one transaction; JSON texts hold no raw newline, and neither do our keys.
-  await database.query(UPSERT_SETTINGS, [keys.join("\n"), keys.map((key) => bodyOf(values[key])).join("\n")]);
+  await database.query(UPSERT_SETTINGS, [keys.join("\n"), keys.map((key) => texts.get(key)).join("\n")]);
 }
 
 function tokenMethods(database: SqlDatabase): Pick<SettingsStore, "saveToken" | "tokens" | "revokeToken"> {
@@ -111,8 +117,11 @@ function leaseMethods(database: SqlDatabase): Pick<SettingsStore, "takeLease" | 
 export function createSettingsStore(database: SqlDatabase, clock: SystemClock, isOnlyWriter: boolean): SettingsStore {
   // Texts, not values: every caller gets a value of its own.
   const memory = new RowMemory<unknown>(isOnlyWriter);
-  const setSome = (values: Readonly<Record<string, Json>>) =>
-    memory.write(() => setAll(database, values), Object.keys(values));
+  const setSome = (values: Readonly<Record<string, Json>>) => {
+    const texts = new Map<string, unknown>(Object.entries(values).map(([key, value]) => [key, bodyOf(value)]));
+    return memory.put(() => setAll(database, texts), texts);
+  };
+  const newestSignals = new RowMemory<readonly SignalRecord[]>(isOnlyWriter);
   return {
     async sourcePosition(source) {
       const { rows } = await database.query("select body from source_position where source = $1", [source]);
@@ -149,19 +158,23 @@ export function createSettingsStore(database: SqlDatabase, clock: SystemClock, i
       conditions.addIf(`(body::json ->> 'at')::bigint < ?`, filter.to);
       return listBodies<AuditRecord>(database, "audit", conditions, filter.limit);
     },
-    async signals(filter) {
-      const conditions = new Conditions();
-      conditions.add("model = ?", filter.model);
-      return listBodies<SignalRecord>(database, "signal", conditions, filter.limit);
+    signals(filter) {
+      const ask = () => {
+        const conditions = new Conditions();
+        conditions.add("model = ?", filter.model);
+        return listBodies<SignalRecord>(database, "signal", conditions, filter.limit);
+      };
+      // What a tick asks for; a chart's thousands are not worth the memory.
+      if (filter.limit > REMEMBERED_SIGNALS) return ask();
+      return newestSignals.read(`${filter.limit} ${filter.model}`, ask);
     },
     async saveSignals(signals) {
       if (signals.length === 0) return;
-      await database.query(
-        `insert into signal (model, body)
-         select m, b from unnest(string_to_array($1, E'\\n'), string_to_array($2, E'\\n')) with ordinality as t (m, b, n)
-         order by n`,
-        [signals.map((signal) => signal.model).join("\n"), signals.map((signal) => bodyOf(signal)).join("\n")],
-      );
+      const texts = [
+        signals.map((signal) => signal.model).join("\n"),
+        signals.map((signal) => bodyOf(signal)).join("\n"),
+      ];
+      await newestSignals.write(() => database.query(INSERT_SIGNALS, texts));
     },
     ...tokenMethods(database),
     ...idempotencyMethods(database, clock),
