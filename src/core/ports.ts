@@ -159,6 +159,8 @@ export interface RegistryStore {
 export interface DecisionStore {
   /** Equal consecutive decisions (same model, kind, subject, outcome, reason) extend the last record. Returns it. */
   record(decision: NewDecision): Promise<DecisionRecord>;
+  /** Each as `record` would, in their order, all or none where each is of another rule. */
+  recordAll(decisions: readonly NewDecision[]): Promise<readonly DecisionRecord[]>;
   list(filter: {
     model?: string;
     kind?: DecisionRecord["kind"];

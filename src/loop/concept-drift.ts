@@ -8,7 +8,9 @@ import {
   type Json,
   type JsonObject,
   type LogCursor,
+  type NewDecision,
   type Outcome,
+  type SignalRecord,
   type VersionRecord,
   metricWord,
 } from "../core/index.ts";
@@ -133,49 +135,69 @@ function judgeWatch(watch: DetectorWatch, version: string) {
 
 const reportedKey = (model: string) => `concept-drift:${model}`;
 
-/** Writes down what the champion's detector says, when it has seen something new since the last time. */
+/** What the champion's detector says, to be written with the other decisions of the tick. */
+export interface ConceptReport {
+  readonly decisions: readonly NewDecision[];
+  /** Signal and alert, after the decision is written. */
+  announce(): Promise<void>;
+  /** Settings to write last: until then the detector counts as not heard. */
+  readonly marks: Readonly<Record<string, Json>>;
+}
+const NOTHING_NEW: ConceptReport = { decisions: [], announce: async () => {}, marks: {} };
+
+/** What the champion's detector says, when it has seen something new since the last time. */
 export async function reportConceptDrift(
   context: LoopContext,
   spec: ModelSpec,
   evidence: ConceptWatch,
   at: Instant,
-): Promise<void> {
+): Promise<ConceptReport> {
   const { version, watch } = evidence;
-  if (version === null || watch === undefined) return;
+  if (version === null || watch === undefined) return NOTHING_NEW;
   const { store } = context;
   const model = spec.name;
   const mark = { version, seen: watch.seen, promotedAt: watch.promotedAt };
   const before = (await store.settings.get(reportedKey(model))) as (typeof mark & { outcome?: string }) | undefined;
-  if (before?.version === version && before.seen === watch.seen && before.promotedAt === mark.promotedAt) return;
+  if (before?.version === version && before.seen === watch.seen && before.promotedAt === mark.promotedAt)
+    return NOTHING_NEW;
   const { alarm, ...judged } = judgeWatch(watch, version);
   const subject = `conceptDrift(${watch.settings.metric})`;
-  await store.decisions.record({ model, kind: "monitor", subject, version, at, ...judged });
   const isNewAlarm = alarm !== undefined && (before?.version !== version || alarm.seen > before.seen);
-  if (isNewAlarm || before?.outcome !== judged.outcome || before.version !== version) {
-    await store.settings.saveSignals([
-      {
-        model,
-        monitor: "concept-drift",
-        subject: watch.settings.metric,
-        at,
-        verdict: judged.outcome,
-        value: watch.newest,
-        threshold: judged.threshold,
-        details: judged.inputs,
-      },
-    ]);
-  }
-  if (isNewAlarm) {
-    const { sentences } = await diagnose(context, model);
-    await raiseAlert(context, {
-      model,
-      key: conceptAlertKey(model),
-      type: "monitor.concept-drift",
-      severity: "warning",
-      title: `Concept drift in ${model}`,
-      message: judged.reason,
-      evidence: { diagnosis: sentences, rule: judged.rule, ...judged.inputs },
-    });
-  }
-  await store.settings.set(reportedKey(model), { ...mark, outcome: judged.outcome });
+  const isNews = isNewAlarm || before?.outcome !== judged.outcome || before.version !== version;
+  return {
+    decisions: [{ model, kind: "monitor", subject, version, at, ...judged }],
+    async announce() {
+      if (isNews) await store.settings.saveSignals([signalOf(model, watch, judged, at)]);
+      if (isNewAlarm) await raiseConceptAlert(context, model, judged);
+    },
+    marks: { [reportedKey(model)]: { ...mark, outcome: judged.outcome } },
+  };
+}
+
+type Judged = Omit<ReturnType<typeof judgeWatch>, "alarm">;
+
+function signalOf(model: string, watch: DetectorWatch, judged: Judged, at: Instant): SignalRecord {
+  return {
+    model,
+    monitor: "concept-drift",
+    subject: watch.settings.metric,
+    at,
+    verdict: judged.outcome,
+    value: watch.newest,
+    threshold: judged.threshold,
+    details: judged.inputs,
+  };
+}
+
+async function raiseConceptAlert(context: LoopContext, model: string, judged: Judged): Promise<void> {
+  const { sentences } = await diagnose(context, model);
+  await raiseAlert(context, {
+    model,
+    key: conceptAlertKey(model),
+    type: "monitor.concept-drift",
+    severity: "warning",
+    title: `Concept drift in ${model}`,
+    message: judged.reason,
+    evidence: { diagnosis: sentences, rule: judged.rule, ...judged.inputs },
+  });
 }

@@ -50,11 +50,24 @@ export async function storedCalibration(
   return stored?.version === version ? stored : undefined;
 }
 
-/** Counts what arrived and compares the window that is due. @returns when there is something to do again */
-export async function monitorDrift(context: LoopContext, spec: ModelSpec, at: Instant): Promise<Instant> {
+/** Counts what arrived, where a monitor will ask for it. @returns true when nothing is left */
+export async function countProfiles(context: LoopContext, spec: ModelSpec): Promise<boolean> {
+  if (spec.monitors.dataDrift === null || context.live.champion(spec.name) === undefined) return true;
+  return advanceProfiles(context, spec);
+}
+
+/**
+ * Compares the window that is due, with what the other folds of the tick appended counted too.
+ * @returns when there is something to do again
+ */
+export async function monitorDrift(
+  context: LoopContext,
+  spec: ModelSpec,
+  { at, isCounted }: { readonly at: Instant; readonly isCounted: boolean },
+): Promise<Instant> {
   const every = spec.monitors.dataDrift?.everyMs;
   if (every === undefined || context.live.champion(spec.name) === undefined) return Number.POSITIVE_INFINITY;
-  if (!(await advanceProfiles(context, spec))) return at;
+  if (!isCounted || !(await advanceProfiles(context, spec))) return at;
   await watchDrift(context, spec, at);
   if ((await profileState(context, spec.name)).building !== null) return at;
   return (Math.floor(at / every) + 1) * every;
@@ -85,10 +98,8 @@ async function watchDrift(context: LoopContext, spec: ModelSpec, at: Instant): P
   const basis = await withHistory(context, bare, at);
   const range = { from: to - settings.windowMs, to };
   const signals = await signalsOf(context, basis, range, at);
-  for (const signal of signals) {
-    await context.store.decisions.record(decisionOf(signal, basis));
-    if (signal.monitor === "data-drift") await announce(context, signal);
-  }
+  await context.store.decisions.recordAll(signals.map((signal) => decisionOf(signal, basis)));
+  for (const signal of signals) if (signal.monitor === "data-drift") await announce(context, signal);
   await context.store.settings.saveSignals(signals.filter((signal) => signal.rows > 0).map(driftSignalRecord));
   await context.store.settings.set(notesKey(spec.name), { to, version: basis.champion.name });
   await extendIfLeft(context, basis, range);

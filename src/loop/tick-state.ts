@@ -57,6 +57,8 @@ export interface TickOutcome {
   /** A guard of the clock holds back what fired. */
   readonly isHeld: boolean;
   readonly since: TriggerState["since"];
+  /** Settings that are written with the tick's own. */
+  readonly marks: Readonly<Record<string, Json>>;
 }
 
 export async function rememberTick(
@@ -77,7 +79,7 @@ export async function rememberTick(
   // A schedule that a guard held back stays due: it is judged again from where it was.
   const evaluatedAt = isHeld ? (state.lastEvaluatedAt ?? now) : now;
   const stored: StoredTick = { evaluatedAt, since };
-  await context.store.settings.set(lastTickKey(spec.name), stored as unknown as Json);
+  await context.store.settings.setAll({ ...outcome.marks, [lastTickKey(spec.name)]: stored as unknown as Json });
 }
 
 /** What a tick leaves for the next one, over restarts. */

@@ -4,7 +4,7 @@ import { applyGuards, evaluateTrigger, type GuardResult } from "../trigger/index
 import { absorb } from "./absorb.ts";
 import { reportConceptDrift } from "./concept-drift.ts";
 import { type LoopContext, modelSpec } from "./context.ts";
-import { monitorDrift } from "./drift.ts";
+import { countProfiles, monitorDrift } from "./drift.ts";
 import { judgeHeld } from "./held.ts";
 import { advanceIncremental } from "./incremental/advance.ts";
 import { labelSilence } from "./silence.ts";
@@ -27,22 +27,22 @@ export async function tick(context: LoopContext, model: string, at: Instant): Pr
   if (await isQuiet(context, spec, at)) return { skipped: true, decisions: [] };
   await labelSilence(context, spec, at);
   const reviewsDueAt = await tickLabeling(context, spec, at);
-  await absorb(context, model);
+  const [, isCounted] = await together(absorb(context, model), countProfiles(context, spec));
   await context.states.keep(model);
   const learningDueAt = await advanceIncremental(context, spec, at);
-  const driftDueAt = await monitorDrift(context, spec, at);
+  const driftDueAt = await monitorDrift(context, spec, { at, isCounted });
 
   const rollout = await tickRollout(context, model, at);
   const state = await gatherTriggerState(context, spec, at);
-  await reportConceptDrift(context, spec, state.conceptWatch, at);
+  const concept = await reportConceptDrift(context, spec, state.conceptWatch, at);
   const evaluation = evaluateTrigger(spec.retrain.when, state);
   // Guards stand between a trigger that fired and a run; a quiet tick need not ask for them.
   const guards = evaluation.outcome === "yes" ? await gatherGuardState(context, spec, state) : undefined;
   const guarded = guards === undefined ? NOT_STARTED : applyGuards(evaluation, guards);
-  const decisions: DecisionRecord[] = [];
-  for (const decision of [...evaluation.decisions, ...guarded.decisions]) {
-    decisions.push(await context.store.decisions.record({ ...decision, model, at }));
-  }
+  const judged = [...evaluation.decisions, ...guarded.decisions].map((decision) => ({ ...decision, model, at }));
+  const recorded = await context.store.decisions.recordAll([...concept.decisions, ...judged]);
+  const decisions = recorded.slice(concept.decisions.length);
+  await concept.announce();
   context.emit("decision", model, { count: decisions.length, outcome: evaluation.outcome });
 
   // A new training sees the rows a held version waits for, and more: it comes first.
@@ -56,7 +56,7 @@ export async function tick(context: LoopContext, model: string, at: Instant): Pr
     learningDueAt,
     rollout.nextDueAt,
   );
-  await rememberTick(context, spec, state, { nextDueAt, isHeld, since: evaluation.since });
+  await rememberTick(context, spec, state, { nextDueAt, isHeld, since: evaluation.since, marks: concept.marks });
   if (!guarded.start && held?.due === undefined) return { skipped: false, decisions };
   const cause = {
     trigger: evaluation.trigger,
@@ -65,4 +65,10 @@ export async function tick(context: LoopContext, model: string, at: Instant): Pr
   };
   const { run } = await startRun(context, { model, ...(held?.due ?? { cause }) });
   return { skipped: false, decisions, runId: run.id };
+}
+
+/** Two folds of the same rows: one counts while the other waits for the store. Both have ended when this returns or throws. */
+async function together<A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([one, other]);
+  return Promise.all([one, other]);
 }

@@ -1,7 +1,7 @@
 /** The little the tables need of a database: queries and short transactions. The pool offers it, and so does its guarded form. */
 import { canonicalJson, type Json } from "../core/index.ts";
 
-export type SqlValue = string | number | bigint | boolean | null | readonly string[] | readonly number[];
+export type SqlValue = string | number | bigint | boolean | null | readonly (string | null)[] | readonly number[];
 export type SqlRow = Record<string, unknown>;
 
 export interface Queryable {

@@ -360,6 +360,37 @@ export function describeRecords(place: StorePlace): void {
       ]);
     });
 
+    it("records several decisions as it would one after the other", async () => {
+      const model = "decisions-at-once";
+      const { recordAll } = place.store.decisions;
+      const some = (at: number, reason = "a line\nand another") => [
+        decision({ model, subject: "schedule", at, reason, inputs: { at } }),
+        decision({ model, subject: "staleness", at, runId: "r-all" }),
+        decision({ model, subject: "volume", at, outcome: at === START ? "no" : "yes" }),
+      ];
+      const first = await recordAll(some(START));
+      expect(first.map(({ subject, count, firstAt }) => [subject, count, firstAt])).toEqual([
+        ["schedule", 1, START],
+        ["staleness", 1, START],
+        ["volume", 1, START],
+      ]);
+      const second = await recordAll(some(START + 5));
+      expect(second.map(({ count, lastAt }) => [count, lastAt])).toEqual([
+        [2, START + 5],
+        [2, START + 5],
+        [1, START + 5],
+      ]);
+      expect(second[0]).toEqual({ ...first[0], lastAt: START + 5, count: 2, inputs: { at: START + 5 } });
+      const listed = await place.store.decisions.list({ model, limit: 9 });
+      expect(listed.map(({ id }) => id)).toEqual([second[2]?.id, first[2]?.id, first[1]?.id, first[0]?.id]);
+      const twice = await recordAll([decision({ model, at: START + 6 }), decision({ model, at: START + 7 })]);
+      expect(twice.map(({ id, count }) => [id === twice[0]?.id, count])).toEqual([
+        [true, 1],
+        [true, 2],
+      ]);
+      expect(await recordAll([])).toEqual([]);
+    });
+
     it("keeps one open alert per key and delivers each change once", async () => {
       const alert = {
         model: "alerts",
