@@ -242,10 +242,16 @@ export function createProfileStore(database: SqlDatabase, isOnlyWriter: boolean)
       );
       return rows.map(toRow);
     },
-    // What was summed is the same in sum: rows added since are told as they were.
-    collapse: (model, grid, before) => collapse(database, model, grid, before),
+    async collapse(model, grid, before) {
+      if (!isOnlyWriter) return collapse(database, model, grid, before);
+      const { state } = await known(model, grid);
+      const next = new Map([[keyOf(model, grid), { state, since: state.foldSeq, added: [] }]]);
+      await folds.put(() => collapse(database, model, grid, before), next);
+    },
     async deleteBefore(model, before) {
-      await database.query("delete from profile where model = $1 and bucket + width <= $2", [model, before]);
+      await folds.write(() =>
+        database.query("delete from profile where model = $1 and bucket + width <= $2", [model, before]),
+      );
     },
     keepGrids: (model, grids) =>
       folds.write(async () => {
