@@ -91,11 +91,6 @@ export class GroupCommit {
     this.onCommit = options.onCommit;
   }
 
-  /** Nothing waits and nothing is being written: every commit has been told to `onCommit`. */
-  get isIdle(): boolean {
-    return this.running === undefined;
-  }
-
   /** Not async: a prediction waits on this promise, and each one in between costs it half a microsecond on Node 20. */
   append(request: AppendRequest): Promise<AppendResult> {
     const result = new Promise<AppendResult>((resolve, reject) => this.enqueue(request, resolve, reject));

@@ -180,7 +180,7 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
     counts(model, range) {
       const ask = () => reported(countEvents(parts, model, range));
       if (volumes === undefined || range.until !== undefined) return ask();
-      return volumes.since(model, range.since, ask, () => writer.isIdle);
+      return volumes.since(model, range.since, ask, () => !writer.isWriting);
     },
     findPredictions: (model, keys) => reported(findPredictions(parts, model, keys)),
     findLabels: (model, keys) => reported(findLabels(parts, model, keys)),
