@@ -362,7 +362,7 @@ export function describeRecords(place: StorePlace): void {
 
     it("records several decisions as it would one after the other", async () => {
       const model = "decisions-at-once";
-      const { recordAll } = place.store.decisions;
+      const recordAll = (decisions: readonly NewDecision[]) => place.store.decisions.recordAll(decisions);
       const some = (at: number, reason = "a line\nand another") => [
         decision({ model, subject: "schedule", at, reason, inputs: { at } }),
         decision({ model, subject: "staleness", at, runId: "r-all" }),
