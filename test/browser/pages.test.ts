@@ -29,6 +29,7 @@ beforeAll(async () => {
     [`/models/${MODEL}/data`, "Quarantine"],
     [`/models/${MODEL}/drift`, "drift"],
     [`/models/${MODEL}/diagnosis`, "moved"],
+    [`/models/${MODEL}/feedback`, "By version"],
     [`/models/${MODEL}/labeling`, "label"],
     [`/models/${MODEL}/labeling/team`, "agree"],
     [`/models/${MODEL}/compare`, "Compare"],
