@@ -10,6 +10,8 @@ export interface Sum {
   readonly version: string;
   readonly bucket: number;
   readonly values: Map<string, bigint>;
+  /** The sum as readers get it, until it changes: most hours of a long history never change again. */
+  told?: CounterDelta | undefined;
 }
 interface Known {
   /** Up to which fold each fold's deltas are in. */
@@ -36,6 +38,7 @@ export function addRows(sums: Map<string, Sum>, rows: readonly SqlRow[]): void {
       sum = { version, bucket, values: new Map() };
       sums.set(key, sum);
     }
+    sum.told = undefined;
     for (const [name, value] of parseValues(row["values"])) {
       sum.values.set(name, (sum.values.get(name) ?? 0n) + value);
     }
@@ -45,23 +48,27 @@ export function addRows(sums: Map<string, Sum>, rows: readonly SqlRow[]): void {
 function addDeltas(sums: Map<string, Sum>, deltas: readonly CounterDelta[]): void {
   for (const { version, bucket, values } of deltas) {
     const key = `${bucket} ${version}`;
-    const sum = sums.get(key) ?? { version, bucket, values: new Map<string, bigint>() };
+    const sum: Sum = sums.get(key) ?? { version, bucket, values: new Map<string, bigint>() };
     sums.set(key, sum);
+    sum.told = undefined;
     for (const [name, value] of Object.entries(values)) sum.values.set(name, (sum.values.get(name) ?? 0n) + value);
   }
 }
 
+/** @param sums of this one counter */
 export function toDeltas(
   counter: string,
   sums: Iterable<Sum>,
   filter: { version?: string; from?: number; to?: number },
 ): CounterDelta[] {
   const rows: CounterDelta[] = [];
-  for (const { version, bucket, values } of sums) {
+  for (const sum of sums) {
+    const { version, bucket } = sum;
     if (filter.version !== undefined && version !== filter.version) continue;
     if (filter.from !== undefined && bucket < filter.from) continue;
     if (filter.to !== undefined && bucket >= filter.to) continue;
-    rows.push({ counter, version, bucket, values: Object.fromEntries(values) as CounterValues });
+    sum.told ??= { counter, version, bucket, values: Object.fromEntries(sum.values) as CounterValues };
+    rows.push(sum.told);
   }
   return rows.sort((left, right) =>
     left.bucket !== right.bucket ? left.bucket - right.bucket : left.version < right.version ? -1 : 1,
