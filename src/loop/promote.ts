@@ -40,20 +40,30 @@ export async function afterPromotion(
   context.emit("version.promoted", model, { version, action, reason });
 }
 
-/** The version that was live before the champion. @throws ROLLBACK_IMPOSSIBLE */
+/**
+ * The version that was live before the champion. One that was itself rolled back is passed over: a second rollback goes further
+ * back, never forward to what somebody has just taken out of service. @throws ROLLBACK_IMPOSSIBLE
+ */
 export async function previousChampion(context: LoopContext, model: string): Promise<VersionRecord> {
   const versions = await context.store.registry.list(model);
   const earlier = versions
     .filter((version) => version.role !== "champion" && version.promotedAt !== undefined)
     .sort((left, right) => (right.retiredAt ?? 0) - (left.retiredAt ?? 0) || right.number - left.number);
-  const previous = earlier[0];
-  if (previous === undefined) {
-    throw fail("ROLLBACK_IMPOSSIBLE", {
-      message: `Model ${model} has no earlier live version.`,
-      remedy: "Promote a version by name instead.",
-    });
-  }
-  return previous;
+  // A rolled-back version that is tried in a rollout again is a candidate, also when that rollout came to nothing.
+  const previous = earlier.find((version) => version.state === "retired");
+  if (previous !== undefined) return previous;
+  const names = earlier.map(({ name }) => name);
+  const were = names.length === 1 ? "was" : "were";
+  throw fail("ROLLBACK_IMPOSSIBLE", {
+    message:
+      names.length === 0
+        ? `Model ${model} has no earlier live version.`
+        : `Model ${model} has no earlier live version left: ${names.join(", ")} ${were} rolled back.`,
+    remedy:
+      names.length === 0
+        ? "Promote a version by name instead."
+        : `Promote a version by name: \`retrain promote ${model} ${names[0]} --reason "…"\`.`,
+  });
 }
 
 export async function requireVersion(context: LoopContext, model: string, name: string): Promise<VersionRecord> {

@@ -152,6 +152,8 @@ describe("the loop on an embedded store", () => {
       log: false,
     });
     expect(answer.version).toBe("v1");
+    const left = (await test.store.registry.list("purchases")).filter(({ state }) => state === "rolled-back");
+    expect(left.map(({ name }) => name)).toEqual([champion?.name]);
     await test.loop.promote("purchases", champion?.name as string, "tester", "it was fine");
     expect((await test.store.registry.champion("purchases"))?.name).toBe(champion?.name);
   });
