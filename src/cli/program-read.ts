@@ -48,10 +48,17 @@ function addLists(program: Command): void {
     "retrain status customers",
   ).action(async (model, options) => (await import("./commands/status.ts")).status(model, options));
 
+  const versions = program.command("versions").description("versions of a model, or one of them in full");
   withExamples(
-    withServer(program.command("versions <model>")).description("versions of a model, newest first"),
+    withServer(versions.command("list <model>", { isDefault: true })).description("versions, newest first"),
     "retrain versions customers",
   ).action(async (model, options) => (await import("./commands/versions.ts")).list(model, options));
+  withExamples(
+    withServer(versions.command("show <model> <version>"))
+      .description("what it was made from, its metrics and gate, and what it looks at")
+      .option("--features <count>", "how many features", parseCount, 20),
+    "retrain versions show customers v2",
+  ).action(async (model, version, options) => (await import("./commands/versions.ts")).show(model, version, options));
 
   withExamples(
     withServer(program.command("compare <model> <a> <b>"))

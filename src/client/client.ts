@@ -152,6 +152,11 @@ function readers(get: Get) {
     versions: (model: string) => get<"GET /models/:model/versions">(`/models/${part(model)}/versions`),
     version: (model: string, version: string) =>
       get<"GET /models/:model/versions/:version">(`/models/${part(model)}/versions/${part(version)}`),
+    /** What a version looks at, most important feature first. */
+    importance: (model: string, version: string) =>
+      get<"GET /models/:model/versions/:version/importance">(
+        `/models/${part(model)}/versions/${part(version)}/importance`,
+      ),
     /** Scores both on the rows neither was trained on; takes seconds. */
     compare: (model: string, a: string, b: string, metric?: string) =>
       get<"GET /models/:model/compare">(`/models/${part(model)}/compare`, { a, b, metric }),

@@ -12,6 +12,7 @@ export * from "./errors.ts";
 export * from "./fields.ts";
 export * from "./candidates.ts";
 export * from "./gates.ts";
+export * from "./importance.ts";
 export * from "./ids.ts";
 export * from "./job-child.ts";
 export * from "./job-protocol.ts";

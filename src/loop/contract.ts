@@ -28,6 +28,7 @@ import type {
 import type { ModelSpec, RetrainSpec } from "../config/spec.ts";
 import type { CompareSurface } from "./compare-surface.ts";
 import type { GateSurface } from "./gate-surface.ts";
+import type { ImportanceSurface } from "./importance-surface.ts";
 import type { Reproduction, TransferSurface } from "./transfer-surface.ts";
 import type { DriftSurface } from "./drift-contract.ts";
 import type { MonitorSurface } from "./monitor-contract.ts";
@@ -227,6 +228,7 @@ export interface Loop
   extends CompareSurface,
     TransferSurface,
     GateSurface,
+    ImportanceSurface,
     MonitorSurface,
     RolloutSurface,
     DriftSurface {

@@ -27,6 +27,7 @@ import { driftSurface } from "./drift-view.ts";
 import { readEvaluation } from "./evaluation.ts";
 import { raiseEvent } from "./events.ts";
 import { createFeedback } from "./feedback/index.ts";
+import { versionImportance } from "./importance.ts";
 import { ingest } from "./ingest.ts";
 import { createLabeling, registerLabeling } from "./labeling/index.ts";
 import { performanceSeries } from "./performance.ts";
@@ -190,6 +191,7 @@ export function createLoop(options: LoopOptions): Loop & { readonly predictor: P
       return routing;
     },
     reproduce: (model, version) => reproduce(context, model, version),
+    importance: (model, version) => versionImportance(context, model, version),
     compareVersions: (model, names) => compareVersions(context, model, names),
     async approve(request) {
       const approval = await recordApproval(context, request);

@@ -2,6 +2,7 @@
 export * from "./archive.ts";
 export * from "./artifact.ts";
 export * from "./forecast.ts";
+export * from "./importance.ts";
 export * from "./manifest.ts";
 export { bindBackbone } from "./onnx/bind-backbone.ts";
 export {

@@ -39,6 +39,7 @@ import type {
   PredictionTrace,
   StatusTable,
 } from "../loop/contract.ts";
+import type { VersionImportance } from "../loop/importance-surface.ts";
 import type { ApprovalAnswer, ApprovalList, CompareAnswer } from "./contract/gates.ts";
 import type { ExportKeyAnswer, ImportAnswer } from "./contract/transfer.ts";
 import type { DriftFeatureView, DriftView, MultivariateView } from "./contract/drift.ts";
@@ -332,6 +333,8 @@ export type {
   CompareQuery,
 } from "./contract/gates.ts";
 export type { CandidateChoice, TriedCandidate } from "../core/candidates.ts";
+export type { FeatureImportance } from "../core/importance.ts";
+export type { VersionImportance };
 export type { ExportKeyAnswer, ImportAnswer } from "./contract/transfer.ts";
 export type {
   AlertRecord,
@@ -390,6 +393,7 @@ export interface Api extends AuditApi, LabelingApi, FeedbackApi, ReviewApi, Roll
   readonly "POST /models/:model/runs": RunStarted;
   readonly "GET /models/:model/versions": { readonly items: readonly VersionRecord[] };
   readonly "GET /models/:model/versions/:version": VersionRecord;
+  readonly "GET /models/:model/versions/:version/importance": VersionImportance;
   readonly "POST /models/:model/versions/:version/promote": Routing;
   readonly "POST /models/:model/versions/:version/reproduce": ReproduceAnswer;
   readonly "GET /models/:model/versions/:version/approvals": ApprovalList;

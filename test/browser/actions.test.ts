@@ -74,7 +74,8 @@ describe("a server with a lived model", () => {
     await page.getByRole("button", { name: "Predict", exact: true }).click();
     await page.getByRole("heading", { name: "What the model says" }).waitFor();
     const way = page.getByRole("list").filter({ hasText: "Decision" });
-    for (const station of ["Score", "Threshold", "Decision"]) await way.getByText(station, { exact: true }).waitFor();
+    for (const station of ["Base value", "Score", "Threshold", "Decision"])
+      await way.getByText(station, { exact: true }).waitFor();
     const row = page.getByRole("row").filter({ hasText: "visits" }).first();
     expect(await row.textContent()).toMatch(/visits77/);
     await page.getByRole("row").filter({ hasText: "missing" }).first().waitFor();

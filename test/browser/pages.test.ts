@@ -23,7 +23,7 @@ beforeAll(async () => {
     [`/models/${MODEL}/predict`, "basket"],
     [`/models/${MODEL}/runs`, "promoted"],
     [`/models/${MODEL}/versions`, "v1"],
-    [`/models/${MODEL}/versions/${version.name}`, "Dataset hash"],
+    [`/models/${MODEL}/versions/${version.name}`, "Change of the answers"],
     [`/models/${MODEL}/decisions`, "Why did it (not) retrain?"],
     [`/models/${MODEL}/alerts?state=all`, alerts > 0 ? "shown" : "No alert yet"],
     [`/models/${MODEL}/data`, "Quarantine"],

@@ -65,6 +65,17 @@ describe("asking", () => {
     expect((await data("runs", "show", id)).trace.length).toBeGreaterThan(1);
   });
 
+  it("shows a version with its metrics, its gate, and what it looks at", async () => {
+    const { stdout } = await ask("versions", "show", "purchases", "v1");
+    for (const word of ["v1 of purchases", "logLoss", "Gate: promote", "change of answers", "age", "█"]) {
+      expect(stdout).toContain(word);
+    }
+    expect((await ask("versions", "show", "purchases", "v1", "--features", "1")).stdout).toContain("… and 2 more");
+    const { version, importance } = await data("versions", "show", "purchases", "v1");
+    expect([version.name, importance.features.length]).toEqual(["v1", 3]);
+    expect(await ask("versions", "show", "purchases", "v9")).toMatchObject({ code: 5, stdout: "" });
+  });
+
   it("ends with 5 for what is not there", async () => {
     expect(await ask("runs", "show", "nobody")).toMatchObject({ code: 5, stdout: "" });
     const { code, stdout } = await ask("versions", "purchase", "--json");
@@ -87,7 +98,8 @@ describe("predicting and labelling", () => {
     expect(one).toMatchObject({ version: "v1", logged: true });
     expect((await data("predict", "purchases", `[${ROW},${ROW}]`)).predictions).toHaveLength(2);
     const { stdout } = await ask("predict", "purchases", ROW, "--trace");
-    for (const word of ["column", "filled", "scaled", "threshold", "decision"]) expect(stdout).toContain(word);
+    for (const word of ["column", "filled", "scaled", "base value", "threshold", "decision"])
+      expect(stdout).toContain(word);
     expect((await data("predict", "purchases", ROW, "--no-log")).logged).toBe(false);
     const label = await data("label", "purchases", one.exampleId as string, "true");
     expect(label).toMatchObject({ accepted: 1, labelled: 1 });

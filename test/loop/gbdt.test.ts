@@ -83,9 +83,25 @@ describe("a model of boosted trees in the loop", () => {
     expect(trace).toMatchObject({ link: "logistic" });
     expect(parts).toHaveLength(4);
     const raw = parts.reduce((sum, part) => sum + part, trace?.intercept as number);
+    expect(raw).toBeCloseTo(trace?.raw?.[0] as number, 9);
     expect(1 / (1 + Math.exp(-raw))).toBeCloseTo(answer.predictions[0]?.score as number, 5);
     const amount = trace?.prepared.find((line) => line.from === "amount")?.contribution as number;
     expect(amount).toBeGreaterThan(0.3);
+  });
+
+  it("says what it looks at: what matters first, what is noise last", async () => {
+    const { trainer, features } = await test.loop.importance("orders", "v1");
+    expect(trainer).toBe("gbdt");
+    expect(features.map(({ feature }) => feature).toSorted()).toEqual(["amount", "country", "hour", "returning"]);
+    expect(features.at(-1)?.feature).toBe("returning");
+    const sum = (pick: (one: (typeof features)[number]) => number | undefined) =>
+      features.reduce((total, one) => total + (pick(one) as number), 0);
+    expect(sum((one) => one.gainShare)).toBeCloseTo(1, 9);
+    expect(sum((one) => one.answerShare)).toBeCloseTo(1, 9);
+    // 60 trees of at most 8 leaves.
+    expect(sum((one) => one.splits)).toBeGreaterThan(60);
+    expect(sum((one) => one.splits)).toBeLessThanOrEqual(60 * 7);
+    await expect(test.loop.importance("orders", "v9")).rejects.toMatchObject({ code: "VERSION_UNKNOWN" });
   });
 
   it("reproduces the version from its manifest, bit for bit", async () => {

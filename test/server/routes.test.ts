@@ -92,6 +92,11 @@ describe("reading", () => {
     expect((await get(`${MODEL}/versions`)).body.items).toMatchObject([{ name: "v1", role: "champion" }]);
     expect((await get(`${MODEL}/versions/v1`)).body.name).toBe("v1");
     expect((await get(`${MODEL}/versions/v9`)).body.code).toBe("VERSION_UNKNOWN");
+    const importance = (await get(`${MODEL}/versions/v1/importance`)).body;
+    expect(importance).toMatchObject({ model: "purchases", version: "v1", trainer: "linear", outputs: ["log-odds"] });
+    expect(importance.features[0]).toMatchObject({ feature: "age", coefficients: [{ column: "age" }] });
+    expect(importance.features[0].coefficients[0].values[0]).toBeGreaterThan(0.5);
+    expect((await get(`${MODEL}/versions/v9/importance`)).body.code).toBe("VERSION_UNKNOWN");
     expect((await get(`${MODEL}/versions/..%2Fv1`)).status).toBeGreaterThanOrEqual(400);
   });
 

@@ -24,9 +24,12 @@ export function PredictionTraceView({ answer }: { readonly answer: PredictOneAns
 function Way({ answer }: { readonly answer: PredictOneAnswer }) {
   const { trace, score, probabilities } = answer;
   const stations: { name: string; value: string; note?: string }[] = [];
+  if (trace?.intercept !== undefined) {
+    stations.push({ name: "Base value", value: number(trace.intercept), note: "what no column adds" });
+  }
   if (trace?.raw !== undefined && trace.link !== undefined && trace.link !== "identity") {
     stations.push({
-      name: "Sum of contributions",
+      name: "Base value and contributions",
       value: trace.raw.map((raw) => number(raw)).join(", "),
       note: trace.link,
     });

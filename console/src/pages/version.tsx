@@ -14,6 +14,7 @@ import { ReasonDialog } from "../parts/reason-dialog.tsx";
 import { State } from "../parts/state.tsx";
 import { ApprovalPanel } from "./approval.tsx";
 import { GateTable } from "./gate.tsx";
+import { ImportanceSection } from "./version-importance.tsx";
 
 export function VersionPage() {
   const { model, version } = useParams({ from: "/models/$model/versions/$version" });
@@ -30,6 +31,7 @@ export function VersionPage() {
           </div>
           <Lineage version={record} />
           <MetricsSection version={record} />
+          <ImportanceSection model={record.model} version={record.name} />
           <ServingCost version={record} />
           <Section
             title="Gate"

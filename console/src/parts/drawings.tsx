@@ -1,5 +1,5 @@
 /** Drawings small enough to need no chart library: a sparkline, an interval around zero, a share of a bar. */
-import { number, signed } from "../format.ts";
+import { number, share, signed } from "../format.ts";
 
 const WIDTH = 140;
 const HEIGHT = 36;
@@ -51,6 +51,15 @@ export function IntervalDrawing({ value, low, high, line, lineLabel }: IntervalP
       <line x1={x(low)} y1="6" x2={x(low)} y2="14" className="interval-bar" />
       <line x1={x(high)} y1="6" x2={x(high)} y2="14" className="interval-bar" />
       <circle cx={x(value)} cy="10" r="4.2" className="interval-dot" />
+    </svg>
+  );
+}
+
+/** A bar of a share in [0, 1]. */
+export function ShareBar({ value }: { readonly value: number }) {
+  return (
+    <svg className="contribution" viewBox="0 0 100 12" preserveAspectRatio="none" role="img" aria-label={share(value)}>
+      <rect x="0" y="2" width={value * 100} height="8" className="positive" />
     </svg>
   );
 }

@@ -135,7 +135,11 @@ function traceText(trace: PredictionTrace): string {
     ...(hasShares ? [contribution === undefined ? "–" : contribution.toFixed(4)] : []),
   ]);
   const header = ["column", "from", "raw", "filled", "scaled", ...(hasShares ? ["share of score"] : [])];
+  const added = trace.prepared.reduce((sum, { contribution }) => sum + (contribution ?? 0), 0);
   const steps = [
+    ...(trace.intercept === undefined
+      ? []
+      : [`base value ${trace.intercept.toFixed(4)} ${added < 0 ? "−" : "+"} columns ${Math.abs(added).toFixed(4)}`]),
     ...(trace.raw === undefined ? [] : [`raw score ${trace.raw.map((value) => value.toFixed(4)).join(", ")}`]),
     `${trace.link ?? "no link"} → ${trace.scores.map((value) => value.toFixed(4)).join(", ")}`,
     ...(trace.threshold === undefined ? [] : [`threshold ${trace.threshold.toFixed(4)}`]),

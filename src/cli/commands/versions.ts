@@ -1,7 +1,8 @@
 /** Versions: listing, promoting, rolling back, reproducing. */
 import { fail, type Routing } from "../../core/index.ts";
-import { formatInstant, formatNumber, printData, table } from "../output.ts";
+import { describeError, formatInstant, formatNumber, printData, table } from "../output.ts";
 import { connect, type RemoteOptions } from "../remote.ts";
+import { versionText } from "../version-text.ts";
 
 export interface ReasonOptions extends RemoteOptions {
   readonly reason: string;
@@ -23,6 +24,21 @@ export async function list(model: string, options: RemoteOptions): Promise<void>
     ]);
     return table(["version", "role", "made", "trainer", "rows", ...metrics, "gate"], rows);
   });
+}
+
+export interface ShowOptions extends RemoteOptions {
+  readonly features: number;
+}
+
+export async function show(model: string, name: string, options: ShowOptions): Promise<void> {
+  const client = connect(options);
+  const version = await client.version(model, name);
+  // The artifact of an old version may be gone; what else is known of it is shown all the same.
+  const importance = await client.importance(model, name).catch((error: unknown) => {
+    if (describeError(error).code === "NOT_FOUND") return null;
+    throw error;
+  });
+  printData(options, { version, importance }, () => versionText(version, importance, options.features));
 }
 
 const routingText = (routing: Routing) =>

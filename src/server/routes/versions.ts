@@ -53,6 +53,19 @@ export function addVersionRoutes(app: FastifyInstance, context: ServerContext): 
     answer: "VersionRecord",
     handler: async (request) => requireVersion(context, request.params as VersionParams),
   });
+  addRoute(app, context, {
+    method: "GET",
+    url: "/api/v1/models/:model/versions/:version/importance",
+    summary: "What a version looks at: shares of gain and splits, coefficients, change of its answers",
+    tag: "versions",
+    access: { role: "viewer" },
+    params: VERSION,
+    answer: "VersionImportance",
+    handler: async (request) => {
+      const { model, name } = await requireVersion(context, request.params as VersionParams);
+      return loop.importance(model, name);
+    },
+  });
   addVersionActions(app, context);
 }
 
