@@ -125,8 +125,8 @@ export interface ClaimRequest {
   /** System clock: leases are about machines and people, not about recorded history. */
   readonly now: Instant;
   readonly leaseMs: number;
-  /** Ask a gold question if there is one the person has not answered. */
-  readonly gold: boolean;
+  /** Every so many answers of the person a gold question, while there is one they have not answered; 0: never. */
+  readonly goldEvery: number;
   /** Only answers that wait for a person's decision. */
   readonly reviewsOnly?: boolean;
 }
@@ -139,6 +139,12 @@ export interface TaskCounts {
   readonly reviews: number;
   /** Standing annotations of the person that was named. */
   readonly mine: number;
+}
+
+/** What a person holds, and how far everybody is. */
+export interface ClaimedTasks {
+  readonly tasks: readonly LabelingTask[];
+  readonly counts: TaskCounts;
 }
 
 /** Tasks, claims and annotations, and feedback beside them. Everything it acknowledges survives kill -9. */
@@ -172,7 +178,7 @@ export interface LabelingStore {
   askedExamples(model: string): Promise<readonly string[]>;
   createdSince(model: string, since: Instant): Promise<number>;
   /** Leases tasks to a person, exclusively; those already held come first, their lease renewed. */
-  claim(request: ClaimRequest): Promise<readonly LabelingTask[]>;
+  claim(request: ClaimRequest): Promise<ClaimedTasks>;
   release(model: string, labeler: string, taskIds?: readonly string[]): Promise<number>;
   /**
    * One transaction: annotation, slot, settlement, and the label to state. Repeating the same annotation changes nothing.
@@ -202,7 +208,6 @@ export interface LabelingStore {
     limit: number;
     before?: string;
   }): Promise<readonly Annotation[]>;
-  countAnnotations(model: string, labeler: string): Promise<number>;
   effects(limit: number): Promise<readonly LabelingEffect[]>;
   finishEffects(ids: readonly string[]): Promise<void>;
 }

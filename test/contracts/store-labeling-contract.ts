@@ -1,6 +1,6 @@
 /** What every store must do with the labeling queue: nobody is asked twice, no slot is held twice, no answer is lost. */
 import { describe, expect, it } from "vitest";
-import type { LabelingBatch, LabelingTask, NewAnnotation } from "../../src/core/index.ts";
+import type { ClaimRequest, LabelingBatch, LabelingTask, NewAnnotation } from "../../src/core/index.ts";
 import { settleTask } from "../../src/feedback/consensus.ts";
 import { START } from "../storage/support/events.ts";
 import { codeThrown, type StorePlace } from "./store-place.ts";
@@ -46,7 +46,7 @@ const claimOf = (model: string, labeler: string, count: number, now = START) => 
   count,
   now,
   leaseMs: LEASE,
-  gold: false,
+  goldEvery: 0,
 });
 const answer = (taskId: string, labeler: string, value: boolean, change: Partial<NewAnnotation> = {}) => ({
   taskId,
@@ -59,6 +59,7 @@ const answer = (taskId: string, labeler: string, value: boolean, change: Partial
 
 export function describeLabeling(place: StorePlace): void {
   const labeling = () => place.store.labeling;
+  const claim = async (request: ClaimRequest) => (await labeling().claim(request)).tasks;
   describe("the labeling queue", () => {
     it("adds a batch once, without examples that are asked already, and gives tasks back as they were", async () => {
       const model = "queue-add";
@@ -84,14 +85,14 @@ export function describeLabeling(place: StorePlace): void {
         Array.from({ length: 30 }, (_, i) => taskOf(model, `e${i}`)),
       );
       const people = ["ann", "bob", "cid", "dora", "eve", "fay"];
-      const claims = await Promise.all(people.map((one) => labeling().claim(claimOf(model, one, 4))));
+      const claims = await Promise.all(people.map((one) => claim(claimOf(model, one, 4))));
       const ids = claims.flatMap((tasks) => tasks.map(({ id }) => id));
       expect(ids).toHaveLength(24);
       expect(new Set(ids).size).toBe(24);
       // Asking again renews what is held, and takes no more than was asked for.
-      const renewed = await labeling().claim(claimOf(model, "ann", 4, START + 1));
+      const renewed = await claim(claimOf(model, "ann", 4, START + 1));
       expect(renewed.map(({ id }) => id)).toEqual(claims[0]?.map(({ id }) => id));
-      const later = await labeling().claim(claimOf(model, "gus", 30, START + LEASE + 1));
+      const later = await claim(claimOf(model, "gus", 30, START + LEASE + 1));
       // Ann renewed by a millisecond; the other twenty leases are over.
       expect(later).toHaveLength(26);
       expect(later.map(({ id }) => id)).not.toContain(claims[0]?.[0]?.id);
@@ -101,10 +102,42 @@ export function describeLabeling(place: StorePlace): void {
       expect(await labeling().release(model, "gus")).toBe(26);
     });
 
+    it("deals to everybody who asks at once as many as they asked for, oldest first, and no task twice to one person", async () => {
+      const model = "queue-deal";
+      const tasks = Array.from({ length: 20 }, (_, i) => taskOf(model, `e${i}`, { needed: i % 3 === 0 ? 2 : 1 }));
+      const due = taskOf(model, "r", { origin: "review", dueAt: START + 100, predictionId: "p-deal", version: "v1" });
+      await labeling().addBatch(batchOf(model), [...tasks, due]);
+      // Ann has answered the first overlap task and holds the second: the other slots of both are for others.
+      await claim(claimOf(model, "ann", 3));
+      await labeling().annotate(answer(`${model}-r`, "ann", true), settleTask);
+      await labeling().annotate(answer(`${model}-e0`, "ann", true), settleTask);
+      const [first, ...others] = await Promise.all([
+        labeling().claim(claimOf(model, "zoe", 1)),
+        labeling().claim(claimOf(model, "ann", 4)),
+        labeling().claim({ ...claimOf(model, "bob", 2), reviewsOnly: true }),
+        labeling().claim(claimOf(model, "cid", 5)),
+        labeling().claim(claimOf(model, "dora", 9)),
+        labeling().claim(claimOf(model, "eve", 50)),
+      ]);
+      const names = [first, ...others].map((one) => (one?.tasks ?? []).map(({ exampleId }) => exampleId));
+      expect(names.map((own) => own.length)).toEqual([1, 4, 0, 5, 9, 7]);
+      for (const own of names) expect(new Set(own).size).toBe(own.length);
+      expect(names[0]).toEqual(["e0"]);
+      expect(names[1]).not.toContain("e0");
+      expect(names[1]).toContain("e1");
+      // Twenty tasks, seven of them twice, but for the slot Ann has answered: nothing is left, and nothing is held twice.
+      const held = new Map<string, number>();
+      for (const id of names.flat()) held.set(id, (held.get(id) ?? 0) + 1);
+      for (const { exampleId, needed } of tasks)
+        expect(held.get(exampleId), exampleId).toBe(exampleId === "e0" ? needed - 1 : needed);
+      expect(others.map(({ counts }) => counts.mine)).toEqual([2, 0, 0, 0, 0]);
+      expect(others.at(-1)?.counts).toMatchObject({ states: { open: 20, done: 1 }, claimed: 26, reviews: 0 });
+    });
+
     it("holds the label of an answer until the log has it, and takes it back when the answer is undone", async () => {
       const model = "queue-answer";
       await labeling().addBatch(batchOf(model), [taskOf(model, "a"), taskOf(model, "r", { origin: "random" })]);
-      await labeling().claim(claimOf(model, "ann", 2));
+      await claim(claimOf(model, "ann", 2));
       const done = await labeling().annotate(answer(`${model}-a`, "ann", true, { comment: "clear" }), settleTask);
       expect(done.task).toMatchObject({ state: "done", answer: true, closedBy: "answers", closedAt: START + 5 });
       const repeated = await labeling().annotate(answer(`${model}-a`, "ann", true), settleTask);
@@ -130,7 +163,7 @@ export function describeLabeling(place: StorePlace): void {
       expect(undone.task.answer).toBeUndefined();
       expect((await mine()).map(({ event }) => event.value)).toEqual([null]);
       // It is in the person's hands again.
-      expect((await labeling().claim(claimOf(model, "ann", 1, START + 10))).map(({ exampleId }) => exampleId)).toEqual([
+      expect((await claim(claimOf(model, "ann", 1, START + 10))).map(({ exampleId }) => exampleId)).toEqual([
         "r",
       ]);
       await labeling().undo(undoing, settleTask);
@@ -145,20 +178,20 @@ export function describeLabeling(place: StorePlace): void {
         ["ann", true],
         ["bob", false],
       ] as const) {
-        const [task] = await labeling().claim(claimOf(model, labeler, 1));
+        const [task] = await claim(claimOf(model, labeler, 1));
         expect(task?.exampleId).toBe("a");
         await labeling().annotate(answer(`${model}-a`, labeler, value), settleTask);
         // One person is never asked the same twice.
-        expect((await labeling().claim(claimOf(model, labeler, 1)))[0]?.exampleId).toBe("b");
+        expect((await claim(claimOf(model, labeler, 1)))[0]?.exampleId).toBe("b");
         await labeling().release(model, labeler);
       }
       expect(await labeling().task(`${model}-a`)).toMatchObject({ state: "open", needed: 3 });
-      await labeling().claim(claimOf(model, "cid", 2));
+      await claim(claimOf(model, "cid", 2));
       const third = await labeling().annotate(answer(`${model}-a`, "cid", false), settleTask);
       expect(third.task).toMatchObject({ state: "done", answer: false });
       const flag = { taskId: `${model}-b`, labeler: "cid", kind: "flag" as const, at: START, comment: "torn" };
       expect((await labeling().annotate(flag, settleTask)).task.state).toBe("adjudicate");
-      expect(await labeling().claim(claimOf(model, "ann", 5))).toEqual([]);
+      expect(await claim(claimOf(model, "ann", 5))).toEqual([]);
       const verdict = { taskId: `${model}-b`, labeler: "judge", kind: "adjudication" as const, value: true, at: START };
       expect((await labeling().annotate(verdict, settleTask)).task).toMatchObject({
         state: "done",
@@ -179,16 +212,16 @@ export function describeLabeling(place: StorePlace): void {
         taskOf(model, "a"),
       ]);
       for (const labeler of ["ann", "bob"]) {
-        const asked = await labeling().claim({ ...claimOf(model, labeler, 2), gold: true });
+        const asked = await claim({ ...claimOf(model, labeler, 2), goldEvery: 1 });
         expect(asked.map(({ origin }) => origin).sort()).toEqual(["gold", "strategy"]);
         await labeling().annotate(answer(`${model}-g`, labeler, labeler === "ann"), settleTask);
         const skip = { taskId: `${model}-a`, labeler, kind: "skip" as const, at: START };
         expect((await labeling().annotate(skip, settleTask)).task.state).toBe("open");
-        expect(await labeling().claim({ ...claimOf(model, labeler, 2), gold: true })).toEqual([]);
+        expect(await claim({ ...claimOf(model, labeler, 2), goldEvery: 1 })).toEqual([]);
       }
       expect(await labeling().task(`${model}-g`)).toMatchObject({ state: "open", answer: true });
       expect((await labeling().effects(100)).filter((effect) => effect.model === model)).toEqual([]);
-      expect(await labeling().countAnnotations(model, "ann")).toBe(2);
+      expect((await labeling().counts(model, "ann")).mine).toBe(2);
       expect((await labeling().annotations({ model, labeler: "bob", limit: 10 })).map(({ kind }) => kind)).toEqual([
         "skip",
         "answer",
@@ -205,7 +238,7 @@ export function describeLabeling(place: StorePlace): void {
       expect(await labeling().overdue(model, START + 99)).toEqual([]);
       const overdue = await labeling().overdue(model, START + 100);
       expect(overdue.map(({ exampleId }) => exampleId)).toEqual(["r"]);
-      expect((await labeling().claim(claimOf(model, "ann", 1)))[0]?.exampleId).toBe("r");
+      expect((await claim(claimOf(model, "ann", 1)))[0]?.exampleId).toBe("r");
       await labeling().close([`${model}-r`], { state: "done", closedBy: "deadline", at: START + 101, answer: true });
       const [closed] = await labeling().tasks({ model, predictionId: "p-due", limit: 1 });
       expect(closed).toMatchObject({ state: "done", closedBy: "deadline", answer: true, closedAt: START + 101 });

@@ -111,17 +111,16 @@ export function peopleMethods(context: LoopContext): People {
           remedy: "Ask for fewer, and again when they are answered.",
         });
       }
-      const answered = policy.gold > 0 ? await labeling.countAnnotations(model, labeler) : 0;
-      const tasks = await labeling.claim({
+      const { tasks, counts } = await labeling.claim({
         model,
         labeler,
         count,
         now: context.systemClock.now(),
         leaseMs: policy.leaseMs,
-        gold: isGoldTurn(answered, policy.gold),
+        goldEvery: policy.gold > 0 ? Math.max(1, Math.round(1 / policy.gold)) : 0,
         reviewsOnly: only === "reviews",
       });
-      const { states, claimed, reviews, mine } = await labeling.counts(model, labeler);
+      const { states, claimed, reviews, mine } = counts;
       return {
         tasks: tasks.map((task) => viewOf(task, policy)),
         choices: await choicesOf(context, spec),
@@ -204,13 +203,6 @@ export async function requireTask(context: LoopContext, model: string, id: strin
     message: `Model ${model} has no labeling task ${JSON.stringify(id.slice(0, 60))}.`,
     remedy: "List the tasks of the model.",
   });
-}
-
-/** Every so many tasks of a person one is a gold question: evenly, so that each can be told from chance soon. */
-function isGoldTurn(answered: number, share: number): boolean {
-  if (share <= 0) return false;
-  const every = Math.max(1, Math.round(1 / share));
-  return answered % every === every - 1;
 }
 
 /** Joins calls that overlap: one runs, one more follows for all that came meanwhile. */

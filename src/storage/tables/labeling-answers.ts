@@ -14,7 +14,8 @@ import {
 import { prepared } from "../session.ts";
 import { bodyOf, parseBody, type Queryable, type SqlDatabase } from "../sql.ts";
 import { GroupWriter, type Settled } from "./group-writer.ts";
-import { labelEventOf, personKey, settledTask, unknownTask } from "./labeling-claims.ts";
+import { labelEventOf, settledTask, unknownTask } from "./labeling-claims.ts";
+import { personKey } from "./labeling-leases.ts";
 
 interface Answered {
   readonly annotation: Annotation;

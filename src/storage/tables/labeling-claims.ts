@@ -1,11 +1,10 @@
 /**
- * Claims and answers. A claim is a lease on a slot, taken by one statement over a row lock, so two people never hold one slot;
+ * What answers do to tasks. A claim is a lease on a slot (next door), taken over a row lock, so two people never hold one slot;
  * a unique index keeps one person from holding two slots of a task. Every answer locks its task first: what the answers so far
  * mean is computed between that lock and the commit, from all of them.
  */
 import {
   type Annotation,
-  type ClaimRequest,
   fail,
   type LabelEvent,
   type LabelingStore,
@@ -16,15 +15,8 @@ import {
   type Settlement,
   uuidV7,
 } from "../../core/index.ts";
-import { prepared } from "../session.ts";
 import { bodyOf, parseBody, type Queryable, type SqlDatabase, toNumber } from "../sql.ts";
-import { GroupWriter } from "./group-writer.ts";
-
-/** Reviews hold an answer back, so they come before everything else. */
-export const REVIEW_PRIORITY = 10;
-
-/** One person's claims and answers run one after the other, also from two windows. */
-export const personKey = (model: string, labeler: string) => `labeling ${model} ${labeler}`;
+import { leaseWriter, personKey } from "./labeling-leases.ts";
 
 async function lockPerson(transaction: Queryable, model: string, labeler: string): Promise<void> {
   await transaction.query("select pg_advisory_xact_lock(hashtext($1))", [personKey(model, labeler)]);
@@ -42,55 +34,6 @@ async function lockTask(transaction: Queryable, id: string): Promise<LabelingTas
   if (rows[0]) return parseBody<LabelingTask>(rows[0]["body"]);
   throw unknownTask(id);
 }
-
-async function claimGold(transaction: Queryable, model: string, labeler: string, expiresAt: number): Promise<void> {
-  await transaction.query(
-    `insert into labeling_slot (task_id, slot, model, priority, task_position, is_gold, labeler, expires_at)
-     select t.id, coalesce((select max(slot) + 1 from labeling_slot o where o.task_id = t.id), 0), t.model, 0, t.position,
-       true, $2, $3
-     from labeling_task t
-     where t.model = $1 and t.origin = 'gold' and t.state = 'open'
-       and not exists (select 1 from labeling_annotation a where a.task_id = t.id and a.labeler = $2 and not a.undone)
-       and not exists (select 1 from labeling_slot s where s.task_id = t.id and s.labeler = $2)
-     order by t.position limit 1 on conflict do nothing`,
-    [model, labeler, expiresAt],
-  );
-}
-
-/**
- * Claims of one person run one after the other. Without fresh statistics, which an embedded database seldom has, the planner takes
- * the free slots for a handful, reads all of them and sorts: a claim then costs four times the processor time with 8,000
- * waiting. The settings are local to the transaction.
- */
-const BEGIN_CLAIMS = prepared(`select count(pg_advisory_xact_lock(h)), set_config('enable_sort', 'off', true),
-  set_config('enable_bitmapscan', 'off', true)
-  from (select distinct hashtext(k) as h from unnest($1::text[]) k order by 1) sorted`);
-
-/**
- * What the person holds is renewed, what is missing is taken, and all of it comes back: one statement, since every round trip of a
- * transaction keeps all others waiting. A lease of one's own that ended is as free as any; a gold question stays one's own.
- */
-const CLAIM = prepared(`with held as (
-    update labeling_slot set expires_at = $4
-    where model = $1 and labeler = $2 and not answered and (is_gold or expires_at >= $3)
-    returning task_id, priority, task_position),
-  chosen as (
-    select s.task_id, s.slot from labeling_slot s
-    where s.model = $1 and not s.is_gold and not s.answered and s.expires_at < $3 and s.priority >= $6
-      and not exists (select 1 from labeling_slot p where p.task_id = s.task_id and p.slot < s.slot
-        and not p.answered and p.expires_at < $3 and s.labeler is distinct from $2)
-      and not exists (select 1 from labeling_slot o where o.task_id = s.task_id and o.labeler = $2
-        and o.slot <> s.slot)
-      and not exists (select 1 from labeling_annotation a where a.task_id = s.task_id and a.labeler = $2 and not a.undone)
-    order by s.priority desc, s.task_position, s.slot
-    limit greatest($5::int - (select count(*) from held where priority >= $6), 0) for update of s skip locked),
-  taken as (
-    update labeling_slot s set labeler = $2, expires_at = $4 from chosen
-    where s.task_id = chosen.task_id and s.slot = chosen.slot
-    returning s.task_id, s.priority, s.task_position)
-  select t.body from (select * from held where priority >= $6 union all select * from taken) s
-  join labeling_task t on t.id = s.task_id
-  order by s.priority desc, s.task_position limit $5`);
 
 /** Labels an answer leads to leave through the log; the row waits until they are there. */
 async function writeEffect(transaction: Queryable, task: LabelingTask, event: LabelEvent): Promise<void> {
@@ -240,23 +183,10 @@ async function undo(database: SqlDatabase, request: Parameters<LabelingStore["un
   });
 }
 
-async function claimAll(transaction: Queryable, requests: readonly ClaimRequest[]) {
-  await transaction.query(BEGIN_CLAIMS, [requests.map(({ model, labeler }) => personKey(model, labeler))]);
-  const claimed: { readonly result: readonly LabelingTask[] }[] = [];
-  for (const { model, labeler, count, now, leaseMs, gold, reviewsOnly } of requests) {
-    const lowest = reviewsOnly === true ? REVIEW_PRIORITY : 0;
-    const expiresAt = now + leaseMs;
-    if (gold && lowest === 0) await claimGold(transaction, model, labeler, expiresAt);
-    const { rows } = await transaction.query(CLAIM, [model, labeler, now, expiresAt, Math.max(count, 0), lowest]);
-    claimed.push({ result: rows.map((row) => parseBody<LabelingTask>(row["body"])) });
-  }
-  return claimed;
-}
-
 export function claimMethods(database: SqlDatabase): Pick<LabelingStore, "claim" | "release" | "undo"> & {
   readonly adjudicate: LabelingStore["annotate"];
 } {
-  const claims = new GroupWriter(database, ({ model, labeler }: ClaimRequest) => personKey(model, labeler), claimAll);
+  const claims = leaseWriter(database);
   return {
     claim: (request) => claims.submit(request),
     async release(model, labeler, taskIds) {

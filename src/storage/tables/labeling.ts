@@ -6,14 +6,14 @@ import {
   type LabelingStore,
   type LabelingTask,
   stopPoint,
-  type TaskOrigin,
   type TaskState,
 } from "../../core/index.ts";
-import { prepared } from "../session.ts";
 import { bodyOf, Conditions, listBodies, parseBody, type Queryable, type SqlDatabase, toNumber } from "../sql.ts";
 import { createFeedbackStore } from "./feedback.ts";
 import { answerWriter } from "./labeling-answers.ts";
-import { claimMethods, REVIEW_PRIORITY } from "./labeling-claims.ts";
+import { claimMethods } from "./labeling-claims.ts";
+import { countsFor } from "./labeling-counts.ts";
+import { REVIEW_PRIORITY } from "./labeling-leases.ts";
 
 const priorityOf = (task: LabelingTask) => (task.origin === "review" ? REVIEW_PRIORITY : 0);
 /** Gold questions have no slots of their own: everybody is asked each of them once. */
@@ -59,10 +59,6 @@ async function insertTasks(transaction: Queryable, tasks: readonly LabelingTask[
   );
   return rows.length;
 }
-
-const COUNTS = prepared(`select kind, name, n from labeling_count
-  where model = $1 and (kind = 'task' or (kind = 'labeler' and name = $2))
-  union all select 'held', '', count(*) from labeling_slot where model = $1 and labeler is not null and not answered`);
 
 function batchMethods(database: SqlDatabase): Pick<LabelingStore, "addBatch" | "addTasks" | "batches"> {
   return {
@@ -118,25 +114,7 @@ function taskMethods(
       conditions.before("labeling_task", filter.before);
       return listBodies<LabelingTask>(database, "labeling_task", conditions, filter.limit);
     },
-    async counts(model, labeler) {
-      const { rows } = await database.query(COUNTS, [model, labeler ?? null]);
-      const states: Record<TaskState, number> = { open: 0, adjudicate: 0, done: 0, discarded: 0 };
-      const origins: Partial<Record<TaskOrigin, number>> = {};
-      const sums = { claimed: 0, reviews: 0, mine: 0 };
-      for (const { kind, name, n } of rows) {
-        const count = toNumber(n);
-        if (kind === "held") sums.claimed = count;
-        else if (kind === "labeler") sums.mine = count;
-        else {
-          const [state, origin] = (name as string).split(" ") as [TaskState, TaskOrigin];
-          origins[origin] = (origins[origin] ?? 0) + count;
-          if (origin === "review" && state === "open") sums.reviews = count;
-          // Gold questions stay open for ever; they are no work that is waiting.
-          if (origin !== "gold") states[state] += count;
-        }
-      }
-      return { states, origins, ...sums };
-    },
+    counts: async (model, labeler = "") => (await countsFor(database, model, [labeler]))(labeler),
     async askedExamples(model) {
       const { rows } = await database.query("select distinct example_id from labeling_task where model = $1", [model]);
       return rows.map((row) => row["example_id"] as string);
@@ -208,13 +186,6 @@ export function createLabelingStore(database: SqlDatabase): LabelingStore {
       conditions.addIf("labeler = ?", filter.labeler);
       conditions.before("labeling_annotation", filter.before);
       return listBodies<Annotation>(database, "labeling_annotation", conditions, filter.limit);
-    },
-    async countAnnotations(model, labeler) {
-      const { rows } = await database.query(
-        "select n from labeling_count where model = $1 and kind = 'labeler' and name = $2",
-        [model, labeler],
-      );
-      return toNumber(rows[0]?.["n"] ?? 0);
     },
     async effects(limit) {
       const { rows } = await database.query(
