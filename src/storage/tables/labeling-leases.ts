@@ -76,16 +76,16 @@ const DEAL = prepared(`with person as (
     where s.model = $1 and s.labeler = person.labeler and not s.answered and (s.is_gold or s.expires_at >= $4)
     returning s.labeler, s.task_id, s.priority, s.task_position),
   missing as (
-    select labeler, place, greatest(wanted - (select count(*) from held where held.labeler = person.labeler), 0) as n
+    select labeler, place, greatest(wanted - (select count(*)::int from held where held.labeler = person.labeler), 0) as n
     from person),
-  share as (select labeler, n, sum(n) over (order by place) as last from missing),
+  share as materialized (select labeler, n, sum(n) over (order by place) as last from missing),
   free as (
     select s.task_id, s.slot, s.priority, s.task_position from labeling_slot s
     where s.model = $1 and not s.is_gold and not s.answered and s.expires_at < $4
       and not exists (select 1 from labeling_slot p where p.task_id = s.task_id and p.slot < s.slot
         and not p.answered and p.expires_at < $4)
     order by s.priority desc, s.task_position, s.slot
-    limit (select sum(n)::bigint from missing) for update of s skip locked),
+    limit (select sum(n) from missing) for update of s skip locked),
   dealt as (
     select free.*, row_number() over (order by priority desc, task_position, slot) as k from free),
   taken as (
