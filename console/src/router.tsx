@@ -11,6 +11,7 @@ import {
   driftSearch,
   experimentSearch,
   feedbackSearch,
+  labelingSearch,
   performanceSearch,
   runsSearch,
 } from "./search.ts";
@@ -142,6 +143,7 @@ const experiment = createRoute({
 const labeling = createRoute({
   getParentRoute: () => model,
   path: "/labeling",
+  validateSearch: labelingSearch,
   component: lazyRouteComponent(() => import("./pages/labeling.tsx"), "LabelingPage"),
 });
 const labelingTeam = createRoute({

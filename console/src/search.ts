@@ -131,6 +131,13 @@ export const feedbackSearch = (raw: Raw): FeedbackSearch => ({
   show: oneOf(raw["show"], ["up", "down", "value", "comment"]),
 });
 
+export const LABELING_MODES = ["one", "bulk", "reviews"] as const;
+export interface LabelingSearch {
+  /** One by one unless said. */
+  readonly mode?: (typeof LABELING_MODES)[number] | undefined;
+}
+export const labelingSearch = (raw: Raw): LabelingSearch => ({ mode: oneOf(raw["mode"], LABELING_MODES) });
+
 const versionName = (value: unknown): string | undefined =>
   typeof value === "string" && /^v\d{1,9}$/.test(value) ? value : undefined;
 /** `a` is what is compared with: the champion unless said. */

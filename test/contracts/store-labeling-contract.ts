@@ -163,9 +163,7 @@ export function describeLabeling(place: StorePlace): void {
       expect(undone.task.answer).toBeUndefined();
       expect((await mine()).map(({ event }) => event.value)).toEqual([null]);
       // It is in the person's hands again.
-      expect((await claim(claimOf(model, "ann", 1, START + 10))).map(({ exampleId }) => exampleId)).toEqual([
-        "r",
-      ]);
+      expect((await claim(claimOf(model, "ann", 1, START + 10))).map(({ exampleId }) => exampleId)).toEqual(["r"]);
       await labeling().undo(undoing, settleTask);
       expect(await codeThrown(labeling().undo(undoing, settleTask))).toBe("NOT_FOUND");
       await labeling().finishEffects((await mine()).map(({ id }) => id));

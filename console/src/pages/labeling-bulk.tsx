@@ -67,12 +67,15 @@ export function BulkView({ work, choices }: { readonly work: Work; readonly choi
             type="button"
             className="bulk-item"
             aria-pressed={!out.has(task.id)}
-            aria-label={`Example ${task.exampleId}${task.suggestion === undefined ? "" : `, the model says ${nameOf(task.suggestion.decision)}`}`}
             onClick={() => toggle(task.id)}
           >
+            <span className="sr-only">Example {task.exampleId}</span>
             <ItemView task={task} isSmall />
             {task.suggestion === undefined ? null : (
-              <span className="dimmed small">{nameOf(task.suggestion.decision)}</span>
+              <span className="dimmed small">
+                <span className="sr-only">The model says </span>
+                {nameOf(task.suggestion.decision)}
+              </span>
             )}
           </button>
         ))}

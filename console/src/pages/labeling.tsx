@@ -1,8 +1,8 @@
 /** Labeling: one decision a screen, keyboard first. Bulk mode answers a screen of similar items at once. */
-import { Button, Kbd, Modal, NumberInput, Textarea } from "@mantine/core";
-import { Link, useParams } from "@tanstack/react-router";
+import { Button, Kbd, Modal, NumberInput, Textarea, TextInput } from "@mantine/core";
+import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
-import type { LabelValue, TaskView } from "../../../src/server/contract.ts";
+import type { LabelingSession, LabelValue, TaskView } from "../../../src/server/contract.ts";
 import { instant } from "../format.ts";
 import { Empty, Loading, Refused } from "../parts/feedback.tsx";
 import { Segments } from "../parts/segments.tsx";
@@ -15,7 +15,8 @@ import "../css/labeling.css";
 
 export function LabelingPage() {
   const { model } = useParams({ from: "/models/$model/labeling" });
-  const [mode, setMode] = useState<"one" | "bulk" | "reviews">("one");
+  const { mode = "one" } = useSearch({ from: "/models/$model/labeling" });
+  const navigate = useNavigate({ from: "/models/$model/labeling" });
   const work = useLabelingWork(model, mode);
   const { tasks, session, error, isReading } = work;
   return (
@@ -29,7 +30,7 @@ export function LabelingPage() {
             ["reviews", `Answers to decide${session?.progress.reviews ? ` (${session.progress.reviews})` : ""}`],
           ]}
           value={mode}
-          onChange={setMode}
+          onChange={(next) => void navigate({ search: { mode: next === "one" ? undefined : next }, replace: true })}
         />
         <Progress work={work} />
         <Link to="/models/$model/labeling/team" params={{ model }} className="link small">
@@ -47,7 +48,7 @@ export function LabelingPage() {
         mode === "bulk" ? (
           <BulkView work={work} choices={session.choices} />
         ) : (
-          <OneView key={tasks[0]?.id} task={tasks[0] as TaskView} work={work} choices={session.choices} />
+          <OneView key={tasks[0]?.id} task={tasks[0] as TaskView} work={work} session={session} />
         )
       ) : isReading ? (
         <Loading lines={4} />
@@ -96,12 +97,9 @@ function AllDone({ model, work }: { readonly model: string; readonly work: Work 
   );
 }
 
-function OneView(props: {
-  readonly task: TaskView;
-  readonly work: Work;
-  readonly choices: readonly LabelValue[] | null;
-}) {
-  const { task, work, choices } = props;
+function OneView(props: { readonly task: TaskView; readonly work: Work; readonly session: LabelingSession }) {
+  const { task, work } = props;
+  const { choices, areChoicesOpen } = props.session;
   const [comment, setComment] = useState("");
   const [isCommenting, setCommenting] = useState(false);
   const [isHelping, setHelping] = useState(false);
@@ -165,6 +163,7 @@ function OneView(props: {
             ))}
           </div>
         )}
+        {areChoicesOpen ? <OtherAnswer onAnswer={(value) => answer({ kind: "answer", value })} /> : null}
       </article>
       <div className="labeling-extra">
         <Extra keys="Space" text="Skip" onClick={() => answer({ kind: "skip" })} />
@@ -209,6 +208,30 @@ function NumberAnswer({ task, onAnswer }: { readonly task: TaskView; readonly on
     >
       <NumberInput ref={input} label="The true value" value={value} onChange={setValue} hideControls autoFocus />
       <Button type="submit" disabled={typeof value !== "number"}>
+        Answer
+      </Button>
+    </form>
+  );
+}
+
+/** A class that nobody has named yet. */
+function OtherAnswer({ onAnswer }: { readonly onAnswer: (value: string) => void }) {
+  const [text, setText] = useState("");
+  return (
+    <form
+      className="number-answer"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (text.trim() !== "") onAnswer(text.trim());
+      }}
+    >
+      <TextInput
+        label="Another class"
+        value={text}
+        onChange={(event) => setText(event.currentTarget.value)}
+        maxLength={512}
+      />
+      <Button type="submit" variant="default" disabled={text.trim() === ""}>
         Answer
       </Button>
     </form>

@@ -26,8 +26,9 @@ import {
 } from "../../feedback/label-studio.ts";
 import { settleTask } from "../../feedback/consensus.ts";
 import { type LoopContext, modelSpec } from "../context.ts";
+import { choicesOf } from "./choices.ts";
 import { flushEffects } from "./effects.ts";
-import { choicesOf, viewOf } from "./people.ts";
+import { viewOf } from "./people.ts";
 import { labelingPolicy } from "./queue.ts";
 import type { StudioImport } from "./surface.ts";
 

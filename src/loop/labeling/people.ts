@@ -6,13 +6,13 @@ import { settleTask } from "../../feedback/consensus.ts";
 import type { LabelingSpec } from "../../feedback/spec.ts";
 import { type LoopContext, modelSpec } from "../context.ts";
 import { applyDeadlines } from "../reviews/deadlines.ts";
+import { areChoicesOpen, choicesOf, rememberAnswer } from "./choices.ts";
 import { flushEffects } from "./effects.ts";
 import { labelingPolicy } from "./queue.ts";
 import type { Answered, LabelingSession, LabelingSurface, TaskView } from "./surface.ts";
 
 /** Tasks one person holds at once: a screen of similar items in bulk mode; more would keep them from others. */
 const MOST_HELD = 50;
-/** Class names offered where neither the definition nor a version lists them. */
 const LABELER = /^[\p{L}\p{N}][\p{L}\p{N} ._:@+-]{0,79}$/u;
 
 export function viewOf(task: LabelingTask, policy: LabelingSpec): TaskView {
@@ -56,18 +56,6 @@ export function checkLabeler(name: string): string {
   });
 }
 
-/** The possible answers: the definition's, else what the live version or the answers so far know. Null for numbers. */
-export async function choicesOf(context: LoopContext, spec: ModelSpec): Promise<readonly LabelValue[] | null> {
-  const { task, label } = spec.schema;
-  if (task === "regression") return null;
-  if (task === "binary") return [false, true];
-  if (label.kind === "category" && label.categories !== undefined) return label.categories;
-  const known = context.live.champion(spec.name)?.model.classes ?? [];
-  if (known.length > 0) return known;
-  const answers = await context.store.labeling.tasks({ model: spec.name, state: "done", limit: 500 });
-  return [...new Set(answers.flatMap((one) => (typeof one.answer === "string" ? [one.answer] : [])))].sort();
-}
-
 /** What was released cannot be called back; anything else can. */
 function settleUndone(...[task, annotations]: Parameters<typeof settleTask>): ReturnType<typeof settleTask> {
   if (task.origin !== "review" || task.state !== "done") return settleTask(task, annotations);
@@ -97,6 +85,7 @@ export function peopleMethods(context: LoopContext): People {
     await flush();
     context.ticks.dirty.add(model);
     const { annotation, task } = outcome;
+    rememberAnswer(context, model, annotation.value);
     context.emit("labeling.answer", model, { taskId: task.id, state: task.state, kind: annotation.kind });
     return { annotation, state: task.state };
   };
@@ -124,6 +113,7 @@ export function peopleMethods(context: LoopContext): People {
       return {
         tasks: tasks.map((task) => viewOf(task, policy)),
         choices: await choicesOf(context, spec),
+        areChoicesOpen: areChoicesOpen(spec),
         guidelines: policy.guidelines ?? null,
         leaseMs: policy.leaseMs,
         progress: { open: states.open, done: states.done, adjudicate: states.adjudicate, claimed, mine, reviews },

@@ -51,6 +51,8 @@ export interface LabelingSession {
   readonly tasks: readonly TaskView[];
   /** Null for regression: the answer is a number. */
   readonly choices: readonly LabelValue[] | null;
+  /** Whether an answer may be a class that is not among the choices yet. */
+  readonly areChoicesOpen: boolean;
   readonly guidelines: string | null;
   readonly leaseMs: number;
   readonly progress: LabelingProgress;

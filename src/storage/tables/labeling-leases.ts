@@ -115,7 +115,13 @@ async function deal(transaction: Queryable, requests: readonly ClaimRequest[]): 
   // The earliest of their instants: what had expired by then is free for all of them.
   const now = Math.min(...requests.map((one) => one.now));
   const expiresAt = Math.max(...requests.map((one) => one.now + one.leaseMs));
-  const { rows } = await transaction.query(DEAL, [first.model, [...wanted.keys()], [...wanted.values()], now, expiresAt]);
+  const { rows } = await transaction.query(DEAL, [
+    first.model,
+    [...wanted.keys()],
+    [...wanted.values()],
+    now,
+    expiresAt,
+  ]);
   const tasks = new Map<string, LabelingTask[]>();
   for (const row of rows) {
     const labeler = row["labeler"] as string;
