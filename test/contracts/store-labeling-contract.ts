@@ -120,18 +120,25 @@ export function describeLabeling(place: StorePlace): void {
         labeling().claim(claimOf(model, "eve", 50)),
       ]);
       const names = [first, ...others].map((one) => (one?.tasks ?? []).map(({ exampleId }) => exampleId));
-      expect(names.map((own) => own.length)).toEqual([1, 4, 0, 5, 9, 7]);
+      const counted = names.map((own) => own.length);
+      expect(counted.slice(0, 5)).toEqual([1, 4, 0, 5, 9]);
+      // All in one transaction leave her seven; in two, the last overlap task has both slots free, and she may hold one of them.
+      expect([6, 7]).toContain(counted[5]);
       for (const own of names) expect(new Set(own).size).toBe(own.length);
       expect(names[0]).toEqual(["e0"]);
       expect(names[1]).not.toContain("e0");
       expect(names[1]).toContain("e1");
-      // Twenty tasks, seven of them twice, but for the slot Ann has answered: nothing is left, and nothing is held twice.
+      // Every task is in somebody's hands, and none in more than were asked for; Ann has answered one of the slots.
       const held = new Map<string, number>();
       for (const id of names.flat()) held.set(id, (held.get(id) ?? 0) + 1);
-      for (const { exampleId, needed } of tasks)
-        expect(held.get(exampleId), exampleId).toBe(exampleId === "e0" ? needed - 1 : needed);
+      for (const { exampleId, needed } of tasks) {
+        const mostly = exampleId === "e0" ? needed - 1 : needed;
+        expect(held.get(exampleId) ?? 0, exampleId).toBeGreaterThan(0);
+        expect(held.get(exampleId), exampleId).toBeLessThanOrEqual(mostly);
+      }
       expect(others.map(({ counts }) => counts.mine)).toEqual([2, 0, 0, 0, 0]);
-      expect(others.at(-1)?.counts).toMatchObject({ states: { open: 20, done: 1 }, claimed: 26, reviews: 0 });
+      expect(others.at(-1)?.counts).toMatchObject({ states: { open: 20, done: 1 }, reviews: 0 });
+      expect((await labeling().counts(model)).claimed).toBe(names.flat().length);
     });
 
     it("holds the label of an answer until the log has it, and takes it back when the answer is undone", async () => {
