@@ -6,7 +6,6 @@ import {
   type LabelingStore,
   type LabelingTask,
   stopPoint,
-  type TaskState,
 } from "../../core/index.ts";
 import { bodyOf, Conditions, listBodies, parseBody, type Queryable, type SqlDatabase, toNumber } from "../sql.ts";
 import { createFeedbackStore } from "./feedback.ts";
