@@ -15,6 +15,7 @@ import {
   type StageSpec,
   metricWord,
 } from "../core/index.ts";
+import { brokenSplit, withholdUnreadable } from "./guardrails.ts";
 import { stageName, verdictSentence } from "./verdict.ts";
 
 /** A stage that saw no request for so long is replaced by a replay of logged ones, or skipped. */
@@ -44,29 +45,27 @@ export interface AdvanceInput {
   readonly labelDelayMs: number;
 }
 
-export function advanceRollout(input: AdvanceInput): RolloutStep {
+export function advanceRollout(given: AdvanceInput): RolloutStep {
+  // With a broken split no comparison of arms can be read; errors still can.
+  const input = { ...given, evidence: withholdUnreadable(given.evidence) };
   const { rollout, evidence, now } = input;
   if (rollout.endedAt !== undefined) return stay(input, "no", rollout.verdict);
   const seen = noteExposure(rollout, evidence);
   const at = { ...input, rollout: seen };
-  const harm = evidence.guardrails.find((one) => one.harm === "yes" && !isUnreadable(one.guardrail, evidence));
+  const harm = evidence.guardrails.find((one) => one.harm === "yes");
   if (harm !== undefined) return rollBack(seen, now, `Stop: ${harm.guardrail}. ${harm.reason}`);
   if (rollout.state === "watching") return watch(at);
   if (rollout.state === "paused") return stay(at, "cannot-tell", "Paused: nothing moves on until somebody resumes it.");
   const phase = lastPhase(seen);
   if (phase.firstExposureAt === undefined && now - phase.enteredAt >= IDLE_MS) return withoutTraffic(at, phase);
   if (phase.firstExposureAt === undefined) return stay(at, "cannot-tell", "No request has come yet.");
-  if (evidence.sampleRatio?.mismatch === true || evidence.labelledRatio?.mismatch === true) return unequal(at, phase);
+  const broken = brokenSplit(evidence);
+  if (broken !== undefined) return unequal(at, phase, broken);
   return judge(at, phase);
 }
 
 const lastPhase = (rollout: RolloutRecord) => rollout.phases.at(-1) as RolloutPhase;
 const stageOf = (rollout: RolloutRecord, phase: RolloutPhase) => rollout.stages[phase.stage] as StageSpec;
-
-/** With a broken split no comparison of arms can be read; errors still can. */
-const isUnreadable = (guardrail: string, evidence: PhaseEvidence) =>
-  (evidence.sampleRatio?.mismatch === true || evidence.labelledRatio?.mismatch === true) &&
-  (guardrail.startsWith("quality") || guardrail.startsWith("outcome"));
 
 function noteExposure(rollout: RolloutRecord, evidence: PhaseEvidence): RolloutRecord {
   const phase = lastPhase(rollout);
@@ -118,11 +117,10 @@ function judge(input: AdvanceInput, phase: RolloutPhase): RolloutStep {
   }
 }
 
-function unequal(input: AdvanceInput, phase: RolloutPhase): RolloutStep {
+function unequal(input: AdvanceInput, phase: RolloutPhase, reason: string): RolloutStep {
   const stage = stageOf(input.rollout, phase);
   const matured = input.now - (phase.firstExposureAt as Instant) - input.labelDelayMs;
   const limit = stage.kind === "ramp" ? stage.eachMs : stage.kind === "full" ? 0 : stage.maxMs;
-  const reason = "The split of requests is broken (sample-ratio mismatch): no comparison can be read.";
   if (matured < limit) return stay(input, "cannot-tell", reason);
   return end(input.rollout, { state: "inconclusive", at: input.now, outcome: "cannot-tell", reason, action: "finish" });
 }

@@ -4,8 +4,10 @@
  */
 import {
   ASSIGNMENT_BUCKETS,
+  type Comparison,
   type GuardrailFinding,
   type OutcomeGuard,
+  type PhaseEvidence,
   type SampleRatio,
   type ServingCounts,
 } from "../core/index.ts";
@@ -203,5 +205,56 @@ export function outcomeGuardrail(
     limit: guard.margin,
     interval: [worse - margin, worse + margin],
     reason: `Per request it is ${worse >= 0 ? "worse" : "better"} by ${Math.abs(worse).toPrecision(3)}${harm ? `, with 99 % confidence by at least ${(worse - margin).toPrecision(3)}` : ", which shows no harm"}.`,
+  };
+}
+
+/** Why no comparison of the arms can be read; undefined where requests and labels arrive in the planned shares. */
+export function brokenSplit({
+  sampleRatio: requests,
+  labelledRatio: labels,
+}: Pick<PhaseEvidence, "sampleRatio" | "labelledRatio">): string | undefined {
+  if (requests?.mismatch === true)
+    return "The split of requests is broken (sample-ratio mismatch): no comparison can be read.";
+  if (labels?.mismatch === true)
+    return "The split of labels is broken (sample-ratio mismatch): no comparison can be read.";
+  return undefined;
+}
+
+/**
+ * The evidence without what a broken split makes unreadable: whoever looks, in whatever surface, is shown no difference that
+ * may come from the split itself. Counts stay, and so do failures, latency and constant output, which compare no arms.
+ */
+export function withholdUnreadable(evidence: PhaseEvidence): PhaseEvidence {
+  const why = brokenSplit(evidence);
+  if (why === undefined) return evidence;
+  const { comparison, guardrails } = evidence;
+  return {
+    ...evidence,
+    comparison: comparison === null ? null : withoutNumbers(comparison),
+    guardrails: guardrails.map((one) =>
+      comparesArms(one.guardrail)
+        ? { guardrail: one.guardrail, harm: "cannot-tell", value: null, limit: one.limit, reason: why }
+        : one,
+    ),
+  };
+}
+
+const comparesArms = (guardrail: string) => guardrail.startsWith("quality") || guardrail.startsWith("outcome");
+
+function withoutNumbers(comparison: Comparison): Comparison {
+  // A planned look that cannot be read is not spent either.
+  const { lookFraction: _, ...rest } = comparison;
+  return {
+    ...rest,
+    championMean: null,
+    challengerMean: null,
+    difference: null,
+    interval: null,
+    p: null,
+    standardError: null,
+    varianceReduction: null,
+    corrected: { difference: null, interval: null },
+    verdict: "cannot-tell",
+    correctedVerdict: "cannot-tell",
   };
 }

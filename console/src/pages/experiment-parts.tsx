@@ -60,6 +60,17 @@ export function ComparisonSection({ rollout, phase, evidence, looks, margin }: C
     );
   }
   const { metric } = comparison;
+  const isBroken = evidence.sampleRatio?.mismatch === true || evidence.labelledRatio?.mismatch === true;
+  if (isBroken) {
+    return (
+      <Section title="Comparison" lead={splitWords(evidence.sampleRatio, evidence.labelledRatio)}>
+        <p className="empty">
+          {plural(comparison.championRows + comparison.challengerRows, "labelled row")} of this stage are kept and
+          counted; what they say is not shown, because the difference may come from the split itself.
+        </p>
+      </Section>
+    );
+  }
   return (
     <Section title="Comparison" lead={verdictWords(rollout, comparison, margin)}>
       <VariantTable rollout={rollout} phase={phase} evidence={evidence} comparison={comparison} />

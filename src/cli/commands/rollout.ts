@@ -1,5 +1,5 @@
 /** Rollouts: where one stands, what there were, and moving the open one by hand. */
-import type { RolloutAction, RolloutDetail } from "../../server/contract.ts";
+import type { PhaseEvidence, RolloutAction, RolloutDetail } from "../../server/contract.ts";
 import { formatInstant, formatNumber, printData, table } from "../output.ts";
 import { connect, type RemoteOptions } from "../remote.ts";
 
@@ -47,6 +47,12 @@ export async function show(id: string, options: RemoteOptions): Promise<void> {
   printData(options, detail, () => describe(detail));
 }
 
+function splitWord(found: PhaseEvidence | undefined): string {
+  const ratios = [found?.sampleRatio, found?.labelledRatio];
+  if (ratios.some((one) => one?.mismatch === true)) return "broken";
+  return ratios.every((one) => one === null || one === undefined) ? "none" : "ok";
+}
+
 function describe({ rollout, evidence, power }: RolloutDetail): string {
   const phases = rollout.phases.map((phase, i) => {
     const found = evidence[i];
@@ -62,7 +68,8 @@ function describe({ rollout, evidence, power }: RolloutDetail): string {
       interval === undefined || interval === null
         ? "–"
         : `${formatNumber(interval[0])} to ${formatNumber(interval[1])}`,
-      found?.sampleRatio?.mismatch === true ? "broken" : "ok",
+      comparison?.p === undefined || comparison.p === null ? "–" : comparison.p.toPrecision(2),
+      splitWord(found),
       phase.outcome ?? "under way",
     ];
   });
@@ -78,7 +85,10 @@ function describe({ rollout, evidence, power }: RolloutDetail): string {
   return [
     `${rollout.model}: ${rollout.challenger} against ${rollout.champion}, ${rollout.state}. ${rollout.verdict}`,
     rollout.waiting === undefined ? "" : `${rollout.waiting.version} waits for its turn.\n`,
-    table(["stage", "share", "since", "answers", "labelled", "difference", "interval", "split", "outcome"], phases),
+    table(
+      ["stage", "share", "since", "answers", "labelled", "difference", "interval", "p", "split", "outcome"],
+      phases,
+    ),
     plan,
     guardrails.length === 0 ? "" : table(["guardrail", "state", "why"], guardrails),
   ]

@@ -113,7 +113,8 @@ async function keepLook(
   at: Instant,
 ): Promise<void> {
   const { comparison } = evidence;
-  if (comparison === null) return;
+  // What a broken split makes unreadable is no look.
+  if (comparison === null || comparison.difference === null) return;
   const looks = await context.store.rollouts.looks(rollout.id);
   const rows = comparison.championRows + comparison.challengerRows;
   const last = looks.findLast((look) => look.phase === evidence.phase);

@@ -34,6 +34,7 @@ import {
   qualityGuardrail,
   sampleRatio,
   scoreDriftGuardrail,
+  withholdUnreadable,
 } from "../../deploy/guardrails.ts";
 import { LABEL_FOLD, type LoopContext, modelSpec } from "../context.ts";
 import { counterName } from "./fold.ts";
@@ -93,7 +94,7 @@ export async function gatherEvidence(context: LoopContext, input: EvidenceInput)
     champion: labelledCounts(first.get("champion")),
     challenger: labelledCounts(first.get("challenger")),
   };
-  return {
+  return withholdUnreadable({
     phase: index,
     exposures: exposure.counts,
     buckets: { champion: exposures.champion.size, challenger: exposures.challenger.size },
@@ -103,7 +104,7 @@ export async function gatherEvidence(context: LoopContext, input: EvidenceInput)
     labelledRatio: isSplit ? sampleRatio(labelled, phase.share) : null,
     comparison,
     guardrails: guardrailsOf({ input, phase, stage, estimate: estimates.first, exposure, assigned, outcome }),
-  };
+  });
 }
 
 /** A watch and a replay see no exposures of their own; their labelled pairs are the sign of life. */
