@@ -21,6 +21,12 @@ export function addRollout(program: Command): void {
     "retrain rollout show 01983c5a-…",
   ).action(async (id, options) => (await import("./commands/rollout.ts")).show(id, options));
   withExamples(
+    withServer(rollout.command("plan <model>")).description(
+      "what the next rollout would take: its stages, and the rows and days its A/B needs",
+    ),
+    "retrain rollout plan customers",
+  ).action(async (model, options) => (await import("./commands/rollout.ts")).plan(model, options));
+  withExamples(
     withServer(rollout.command("start <model> <version>"))
       .description("put a registered version into the stages")
       .option("--replay <duration>", "let the shadow stage answer logged requests of so long ago at once"),

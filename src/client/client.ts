@@ -172,6 +172,8 @@ function readers(get: Get) {
     /** Newest first. */
     rollouts: (model: string, query: PageQuery = {}) =>
       get<"GET /models/:model/rollouts">(`/models/${part(model)}/rollouts`, query),
+    /** What the next rollout would take. */
+    rolloutPlan: (model: string) => get<"GET /models/:model/rollouts/plan">(`/models/${part(model)}/rollouts/plan`),
     /** A rollout with the evidence of each of its phases. */
     experiment: (id: string) => get<"GET /experiments/:id">(`/experiments/${part(id)}`),
     tokens: () => get<"GET /tokens">("/tokens"),

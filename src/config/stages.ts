@@ -33,7 +33,7 @@ export interface Shared {
   /** How much worse the challenger may be, in the metric's unit; default 0.02 (regression: 0.1). */
   readonly margin?: number;
   /** Business measures that must not get worse. */
-  readonly guards?: readonly OutcomeGuard[];
+  readonly guards?: readonly (Omit<OutcomeGuard, "margin"> & Partial<Pick<OutcomeGuard, "margin">>)[];
   /** When the stage may end by moving on. */
   readonly within?: MaintenanceConfig;
 }

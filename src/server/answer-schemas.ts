@@ -36,6 +36,7 @@ export const ANSWER_SCHEMAS: Readonly<Record<string, string>> = {
   "GET /models/:model/reviews/:predictionId": '{"$ref":"#/components/schemas/ReviewRecord"}',
   "GET /models/:model/rollouts":
     '{"type":"object","properties":{"items":{"type":"array","items":{"$ref":"#/components/schemas/RolloutRecord"}},"nextCursor":{"anyOf":[{"type":"null"},{"type":"string"}]}},"required":["items","nextCursor"]}',
+  "GET /models/:model/rollouts/plan": '{"$ref":"#/components/schemas/RolloutPlan"}',
   "GET /models/:model/runs":
     '{"type":"object","properties":{"items":{"type":"array","items":{"$ref":"#/components/schemas/RunRecord"}},"nextCursor":{"anyOf":[{"type":"null"},{"type":"string"}]}},"required":["items","nextCursor"]}',
   "GET /models/:model/slices": '{"$ref":"#/components/schemas/SlicePerformance"}',
@@ -310,6 +311,8 @@ export const TYPE_SCHEMAS: Readonly<Record<string, string>> = {
     '{"type":"object","properties":{"rollout":{"$ref":"#/components/schemas/RolloutRecord"},"evidence":{"type":"array","items":{"$ref":"#/components/schemas/PhaseEvidence"}},"looks":{"type":"array","items":{"$ref":"#/components/schemas/ExperimentLook"}},"serving":{"type":"array","items":{"$ref":"#/components/schemas/ServingCounts"}},"power":{"anyOf":[{"type":"null"},{"$ref":"#/components/schemas/PowerEstimate"}]}},"required":["rollout","evidence","looks","serving","power"]}',
   RolloutPhase:
     '{"type":"object","properties":{"stage":{"type":"number"},"kind":{"enum":["ab","canary","full","ramp","shadow","watch"]},"share":{"type":"number"},"mirror":{"type":"number"},"enteredAt":{"type":"number"},"firstExposureAt":{"type":"number"},"exitedAt":{"type":"number"},"outcome":{"enum":["cannot-tell","no","skipped","yes"]},"reason":{"type":"string"},"replaySince":{"type":"number"},"replayed":{"type":"number"},"looks":{"type":"array","items":{"type":"number"}}},"required":["stage","kind","share","mirror","enteredAt"]}',
+  RolloutPlan:
+    '{"type":"object","properties":{"model":{"type":"string"},"champion":{"anyOf":[{"type":"null"},{"type":"string"}]},"stages":{"type":"array","items":{"$ref":"#/components/schemas/StageSpec"}},"labelDelayMs":{"type":"number"},"power":{"anyOf":[{"type":"null"},{"$ref":"#/components/schemas/PowerEstimate"}]},"reason":{"type":"string"}},"required":["model","champion","stages","labelDelayMs","power"]}',
   RolloutRecord:
     '{"type":"object","properties":{"id":{"type":"string"},"model":{"type":"string"},"champion":{"type":"string"},"challenger":{"type":"string"},"runId":{"type":"string"},"state":{"enum":["aborted","inconclusive","open","paused","promoted","rolled-back","superseded","watching"]},"salt":{"type":"string"},"stages":{"type":"array","items":{"$ref":"#/components/schemas/StageSpec"}},"phases":{"type":"array","items":{"$ref":"#/components/schemas/RolloutPhase"}},"verdict":{"type":"string"},"waiting":{"type":"object","properties":{"version":{"type":"string"},"runId":{"type":"string"},"at":{"type":"number"}},"required":["version","runId","at"]},"createdAt":{"type":"number"},"endedAt":{"type":"number"},"revision":{"type":"number"}},"required":["id","model","champion","challenger","state","salt","stages","phases","verdict","createdAt","revision"]}',
   RoutePlan:

@@ -55,6 +55,19 @@ describe("without a rollout", () => {
   });
 });
 
+describe("before one", () => {
+  it("says what it would take: stages, rows and days, or why it cannot say", async () => {
+    const { stdout } = await rollout("plan", "shop");
+    expect(stdout).toContain("The next version of shop is compared with v1:");
+    expect(stdout).toMatch(/ab +50 % +at most 14 d/);
+    expect(stdout).toMatch(/too few to plan by; 30 are needed/);
+    await visitShop(admin, "shop", { seed: 9, side: 1, steps: 1, perStep: 60 });
+    expect((await rollout("plan", "shop")).stdout).toMatch(
+      /To find a difference of 0\.02\d* the A\/B needs about [\d,]+ labelled rows, \d+ days at the present rate\./,
+    );
+  });
+});
+
 describe("with one", () => {
   beforeAll(async () => {
     await teachShop(admin, "shop", 2, 1);

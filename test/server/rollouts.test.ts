@@ -4,7 +4,7 @@ import { createClient, type RetrainClient } from "../../src/client/index.ts";
 import { defineConfig, stage } from "../../src/config/index.ts";
 import { DAY_MS, silentLogger, systemClock, type RolloutRecord } from "../../src/core/index.ts";
 import { createServer, type Server } from "../../src/server/index.ts";
-import type { Page, RolloutDetail } from "../../src/server/contract.ts";
+import type { Page, RolloutDetail, RolloutPlan } from "../../src/server/contract.ts";
 import { openTestLoop, type TestLoop } from "../../src/testing/loop.ts";
 import { shopModel, teachShop, visitShop } from "./rollout-story.ts";
 import { checkAnswers } from "./checked-answers.ts";
@@ -99,6 +99,12 @@ describe("an open rollout, moved by people", () => {
     expect([refused.status, refused.body.code]).toEqual([403, "FORBIDDEN"]);
     expect((await ask("GET", "/models/hands/rollouts", undefined, null)).status).toBe(401);
     expect((await newest("hands")).state).toBe("open");
+  });
+
+  it("says what it cannot plan, and why", async () => {
+    const { body } = await ask<RolloutPlan>("GET", "/models/hands/rollouts/plan");
+    expect(body).toMatchObject({ champion: "v1", power: null, reason: expect.stringContaining("No stage is an A/B") });
+    expect((await ask("GET", "/models/nobody/rollouts/plan")).body.code).toBe("MODEL_UNKNOWN");
   });
 
   it("wants a reason, an action there is, and the version of the form", async () => {
@@ -212,6 +218,13 @@ describe("an experiment", () => {
   it("shows the comparison with its sequence, split, guardrails and plan, and ends by itself", async () => {
     await teachShop(admin, "judged", 11, -1);
     await visitShop(admin, "judged", { seed: 10, side: 1, steps: 2, perStep: 60 });
+    // Planned before anybody is exposed: rows and days by the champion's own performance.
+    const { body: plan } = await ask<RolloutPlan>("GET", "/models/judged/rollouts/plan");
+    expect(plan).toMatchObject({ champion: "v1", stages: [{ kind: "shadow" }, { kind: "ab" }, { kind: "full" }] });
+    expect(plan.power).toMatchObject({ effect: 0.02, rowsPerDay: expect.any(Number) });
+    expect(plan.power?.rows).toBeGreaterThan(1000);
+    const days = (plan.power?.rows ?? 0) / (plan.power?.rowsPerDay ?? 0);
+    expect(plan.power?.expectedMs).toBeCloseTo(days * DAY_MS + plan.labelDelayMs, -3);
     const v2 = await teachShop(admin, "judged", 12, 1);
     const { id } = await newest("judged");
     await visitShop(admin, "judged", { seed: 13, side: 1, steps: 4, perStep: 60 });

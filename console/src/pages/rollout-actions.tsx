@@ -5,8 +5,10 @@ import type { RolloutAction, RolloutRecord } from "../../../src/server/contract.
 import { useAction } from "../api/actions.ts";
 import { useApi } from "../api/queries.ts";
 import { useRefusal } from "../api/role.ts";
+import { duration, number, plural, whole } from "../format.ts";
 import { Refused } from "../parts/feedback.tsx";
 import { ReasonDialog } from "../parts/reason-dialog.tsx";
+import { KIND_WORDS } from "./rollout-words.ts";
 
 interface Way {
   readonly action: RolloutAction;
@@ -139,6 +141,7 @@ function StartDialog(props: {
             onChange={(event) => setVersion(event.currentTarget.value)}
             data-autofocus
           />
+          <PlanNote model={model} />
           {start.error === null ? null : <Refused error={start.error} />}
           <div className="actions end">
             <Button variant="default" onClick={onClose}>
@@ -151,5 +154,36 @@ function StartDialog(props: {
         </Stack>
       </form>
     </Modal>
+  );
+}
+
+/** What it will take, before anybody is exposed to it. */
+function PlanNote({ model }: { readonly model: string }) {
+  const plan = useApi("GET /models/:model/rollouts/plan", { model });
+  if (plan.data === undefined) return null;
+  const { stages, power, reason, labelDelayMs } = plan.data;
+  const ab = stages.find((one) => one.kind === "ab");
+  const isTooSlow = power?.expectedMs != null && ab !== undefined && power.expectedMs > ab.maxMs + labelDelayMs;
+  return (
+    <div className="card">
+      <p>
+        {plural(stages.length, "stage")}: {stages.map((one) => KIND_WORDS[one.kind]).join(", ")}.
+      </p>
+      <p className="dimmed small">
+        {power === null
+          ? reason
+          : `To find a difference of ${number(power.effect)} with 80 % probability the A/B needs about ${whole(power.rows)} labelled rows${
+              power.expectedMs === null
+                ? "; none arrive at present"
+                : `, about ${duration(power.expectedMs)} at the present rate`
+            }${ab === undefined ? "" : `; it lasts at most ${duration(ab.maxMs)}`}.`}
+      </p>
+      {isTooSlow ? (
+        <p className="plan-note">
+          At this rate it ends without evidence for a difference that small: more traffic, a larger margin or a longer
+          maximum would change that.
+        </p>
+      ) : null}
+    </div>
   );
 }

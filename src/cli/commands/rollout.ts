@@ -1,5 +1,13 @@
 /** Rollouts: where one stands, what there were, and moving the open one by hand. */
-import type { PhaseEvidence, RolloutAction, RolloutDetail } from "../../server/contract.ts";
+import type {
+  PhaseEvidence,
+  PowerEstimate,
+  RolloutAction,
+  RolloutDetail,
+  RolloutPlan,
+  StageSpec,
+} from "../../server/contract.ts";
+import { DAY_MS, HOUR_MS } from "../../core/index.ts";
 import { formatInstant, formatNumber, printData, table } from "../output.ts";
 import { connect, type RemoteOptions } from "../remote.ts";
 
@@ -53,6 +61,62 @@ function splitWord(found: PhaseEvidence | undefined): string {
   return ratios.every((one) => one === null || one === undefined) ? "none" : "ok";
 }
 
+function powerText({ effect, rows, expectedMs }: PowerEstimate): string {
+  const days = expectedMs === null ? "" : `, ${Math.ceil(expectedMs / DAY_MS)} days at the present rate`;
+  return `To find a difference of ${formatNumber(effect)} the A/B needs about ${rows.toLocaleString("en-US")} labelled rows${days}.`;
+}
+
+export async function plan(model: string, options: RemoteOptions): Promise<void> {
+  const found = await connect(options).rolloutPlan(model);
+  printData(options, found, () => planText(found));
+}
+
+/** What a person should know before starting. */
+export function planText({ model, champion, stages, labelDelayMs, power, reason }: RolloutPlan): string {
+  const rows = stages.map((one) => [one.kind, shareOf(one), lengthOf(one)]);
+  const delay =
+    labelDelayMs === 0 ? "" : ` Each goes on for the label delay, ${lasts(labelDelayMs)}, before it is judged.`;
+  const ab = stages.find((one) => one.kind === "ab");
+  const isTooSlow = power?.expectedMs != null && ab !== undefined && power.expectedMs > ab.maxMs + labelDelayMs;
+  return [
+    `The next version of ${model}${champion === null ? "" : ` is compared with ${champion}`}:`,
+    table(["stage", "share", "lasts"], rows),
+    `${power === null ? (reason ?? "") : powerText(power)}${delay}`,
+    ...(isTooSlow
+      ? [
+          "At this rate it ends without evidence for a difference that small: more traffic, a larger margin or a longer maximum would change that.",
+        ]
+      : []),
+  ].join("\n");
+}
+
+const percent = (share: number) => `${Number((share * 100).toFixed(2))} %`;
+const lasts = (ms: number) =>
+  ms % DAY_MS === 0
+    ? `${ms / DAY_MS} d`
+    : ms >= HOUR_MS
+      ? `${Number((ms / HOUR_MS).toFixed(1))} h`
+      : `${Math.round(ms / 1000)} s`;
+
+function shareOf(stage: StageSpec): string {
+  if (stage.kind === "full") return "100 %";
+  if (stage.kind === "ramp") return stage.shares.map(percent).join(", ");
+  return stage.kind === "shadow" ? `${percent(stage.share)} mirrored` : percent(stage.share);
+}
+
+function lengthOf(stage: StageSpec): string {
+  switch (stage.kind) {
+    case "ramp":
+      return `${lasts(stage.eachMs)} each`;
+    case "ab":
+      return `at most ${lasts(stage.maxMs)}`;
+    case "full":
+      return `watched for ${lasts(stage.watchMs)}`;
+    default:
+      return `${lasts(stage.durationMs)}, at most ${lasts(stage.maxMs)}`;
+  }
+}
+
 function describe({ rollout, evidence, power }: RolloutDetail): string {
   const phases = rollout.phases.map((phase, i) => {
     const found = evidence[i];
@@ -78,10 +142,7 @@ function describe({ rollout, evidence, power }: RolloutDetail): string {
     one.harm === "yes" ? "harm" : one.harm === "no" ? "holds" : "cannot tell",
     one.reason,
   ]);
-  const plan =
-    power === null
-      ? ""
-      : `\nTo find a difference of ${formatNumber(power.effect)} the A/B needs about ${power.rows.toLocaleString("en-US")} labelled rows${power.expectedMs === null ? "" : `, ${Math.ceil(power.expectedMs / 86_400_000)} days at the present rate`}.\n`;
+  const plan = power === null ? "" : `\n${powerText(power)}\n`;
   return [
     `${rollout.model}: ${rollout.challenger} against ${rollout.champion}, ${rollout.state}. ${rollout.verdict}`,
     rollout.waiting === undefined ? "" : `${rollout.waiting.version} waits for its turn.\n`,
@@ -98,8 +159,15 @@ function describe({ rollout, evidence, power }: RolloutDetail): string {
 
 export async function start(model: string, version: string, options: StartOptions): Promise<void> {
   const { replay } = options;
-  const routing = await connect(options).startRollout(model, version, replay === undefined ? {} : { replay });
-  printData(options, routing, () => `${version} is in its first stage (routing ${routing.number}).`);
+  const client = connect(options);
+  const before = options.json ? undefined : await client.rolloutPlan(model);
+  const routing = await client.startRollout(model, version, replay === undefined ? {} : { replay });
+  printData(options, routing, () =>
+    [
+      `${version} is in its first stage (routing ${routing.number}).`,
+      ...(before === undefined ? [] : [planText(before)]),
+    ].join("\n"),
+  );
 }
 
 export async function change(model: string, action: RolloutAction, options: ReasonOptions): Promise<void> {

@@ -6,6 +6,7 @@ import type {
   RolloutRecord,
   Routing,
   ServingCounts,
+  StageSpec,
 } from "../../core/index.ts";
 
 /** What an A/B needs before it starts, from what the champion's performance showed. */
@@ -17,6 +18,18 @@ export interface PowerEstimate {
   readonly rowsPerDay: number;
   /** Label delay included; null when nothing arrives. */
   readonly expectedMs: number | null;
+}
+/** What the next rollout would take. */
+export interface RolloutPlan {
+  readonly model: string;
+  /** Null: the first version goes live directly. */
+  readonly champion: string | null;
+  readonly stages: readonly StageSpec[];
+  /** Stages last so much longer: quality is judged by labels. */
+  readonly labelDelayMs: number;
+  readonly power: PowerEstimate | null;
+  /** Why `power` is null. */
+  readonly reason?: string;
 }
 export interface RolloutDetail {
   readonly rollout: RolloutRecord;
@@ -39,6 +52,8 @@ export interface RolloutSurface {
   rollouts(filter: { model: string; limit: number; before?: string }): Promise<readonly RolloutRecord[]>;
   /** @throws ROLLOUT_UNKNOWN */
   rollout(id: string): Promise<RolloutDetail>;
+  /** Before it starts: stages, rows and days. @throws MODEL_UNKNOWN */
+  planRollout(model: string): Promise<RolloutPlan>;
   /** @throws ROLLOUT_UNKNOWN without an open one, ROLLOUT_CONFLICT */
   changeRollout(model: string, action: RolloutAction, actor: string, reason: string): Promise<RolloutRecord>;
   /**

@@ -1,6 +1,5 @@
 /** What people can ask of rollouts and do to them: the same functions for HTTP, command line, console and library. */
 import {
-  type Comparison,
   fail,
   type Instant,
   type OutcomeEvent,
@@ -10,16 +9,16 @@ import {
   type StageSpec,
 } from "../../core/index.ts";
 import { end, promote, rollBack } from "../../deploy/advance.ts";
-import { rowsForAb } from "../../deploy/experiment.ts";
 import type { ModelSpec } from "../../config/spec.ts";
 import { type LoopContext, modelSpec } from "../context.ts";
 import { requireVersion } from "../promote.ts";
 import { requireRowTask } from "../row-tasks.ts";
 import { applyStep, saveChange } from "./apply.ts";
 import { startStages } from "./begin.ts";
-import type { OutcomeInput, PowerEstimate, RolloutAction, RolloutDetail, RolloutSurface } from "./contract.ts";
+import type { OutcomeInput, RolloutAction, RolloutDetail, RolloutSurface } from "./contract.ts";
 import { admitWaiting, measured } from "./drive.ts";
 import { gatherEvidence } from "./evidence.ts";
+import { estimatePower, planRollout } from "./plan.ts";
 
 export function createRolloutSurface(context: LoopContext): RolloutSurface {
   const { store } = context;
@@ -29,6 +28,7 @@ export function createRolloutSurface(context: LoopContext): RolloutSurface {
       return store.rollouts.list(filter);
     },
     rollout: (id) => detail(context, id),
+    planRollout: (model) => planRollout(context, model),
     changeRollout: (model, action, actor, reason) => change(context, { model, action, actor, reason }),
     startRollout: (model, version, actor, options) => start(context, { model, version, actor, ...options }),
     recordOutcomes: (model, outcomes) => recordOutcomes(context, model, outcomes),
@@ -56,55 +56,8 @@ async function detail(context: LoopContext, id: string): Promise<RolloutDetail> 
     evidence,
     looks: await store.rollouts.looks(id),
     serving,
-    power: await estimatePower(context, rollout),
+    power: (await estimatePower(context, { ...rollout, until: rollout.createdAt })).power,
   };
-}
-
-/** How far back performance is read for the plan. */
-const PLAN_MS = 14 * 86_400_000;
-const DAY_MS = 86_400_000;
-
-async function estimatePower(context: LoopContext, rollout: RolloutRecord): Promise<PowerEstimate | null> {
-  const stage = rollout.stages.find((one) => one.kind === "ab") as Extract<StageSpec, { kind: "ab" }> | undefined;
-  const spec = context.spec.models.find((one) => one.name === rollout.model);
-  if (stage === undefined || spec === undefined || !(stage.margin > 0)) return null;
-  const until = rollout.createdAt;
-  const { rows } = await context.store.folds.counters({
-    model: rollout.model,
-    counter: "performance",
-    version: rollout.champion,
-    from: until - PLAN_MS,
-    to: until,
-  });
-  const sum = (key: string) => rows.reduce((total, row) => total + (row.values[key] ?? 0n), 0n);
-  const n = Number(sum("n"));
-  const rowDeviation = deviationOf(stage.metric, { n, sum });
-  if (rowDeviation === null) return null;
-  const first = rows.reduce((least, row) => Math.min(least, row.bucket), until);
-  const rowsPerDay = (n / Math.max(until - first, DAY_MS)) * DAY_MS;
-  const needed = rowsForAb({ rowDeviation, effect: stage.margin, share: stage.share, alpha: stage.alpha });
-  const expectedMs = rowsPerDay > 0 ? (needed / rowsPerDay) * DAY_MS + spec.labelDelayMs : null;
-  return { effect: stage.margin, rowDeviation, rows: needed, rowsPerDay, expectedMs };
-}
-
-function deviationOf(
-  metric: Comparison["metric"],
-  counters: { readonly n: number; readonly sum: (key: string) => bigint },
-): number | null {
-  const { n, sum } = counters;
-  if (n < 30) return null;
-  const SCALE = 1_099_511_627_776;
-  const mean = (key: string) => Number(sum(key)) / SCALE / n;
-  const spread = (second: number, first: number) => Math.sqrt(Math.max(0, second - first * first));
-  if (metric === "logLoss") return spread(mean("logLossSquared"), mean("logLoss"));
-  if (metric === "mae") return spread(mean("squaredError"), mean("absoluteError"));
-  if (metric === "accuracy") {
-    const right = Number(sum("tp") + sum("tn") + sum("correct")) / n;
-    return Math.sqrt(right * (1 - right));
-  }
-  // A Brier loss lies in [0, 1]: its deviation is at most √(m(1 − m)).
-  const brier = mean("brier");
-  return Math.sqrt(brier * Math.max(0, 1 - brier));
 }
 
 async function requireActive(context: LoopContext, model: string): Promise<RolloutRecord> {

@@ -1,6 +1,6 @@
 /** Rollouts and experiments, over HTTP. */
 import type { RolloutRecord, Routing } from "../../core/rollouts.ts";
-import type { OutcomeInput, RolloutDetail } from "../../loop/rollouts/contract.ts";
+import type { OutcomeInput, RolloutDetail, RolloutPlan } from "../../loop/rollouts/contract.ts";
 import type { Page } from "./page.ts";
 
 /** POST /models/{model}/outcomes */
@@ -13,6 +13,7 @@ export interface RolloutBody {
 }
 export interface RolloutApi {
   readonly "GET /models/:model/rollouts": Page<RolloutRecord>;
+  readonly "GET /models/:model/rollouts/plan": RolloutPlan;
   readonly "POST /models/:model/rollouts": Routing;
   readonly "POST /models/:model/rollouts/:action": RolloutRecord;
   readonly "POST /models/:model/outcomes": { readonly accepted: number };
@@ -30,4 +31,10 @@ export type {
   ServingCounts,
   StageSpec,
 } from "../../core/rollouts.ts";
-export type { OutcomeInput, PowerEstimate, RolloutAction, RolloutDetail } from "../../loop/rollouts/contract.ts";
+export type {
+  OutcomeInput,
+  PowerEstimate,
+  RolloutAction,
+  RolloutDetail,
+  RolloutPlan,
+} from "../../loop/rollouts/contract.ts";

@@ -48,6 +48,16 @@ export function addRolloutRoutes(app: FastifyInstance, context: ServerContext): 
   });
   addRoute(app, context, {
     method: "GET",
+    url: "/api/v1/models/:model/rollouts/plan",
+    summary: "What the next rollout would take: its stages, and the rows and days its A/B needs",
+    tag: "rollouts",
+    access: { role: "viewer" },
+    params: MODEL,
+    answer: "RolloutPlan",
+    handler: async (request) => loop.planRollout((request.params as { model: string }).model),
+  });
+  addRoute(app, context, {
+    method: "GET",
     url: "/api/v1/experiments/:id",
     summary: "A rollout with the evidence of each phase: comparison, exposure, sample ratio, guardrails, looks, power",
     tag: "rollouts",
