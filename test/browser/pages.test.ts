@@ -37,6 +37,7 @@ beforeAll(async () => {
     ["/audit", "Who"],
     ["/audit?action=run&range=7d", "Who"],
     [`/runs/${run.id}`, "Loss per epoch"],
+    [`/runs/${run.id}`, "Older and recent half"],
     [`/decisions?model=${MODEL}&kind=gate&outcome=yes`, "betterThanBaseline"],
     ["/alerts?state=all", alerts > 0 ? "shown" : "No alert yet"],
     [`/runs/${UNKNOWN}`, "RUN_UNKNOWN"],

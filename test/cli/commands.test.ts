@@ -59,7 +59,16 @@ describe("asking", () => {
   it("shows a run with its steps, its gate, and its training as table and curve", async () => {
     const id = (await data("runs", "purchases")).items[0].id as string;
     const { stdout } = await ask("runs", "show", id);
-    for (const word of ["snapshot", "rollout", "Gate: promote", "trainLoss", "validationLoss", "└──"]) {
+    for (const word of [
+      "snapshot",
+      "rollout",
+      "Gate: promote",
+      "trainLoss",
+      "validationLoss",
+      "└──",
+      "older",
+      "recent",
+    ]) {
       expect(stdout).toContain(word);
     }
     expect((await data("runs", "show", id)).trace.length).toBeGreaterThan(1);

@@ -63,6 +63,7 @@ describe("versions over HTTP", () => {
     await compare("purchases", "v1", "v2", { url, json: false, quiet: true });
     expect(written.join("")).toMatch(/purchases: v2 against v1 on \d+ rows that neither was trained on/);
     expect(written.join("")).toMatch(/logLoss +0\.\d+ +0\.\d+ +0 +0 to 0/);
+    expect(written.join("")).toMatch(/logLoss +older +\d+ +0\.\d+ +0\.\d+ +0\n *logLoss +recent +\d+/);
     await compare("purchases", "v1", "v2", { url, json: false, quiet: true, metric: "accuracy" });
     expect(written.at(-1)).toMatch(/Slices by accuracy/);
     await expect(

@@ -14,6 +14,7 @@ import { Await, Empty } from "../parts/feedback.tsx";
 import { ForestDrawing } from "../parts/forest.tsx";
 import { DataTable, Section } from "../parts/layout.tsx";
 import { DecisionsSection } from "./compare-decisions.tsx";
+import { HoldoutHalves } from "./holdout-halves.tsx";
 
 // Each answer is a pass over the held-out rows in the training process: it is read when somebody asks, not at every glance.
 queryClient.setQueryDefaults(["GET /models/:model/compare"], {
@@ -92,6 +93,7 @@ function Compared(props: {
       {(answer) => (
         <>
           <Differences answer={answer} />
+          <HoldoutHalves report={answer.report} candidate={answer.b} champion={answer.a} />
           <Slices answer={answer} isReading={isReading} />
           <Calibration answer={answer} />
           <DecisionsSection key={`${answer.a} ${answer.b}`} answer={answer} />

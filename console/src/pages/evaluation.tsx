@@ -11,6 +11,7 @@ import { IntervalDrawing } from "../parts/drawings.tsx";
 import { Await } from "../parts/feedback.tsx";
 import { DataTable, Section } from "../parts/layout.tsx";
 import { ForecastSection } from "./forecast-evaluation.tsx";
+import { HoldoutHalves } from "./holdout-halves.tsx";
 import { RecommendSection } from "./recommend-evaluation.tsx";
 import { SlicesSection } from "./slices.tsx";
 
@@ -24,6 +25,7 @@ export function EvaluationSection({ run }: { readonly run: RunRecord }) {
       {(found) => (
         <>
           <MetricsSection report={found} candidate={run.version ?? "candidate"} />
+          <HoldoutHalves report={found} candidate={run.version ?? "candidate"} champion={found.championVersion} />
           {found.forecast === undefined ? null : <ForecastSection forecast={found.forecast} />}
           {found.recommend === undefined ? null : <RecommendSection recommend={found.recommend} />}
           {found.calibration === undefined || found.calibration.length === 0 ? null : (

@@ -1,5 +1,6 @@
 /** `retrain compare`: two versions on the rows neither has trained on. */
 import type { CompareAnswer } from "../../server/contract.ts";
+import { holdoutHalvesText } from "../holdout-halves.ts";
 import { formatNumber, printData, table } from "../output.ts";
 import { connect, type RemoteOptions } from "../remote.ts";
 
@@ -36,12 +37,14 @@ function text(answer: CompareAnswer): string {
       formatNumber(one.difference),
       one.adjusted.toPrecision(2),
     ]);
+  const halves = holdoutHalvesText(report, { candidate: b, champion: a });
   const metric = report.sliceDifferences?.[0]?.metric ?? "";
   return [
     `${answer.model}: ${b} against ${a} on ${answer.rows.toLocaleString("en-US")} rows that neither was trained on.`,
     ...(answer.knownToA === 0 ? [] : [`${a} may have trained on ${answer.knownToA} of them, which favors it.`]),
     "",
     table(["metric", a, b, `${b} − ${a}`, "90 % interval", "method"], rows),
+    ...(halves === undefined ? [] : ["", halves]),
     ...(slices.length === 0
       ? []
       : [

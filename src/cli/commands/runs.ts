@@ -1,6 +1,7 @@
 /** `retrain runs`: listing them, and one in full with its training as a table and a curve. */
 import type { RunRecord, TracePoint } from "../../server/contract.ts";
 import { candidatesText } from "../candidates.ts";
+import { holdoutHalvesText } from "../holdout-halves.ts";
 import { colors, curve, formatInstant, printData, table } from "../output.ts";
 import { connect, type RemoteOptions } from "../remote.ts";
 
@@ -34,7 +35,16 @@ export async function show(id: string, options: RemoteOptions): Promise<void> {
   const client = connect(options);
   const run = await client.run(id);
   const { points } = await client.trace(run.id);
-  printData(options, { run, trace: points }, () => runText(run, points));
+  // The report is kept with the version: it can be read once that is registered.
+  const isEvaluated = run.steps.some(({ step, state }) => step === "register" && state === "done");
+  const evaluation = isEvaluated ? await client.evaluation(run.id) : null;
+  printData(options, { run, trace: points, evaluation }, () => {
+    const names = { candidate: run.version ?? "candidate", champion: evaluation?.championVersion };
+    const halves = evaluation === null ? undefined : holdoutHalvesText(evaluation, names);
+    return [runText(run, points), ...(halves === undefined ? [] : ["", "The held-out rows in time.", halves])].join(
+      "\n",
+    );
+  });
 }
 
 export async function cancel(id: string, options: RemoteOptions): Promise<void> {
