@@ -196,31 +196,68 @@ function checkDependencies({ format, dependencies }: VersionDescription): void {
   if (problems.length > 0) throw refused(problems, remedies);
 }
 
+interface Difference {
+  readonly problem: string;
+  readonly remedy: string;
+}
+
 /** The rows this server gets must be those the version was made for. Gates and triggers may differ: they are this server's own. */
 function checkDefinition(spec: ModelSpec, { definition }: VersionDescription, manifest: Manifest): void {
   const { schema } = spec;
-  const problems: string[] = [];
-  if (manifest.task !== schema.task) problems.push(`its task is ${manifest.task}, here it is ${schema.task}`);
-  const here = new Map(schema.features.map((feature) => [feature.name, feature.spec.kind]));
-  for (const { name, kind } of manifest.signature.features) {
-    const own = here.get(name);
-    if (own === undefined) problems.push(`it needs the feature "${name}" (${kind}), which is not defined here`);
-    else if (own !== kind) problems.push(`its feature "${name}" is a ${kind}, here it is a ${own}`);
-    here.delete(name);
-  }
-  for (const name of here.keys()) problems.push(`it does not know the feature "${name}"`);
   const { label } = schema;
   const classes = label.kind === "category" ? label.categories : undefined;
   const unknown = classes === undefined ? [] : manifest.classes.filter((one) => !classes.includes(String(one)));
-  if (unknown.length > 0)
-    problems.push(`it answers ${unknown.map((one) => JSON.stringify(one)).join(", ")}, which is no category here`);
-  if (problems.length === 0) return;
+  const names = unknown.map((one) => JSON.stringify(one)).join(", ");
+  const task = {
+    problem: `its task is ${manifest.task}, here it is ${schema.task}`,
+    remedy: `Import it into a model of the task "${manifest.task}".`,
+  };
+  const categories = {
+    problem: `it answers ${names}, which is no category here`,
+    remedy: `Add ${names} to the categories of the label here.`,
+  };
+  const found: readonly Difference[] = [
+    ...(manifest.task === schema.task ? [] : [task]),
+    ...featureDifferences(spec, manifest),
+    ...(unknown.length === 0 ? [] : [categories]),
+  ];
+  if (found.length === 0) return;
+  const problems = found.map(({ problem }) => problem).join("; ");
   throw refused(
-    [`The version does not fit the definition of ${spec.name} on this server: ${problems.join("; ")}.`],
+    [`The version does not fit the definition of ${spec.name} on this server: ${problems}.`],
     [
-      `Bring the definition here to revision ${definition.revision}, or train the version under the definition of this server.`,
+      ...found.map(({ remedy }) => remedy),
+      `The definition here is then as the version's (revision ${definition.revision}); or train the version under the definition of this server.`,
     ],
   );
+}
+
+function featureDifferences({ name: model, schema }: ModelSpec, manifest: Manifest): readonly Difference[] {
+  const here = new Map(schema.features.map((feature) => [feature.name, feature.spec.kind]));
+  const wanted = manifest.signature.features;
+  const needed = wanted.flatMap(({ name, kind }): readonly Difference[] => {
+    const own = here.get(name);
+    if (own === kind) return [];
+    if (own === undefined) {
+      return [
+        {
+          problem: `it needs the feature "${name}" (${kind}), which is not defined here`,
+          remedy: `Add "${name}" to the features of ${model} as f.${kind}.`,
+        },
+      ];
+    }
+    const remedy = `Define "${name}" here as f.${kind}, as it was trained.`;
+    return [{ problem: `its feature "${name}" is a ${kind}, here it is a ${own}`, remedy }];
+  });
+  const known = new Set(wanted.map(({ name }) => name));
+  const more = [...here.keys()].filter((name) => !known.has(name));
+  return [
+    ...needed,
+    ...more.map((name) => ({
+      problem: `it does not know the feature "${name}"`,
+      remedy: `Take "${name}" out of the features here, or train the version with it.`,
+    })),
+  ];
 }
 
 async function storeArtifact(context: LoopContext, { files }: UnpackedVersion, artifact: string): Promise<void> {
