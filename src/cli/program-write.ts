@@ -50,6 +50,16 @@ function addDataCommands(program: Command): void {
   ).action(async (model, id, value, options) => (await import("./commands/label.ts")).label(model, id, value, options));
 
   withExamples(
+    withServer(program.command("outcome <model> <id> <name> <value>"))
+      .description("say what followed a prediction: a business measure that guards of a rollout read")
+      .option("--prediction", "the id is a prediction's, not an example's")
+      .option("--at <time>", "when it happened (default: now)"),
+    "retrain outcome customers C27734 complaint 1",
+  ).action(async (model, id, name, value, options) =>
+    (await import("./commands/outcome.ts")).outcome(model, { id, name, value }, options),
+  );
+
+  withExamples(
     withServer(program.command("event <name>"))
       .description("raise a named event that triggers wait for")
       .option("--model <model>", "for this model alone")

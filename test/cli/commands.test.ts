@@ -157,6 +157,23 @@ describe("acting", () => {
     expect((await data("rollback", "purchases", "--reason", "a test")).champion).not.toBe(other);
   });
 
+  it("sends outcomes of examples and predictions, and refuses what is no number or no time", async () => {
+    expect(await data("outcome", "purchases", "1-5", "complaint", "1")).toEqual({ accepted: 1 });
+    const { predictionId } = await data("predict", "purchases", ROW);
+    const at = "2026-01-05T00:00:00Z";
+    const sent = ["outcome", "purchases", String(predictionId), "refund", "12.5", "--prediction", "--at", at];
+    expect(await data(...sent)).toEqual({ accepted: 1 });
+    const kept = await open.test.store.log.recent("purchases", { kind: "outcome", limit: 5 });
+    expect(kept).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ exampleId: "1-5", name: "complaint", value: 1 }),
+        expect.objectContaining({ predictionId, name: "refund", value: 12.5, at: Date.parse(at) }),
+      ]),
+    );
+    expect((await ask("outcome", "purchases", "1-5", "complaint", "often")).code).toBe(2);
+    expect((await ask("outcome", "purchases", "1-5", "complaint", "1", "--at", "soon")).code).toBe(2);
+  });
+
   it("raises events and makes and ends tokens", async () => {
     expect((await data("event", "catalog-changed", "--details", '{"by":"test"}')).models).toEqual(["purchases"]);
     expect((await ask("event", "x", "--details", "nonsense")).code).toBe(2);

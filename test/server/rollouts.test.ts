@@ -267,5 +267,11 @@ describe("an experiment", () => {
     const { secret } = await admin.createToken({ name: "viewer", role: "viewer" });
     const refused = await ask("POST", "/models/judged/outcomes", { outcomes: [] }, secret);
     expect(refused.body.code).toBe("FORBIDDEN");
+    // Who may say what was true may say what followed.
+    const told = { outcomes: [{ name: "complaint", value: 1, exampleId: "a" }] };
+    const labels = await admin.createToken({ name: "labels", role: "labeler", scopes: ["label"] });
+    expect((await ask("POST", "/models/judged/outcomes", told, labels.secret)).body).toEqual({ accepted: 1 });
+    const asks = await admin.createToken({ name: "asks", role: "labeler", scopes: ["predict"] });
+    expect((await ask("POST", "/models/judged/outcomes", told, asks.secret)).status).toBe(403);
   });
 });

@@ -101,7 +101,7 @@ export function addRolloutRoutes(app: FastifyInstance, context: ServerContext): 
     url: "/api/v1/models/:model/outcomes",
     summary: "Business outcomes of predictions, for guardrails",
     tag: "rollouts",
-    access: { role: "labeler" },
+    access: { role: "labeler", scope: "label" },
     params: MODEL,
     body: object({ outcomes: { type: "array", items: OUTCOME, minItems: 1, maxItems: 10_000 } }, ["outcomes"]),
     answer: "{accepted}",
