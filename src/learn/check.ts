@@ -2,6 +2,9 @@
 import { fail } from "../core/index.ts";
 import type { FitRequest, Matrix, Targets } from "./trainer.ts";
 
+/** Values looked at by one call: a function called often is compiled once for all trainings, a long loop anew in each of them. */
+const VALUES_PER_CALL = 8_192;
+
 function checkPart(name: string, x: Matrix, y: Targets, allowMissing: boolean): void {
   if (x.values.length !== x.rows * x.columns || y.values.length !== x.rows) {
     throw fail("TRAINER_FAILED", {
@@ -10,15 +13,20 @@ function checkPart(name: string, x: Matrix, y: Targets, allowMissing: boolean): 
     });
   }
   if (!allowMissing) checkFinite(name, x);
-  for (let i = 0; i < y.values.length; i++) {
-    const value = y.values[i] as number;
-    if (
-      Number.isFinite(value) &&
-      (y.classCount === 0 || (Number.isInteger(value) && value >= 0 && value < y.classCount))
-    )
+  for (let from = 0; from < y.values.length; from += VALUES_PER_CALL) {
+    checkTargets(name, y, from, Math.min(y.values.length, from + VALUES_PER_CALL));
+  }
+}
+
+function checkTargets(name: string, y: Targets, from: number, end: number): void {
+  const { values, classCount } = y;
+  for (let i = from; i < end; i++) {
+    const value = values[i] as number;
+    // Subtraction from itself is NaN for NaN and both infinities.
+    if (classCount === 0 ? value - value === 0 : value >= 0 && value < classCount && Math.floor(value) === value)
       continue;
     throw fail("TRAINER_FAILED", {
-      message: `The target of ${name} row ${i} is ${value}; it must be ${y.classCount === 0 ? "a finite number" : `a class index below ${y.classCount}`}.`,
+      message: `The target of ${name} row ${i} is ${value}; it must be ${classCount === 0 ? "a finite number" : `a class index below ${classCount}`}.`,
       remedy: "Remove the row or correct its label.",
     });
   }
@@ -26,23 +34,36 @@ function checkPart(name: string, x: Matrix, y: Targets, allowMissing: boolean): 
 
 function checkFinite(name: string, x: Matrix): void {
   const { values } = x;
-  // Sums of 32-bit floats never overflow 64 bits, so a sum is finite when all values are: the slow search then names the first.
-  let even = 0;
-  let odd = 0;
-  for (let i = 0; i + 1 < values.length; i += 2) {
-    even += values[i] as number;
-    odd += values[i + 1] as number;
+  for (let from = 0; from < values.length; from += VALUES_PER_CALL) {
+    const end = Math.min(values.length, from + VALUES_PER_CALL);
+    if (Number.isFinite(sumOf(values, from, end))) continue;
+    for (let i = from; i < end; i++) {
+      // Subtraction from itself is NaN for NaN and both infinities: one test for the three.
+      const value = values[i] as number;
+      if (value - value === 0) continue;
+      throw fail("TRAINER_FAILED", {
+        message: `Row ${Math.floor(i / x.columns)}, column ${i % x.columns} of the ${name} matrix is ${value}; this trainer takes filled, finite numbers.`,
+        remedy: "Prepare the data with imputation (input: dense).",
+      });
+    }
   }
-  if (Number.isFinite(even + odd + (values[values.length - 1] ?? 0))) return;
-  for (let i = 0; i < values.length; i++) {
-    // Subtraction from itself is NaN for NaN and both infinities: one test for the three.
-    const value = values[i] as number;
-    if (value - value === 0) continue;
-    throw fail("TRAINER_FAILED", {
-      message: `Row ${Math.floor(i / x.columns)}, column ${i % x.columns} of the ${name} matrix is ${value}; this trainer takes filled, finite numbers.`,
-      remedy: "Prepare the data with imputation (input: dense).",
-    });
+}
+
+/** Sums of 32-bit floats never overflow 64 bits, so a sum is finite when all values are: the slow search then names the first. */
+function sumOf(values: Float32Array, from: number, end: number): number {
+  let a = 0;
+  let b = 0;
+  let c = 0;
+  let d = 0;
+  let i = from;
+  for (; i + 3 < end; i += 4) {
+    a += values[i] as number;
+    b += values[i + 1] as number;
+    c += values[i + 2] as number;
+    d += values[i + 3] as number;
   }
+  for (; i < end; i++) a += values[i] as number;
+  return a + b + (c + d);
 }
 
 /** @throws TRAINER_FAILED for shapes and values no trainer can use, CLASS_MISSING where training has one class only. */
