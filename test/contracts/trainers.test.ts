@@ -26,6 +26,12 @@ interface Part {
  */
 const ROUGH: Readonly<Record<string, number>> = { mlp: 0.05 };
 
+/**
+ * The same for another order of rows alone. Over 40 seeds `linear` differs by 0.011 (median) and 0.019 (90th percentile): early
+ * stopping picks among epochs that a validation part of 200 rows cannot tell apart.
+ */
+const REORDERED: Readonly<Record<string, number>> = { ...ROUGH, linear: 0.03 };
+
 const CLASSES: Readonly<Record<Task, number>> = { binary: 2, multiclass: 3, regression: 0, forecast: 0, recommend: 0 };
 
 /** Seeded rows of 6 standard-normal-like columns; the target follows the first three. */
@@ -177,7 +183,7 @@ describe.each(cases)("the trainer %s on a %s task", (_name, task, trainer) => {
     // Stochastic steps visit the two in different order; the answers may differ by what the order costs.
     const scale = task === "regression" ? 10 : 1;
     const distance = left.reduce((sum, score, i) => sum + Math.abs(score - (right[i] as number)), 0) / left.length;
-    expect(distance / scale).toBeLessThan(ROUGH[trainer.name] ?? 0.02);
+    expect(distance / scale).toBeLessThan(REORDERED[trainer.name] ?? 0.02);
   });
 
   it("does not care about the order of columns", async () => {

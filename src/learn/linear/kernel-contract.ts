@@ -2,6 +2,18 @@
 export interface LinearKernels {
   readonly buffer: ArrayBuffer;
   shuffle(order: number, count: number, state: number): void;
+  shuffleBlocks(order: number, count: number, blocks: number, blockRows: number, state: number): void;
+  placeRows(
+    rows: number,
+    count: number,
+    columns: number,
+    targets: number,
+    rowWeights: number,
+    slots: number,
+    values: number,
+    bytes: number,
+    total: number,
+  ): number;
   passSingle: Pass;
   passSoftmax: Pass;
 }
@@ -9,12 +21,12 @@ export interface LinearKernels {
 export type Pass = (
   values: number,
   bytes: number,
-  rowWeights: number,
   order: number,
   from: number,
   to: number,
   weights: number,
   sums: number,
+  singles: number,
   state: number,
   scratch: number,
   kind: number,

@@ -5,7 +5,7 @@ import type { LinearKernels } from "./kernel-contract.ts";
 import { createTwin } from "./twin.ts";
 
 /** The number `kernelVersion` of kernels/linear.ts must give. */
-export const LINEAR_KERNEL_VERSION = 1;
+export const LINEAR_KERNEL_VERSION = 2;
 
 /** Kernels over a fresh, zeroed memory of at least `bytes` bytes. */
 export function openLinearKernels(bytes: number, choice: KernelChoice): LinearKernels {

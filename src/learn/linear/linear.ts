@@ -52,6 +52,7 @@ export async function fitLinear(given: FitRequest, kernels: KernelChoice = "auto
     outputs,
     weights: (resume?.arrays["iterate"] as Float64Array | undefined) ?? startWeights(request, outputs),
     step: Number(resume?.shape["step"] ?? 0),
+    seed: seedFrom(request.seed, "place"),
     rate: params.learningRate * (request.base === undefined ? 1 : params.warmRate),
     l1: params.l1,
     l2: params.l2,

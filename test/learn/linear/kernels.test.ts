@@ -39,6 +39,8 @@ const cases = (["binary", "multiclass", "regression"] as const).flatMap((task) =
     [16, 2],
     [101, 7],
     [250, 20],
+    // Too many bytes for one cache: epochs go over blocks.
+    [9001, 9],
   ].map(([rows, columns]) => [task, rows as number, columns as number] as const),
 );
 
@@ -70,5 +72,27 @@ compare("the kernels of linear and their twin", () => {
     }
     // 2,000 rounds of chance 1/10: four standard deviations are 54.
     for (const count of firsts) expect(Math.abs(count - 200)).toBeLessThan(54);
+  });
+
+  it("go over every row once an epoch, block by block, from another row each time", () => {
+    const [count, blockRows, seeds] = [1000, 64, 40];
+    const starts = new Set<number>();
+    for (let seed = 0; seed < seeds; seed++) {
+      const orders = (["wasm", "twin"] as const).map((choice) => {
+        const kernels = openLinearKernels(8192, choice);
+        const words = new Uint32Array(kernels.buffer);
+        words.set(createRandom(seed).state(), 4);
+        kernels.shuffleBlocks(64, count, 4160, blockRows, 16);
+        return [...words.subarray(16, 16 + count)];
+      });
+      expect(orders[0]).toEqual(orders[1]);
+      const order = orders[0] as number[];
+      expect(order.toSorted((a, b) => a - b)).toEqual(Array.from({ length: count }, (_, i) => i));
+      const breaks = order.filter((row, i) => i > 0 && row !== (order[i - 1] as number) + 1).length;
+      expect(breaks).toBeLessThanOrEqual(2 * Math.ceil(count / blockRows));
+      starts.add(order[0] as number);
+    }
+    // 40 of 1,000 rows are 39 different ones on average.
+    expect(starts.size).toBeGreaterThan(30);
   });
 });
