@@ -22,8 +22,10 @@ export function addTasks(program: Command): void {
   withExamples(
     withServer(tasks.command("claim <model>"))
       .description("take tasks and show them")
-      .option("--count <count>", "how many", parseCount, 1),
+      .option("--count <count>", "how many", parseCount, 1)
+      .option("--reviews", "only answers that wait for a decision"),
     "retrain tasks claim customers",
+    "retrain tasks claim customers --reviews",
   ).action(async (model, options) => (await import("./commands/tasks.ts")).claim(model, options));
   withExamples(
     withServer(tasks.command("answer <model> <task> [value]"))
@@ -39,6 +41,11 @@ export function addTasks(program: Command): void {
     withServer(tasks.command("undo <model>")).description("take one's last answer back"),
     "retrain tasks undo customers",
   ).action(async (model, options) => (await import("./commands/tasks.ts")).undo(model, options));
+  withExamples(
+    withServer(tasks.command("release <model>")).description("give back what one holds"),
+    "retrain tasks release customers",
+  ).action(async (model, options) => (await import("./commands/tasks.ts")).release(model, options));
+  addCare(tasks);
   withExamples(
     withServer(tasks.command("stats <model>")).description(
       "progress, agreement, quality, performance from fair labels",
@@ -79,4 +86,38 @@ export function addTasks(program: Command): void {
     "retrain tasks history customers c-17",
     "retrain tasks history customers c-17 --as-of 2026-03-01",
   ).action(async (model, example, options) => (await import("./commands/tasks.ts")).history(model, example, options));
+}
+
+/** What those do who care for the queue. */
+function addCare(tasks: Command): void {
+  withExamples(
+    withServer(tasks.command("adjudicate <model> <task> [value]"))
+      .description("decide a task people disagree on")
+      .option("--discard", "it has no answer; nobody is asked again")
+      .option("--comment <text>", "kept with the decision"),
+    "retrain tasks adjudicate customers 0198c2f0-… true",
+    "retrain tasks adjudicate customers 0198c2f0-… --discard --comment 'broken picture'",
+  ).action(async (model, task, value, options) =>
+    (await import("./commands/tasks-care.ts")).adjudicate(model, task, value, options),
+  );
+  withExamples(
+    withServer(tasks.command("gold <model> <example> <value>")).description(
+      "ask everybody about an example whose answer is known",
+    ),
+    "retrain tasks gold customers c-17 true",
+  ).action(async (model, example, value, options) =>
+    (await import("./commands/tasks-care.ts")).gold(model, example, value, options),
+  );
+  withExamples(
+    withServer(tasks.command("relabel <model> <to>"))
+      .description("overrule settled answers that share something; only counts them without --yes")
+      .requiredOption("--reason <text>", "why, for the audit")
+      .option("--labeler <name>", "answers of this person")
+      .option("--batch <id>", "of this batch")
+      .option("--value <value>", "that say this")
+      .option("--since <time>", "given since then")
+      .option("--yes", "do it"),
+    "retrain tasks relabel customers false --labeler bob --value true --reason 'misread the guidelines'",
+    "retrain tasks relabel customers null --labeler bob --reason 'left the team' --yes",
+  ).action(async (model, to, options) => (await import("./commands/tasks-care.ts")).relabel(model, to, options));
 }

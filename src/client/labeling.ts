@@ -4,6 +4,7 @@ import type {
   AnswerBody,
   Api,
   BuildBody,
+  DiscardBody,
   GoldBody,
   RelabelBody,
   TaskState,
@@ -29,8 +30,8 @@ export function labelingMethods(get: Get, post: Post) {
       get<"GET /models/:model/examples/:id/labels">(`/models/${part(model)}/examples/${part(exampleId)}/labels`, query),
     buildTasks: (model: string, body: BuildBody = {}) =>
       post<"POST /models/:model/tasks/build">(at(model, "/build"), body, slow),
-    claimTasks: (model: string, count?: number, as?: string) =>
-      post<"POST /models/:model/tasks/claim">(at(model, "/claim"), { count, as }),
+    claimTasks: (model: string, count?: number, as?: string, only?: "reviews") =>
+      post<"POST /models/:model/tasks/claim">(at(model, "/claim"), { count, as, only }),
     releaseTasks: (model: string, ids?: readonly string[], as?: string) =>
       post<"POST /models/:model/tasks/release">(at(model, "/release"), { ids, as }),
     answerTask: (model: string, id: string, body: AnswerBody) =>
@@ -39,6 +40,9 @@ export function labelingMethods(get: Get, post: Post) {
       post<"POST /models/:model/tasks/undo">(at(model, "/undo"), { annotationId, as }),
     adjudicateTask: (model: string, id: string, body: AdjudicateBody) =>
       post<"POST /models/:model/tasks/:id/adjudicate">(at(model, `/${part(id)}/adjudicate`), body),
+    /** For an example that has no answer. */
+    discardTask: (model: string, id: string, body: DiscardBody = {}) =>
+      post<"POST /models/:model/tasks/:id/discard">(at(model, `/${part(id)}/discard`), body),
     drawLearningCurve: (model: string) => post<"POST /models/:model/tasks/curve">(at(model, "/curve"), {}, slow),
     /** Tasks in Label Studio's JSON format. */
     exportToStudio: (model: string, state: TaskState = "open") =>

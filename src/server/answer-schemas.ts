@@ -83,6 +83,8 @@ export const ANSWER_SCHEMAS: Readonly<Record<string, string>> = {
   "POST /models/:model/runs": '{"$ref":"#/components/schemas/RunStarted"}',
   "POST /models/:model/tasks/:id/adjudicate": '{"$ref":"#/components/schemas/Answered"}',
   "POST /models/:model/tasks/:id/answer": '{"$ref":"#/components/schemas/Answered"}',
+  "POST /models/:model/tasks/:id/discard":
+    '{"type":"object","properties":{"discarded":{"const":true}},"required":["discarded"]}',
   "POST /models/:model/tasks/build": '{"$ref":"#/components/schemas/LabelingBatch"}',
   "POST /models/:model/tasks/claim": '{"$ref":"#/components/schemas/LabelingSession"}',
   "POST /models/:model/tasks/curve": '{"$ref":"#/components/schemas/LearningCurve"}',

@@ -3,6 +3,7 @@ import type { InjectOptions } from "fastify";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { HOUR_MS, type LabelingBatch, type LabelingTask } from "../../src/core/index.ts";
 import type { LabelingSession, LabelingStats } from "../../src/server/contract.ts";
+import { runCommand } from "../cli/support.ts";
 import { labelledRows, openTestServer, type TestServer, trainFirstVersion } from "./support.ts";
 
 const BASE = "/api/v1/models/purchases";
@@ -218,6 +219,52 @@ describe("a batch of tasks", () => {
       state: "discarded",
       closedBy: "elsewhere",
     });
+  });
+});
+
+describe("the care of the queue by the command line", () => {
+  it("decides, gives up what has no answer, asks gold questions, overrules, and gives back what is held", async () => {
+    const { url: at } = await place.server.listen({ host: "127.0.0.1", port: 0 });
+    const tasks = (verb: string, ...words: readonly string[]) =>
+      runCommand("tasks", verb, "purchases", ...words, "--url", at);
+    const rows = labelledRows(60, place.test.clock.now(), 79, 1000).map(({ label: _, ...row }) => row);
+    await post("predict", { rows });
+    await post("tasks/build", { count: 30 });
+    const { body } = await ask<{ items: LabelingTask[] }>("GET", "tasks?limit=500&state=open");
+    const [broken, torn, held] = body.items.filter(({ origin }) => origin !== "gold") as LabelingTask[];
+    const given = await tasks("adjudicate", broken?.id as string, "--discard", "--comment", "broken picture");
+    expect(given).toMatchObject({ code: 0, stdout: expect.stringContaining("nobody is asked") as string });
+    expect(await place.test.store.labeling.task(broken?.id as string)).toMatchObject({
+      state: "discarded",
+      closedBy: "adjudication",
+    });
+    const [record] = await place.test.store.settings.auditLog({ limit: 1 });
+    expect(record).toMatchObject({ action: "labeling.discard", details: { comment: "broken picture" } });
+    expect((await post(`tasks/${broken?.id}/discard`)).body.code).toBe("CONFLICT");
+    expect((await tasks("adjudicate", torn?.id as string)).code).toBe(2);
+    expect((await tasks("adjudicate", torn?.id as string, "true")).stdout).toContain("the task is done");
+    expect((await tasks("gold", held?.exampleId as string, "true")).stdout).toContain("Everybody is asked");
+    expect((await tasks("gold", held?.exampleId as string, "true")).stdout).toContain("already");
+    expect((await tasks("claim", "--count", "4")).code).toBe(0);
+    expect((await tasks("release")).stdout).toMatch(/^[45] tasks given back/);
+    const dry = await tasks("relabel", "false", "--labeler", "local", "--value", "true", "--reason", "misread");
+    expect(dry.stdout).toMatch(/^[1-9]\d* answers match; nothing is changed/);
+    const done = await tasks(
+      "relabel",
+      "false",
+      "--labeler",
+      "local",
+      "--value",
+      "true",
+      "--reason",
+      "misread",
+      "--yes",
+    );
+    expect(done.stdout).toMatch(/^[1-9]\d* of \d+ answers changed/);
+    expect(await place.test.store.labeling.task(torn?.id as string)).toMatchObject({ state: "done", answer: false });
+    const { stdout } = await tasks("stats");
+    for (const measure of ["Krippendorff's alpha", "Cohen's kappa", "weighted kappa", "Fleiss' kappa"])
+      expect(stdout).toContain(measure);
   });
 });
 

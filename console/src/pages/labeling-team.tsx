@@ -95,6 +95,7 @@ function choicesOf(description: ModelDescription | undefined): readonly LabelVal
 function Verdict({ model, task }: { readonly model: string; readonly task: LabelingTask }) {
   const detail = useApi("GET /models/:model/tasks/:id", { model, id: task.id });
   const decide = useAction("POST /models/:model/tasks/:id/adjudicate", { model, id: task.id });
+  const discard = useAction("POST /models/:model/tasks/:id/discard", { model, id: task.id });
   const [number, setNumber] = useState("");
   const annotations = detail.data?.annotations ?? [];
   const values = new Set<LabelValue>([
@@ -141,7 +142,15 @@ function Verdict({ model, task }: { readonly model: string; readonly task: Label
           ))}
         </div>
       )}
+      {task.origin === "review" ? null : (
+        <div className="actions">
+          <Button variant="subtle" size="compact-sm" onClick={() => discard.mutate({})}>
+            It has no answer
+          </Button>
+        </div>
+      )}
       {decide.error === null ? null : <Refused error={decide.error} />}
+      {discard.error === null ? null : <Refused error={discard.error} />}
     </article>
   );
 }

@@ -1,5 +1,5 @@
 /** `retrain tasks`: the labeling queue. */
-import type { LabelValue, TaskState } from "../../server/contract.ts";
+import type { LabelingStats, LabelValue, TaskState } from "../../server/contract.ts";
 import type { QueueStrategy } from "../../feedback/spec.ts";
 import { fail } from "../../core/index.ts";
 import { parseInstant } from "../../data/index.ts";
@@ -49,8 +49,12 @@ export async function build(
   });
 }
 
-export async function claim(model: string, options: RemoteOptions & { readonly count?: number }): Promise<void> {
-  const session = await connect(options).claimTasks(model, options.count ?? 1);
+export async function claim(
+  model: string,
+  options: RemoteOptions & { readonly count?: number; readonly reviews?: boolean },
+): Promise<void> {
+  const only = options.reviews === true ? "reviews" : undefined;
+  const session = await connect(options).claimTasks(model, options.count ?? 1, undefined, only);
   printData(options, session, () => {
     const choices = session.choices === null ? "a number" : session.choices.join(", ");
     const blocks = session.tasks.map((task) => {
@@ -89,6 +93,11 @@ export async function undo(model: string, options: RemoteOptions): Promise<void>
   printData(options, undone, () => `Taken back; task ${undone.task.id} is yours again.`);
 }
 
+export async function release(model: string, options: RemoteOptions): Promise<void> {
+  const { released } = await connect(options).releaseTasks(model);
+  printData(options, { released }, () => `${released} tasks given back.`);
+}
+
 export async function stats(model: string, options: RemoteOptions): Promise<void> {
   const found = await connect(options).labelingStats(model);
   printData(options, found, () => {
@@ -116,12 +125,26 @@ export async function stats(model: string, options: RemoteOptions): Promise<void
     return [
       `${states.open} open, ${states.adjudicate} to adjudicate, ${states.done} done, ${states.discarded} discarded`,
       agreement.sentence,
+      ...(agreement.overlapping === 0 ? [] : [measuresOf(agreement)]),
       ...(labelers.length === 0 ? [] : [people]),
       ...fair,
       ...checked,
       advice.reason,
     ].join("\n");
   });
+}
+
+/** Every measure of agreement that can be told, with whom it is about. */
+function measuresOf({ alpha, kappa, fleiss }: LabelingStats["agreement"]): string {
+  return table(
+    ["agreement", "value", "between"],
+    [
+      ["Krippendorff's alpha", formatNumber(alpha), "everybody"],
+      ["Cohen's kappa", formatNumber(kappa?.value ?? null), kappa?.between.join(" and ") ?? null],
+      ["weighted kappa", formatNumber(kappa?.weighted ?? null), kappa?.between.join(" and ") ?? null],
+      ["Fleiss' kappa", formatNumber(fleiss?.value ?? null), fleiss === null ? null : `${fleiss.raters} people a task`],
+    ],
+  );
 }
 
 export async function curve(model: string, options: RemoteOptions): Promise<void> {

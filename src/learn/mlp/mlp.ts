@@ -14,6 +14,7 @@ import type { TargetScale } from "../targets.ts";
 import type { FitRequest, TrainedWeights, TrainerKind } from "../trainer.ts";
 import { takeTurn } from "../turn.ts";
 import type { KernelChoice } from "../wasm.ts";
+import { mlpCommittee } from "./committee.ts";
 import { continueLayers, startLayers, storeLayers } from "./layers.ts";
 import type { Layer } from "./layers.ts";
 import { transferLayers } from "./transfer.ts";
@@ -42,6 +43,7 @@ export const mlp: TrainerKind = {
   fit: (request) => fitMlp(request),
   scorer: mlpScorer,
   online: mlpOnline,
+  committee: mlpCommittee,
 };
 
 /** As `mlp.fit`; `kernels` picks one implementation, which changes the time and never the bits. */
@@ -142,6 +144,7 @@ function assemble(
     hidden: [...params.hidden],
     outputs: task === "multiclass" ? train.y.classCount : 1,
     activation: params.activation,
+    ...(params.dropout > 0 ? { dropout: params.dropout } : {}),
     ...(task === "regression" ? { targetMean: result.scale.mean, targetDeviation: result.scale.deviation } : {}),
   };
   return { trainer: "mlp", shape, arrays: storeLayers(result.layers), bestEpoch: result.bestEpoch };

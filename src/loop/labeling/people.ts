@@ -76,7 +76,7 @@ function settleInTime(at: Instant): Settle {
   };
 }
 
-type People = Pick<LabelingSurface, "claim" | "release" | "answer" | "undo" | "adjudicate">;
+type People = Pick<LabelingSurface, "claim" | "release" | "answer" | "undo" | "adjudicate" | "discard">;
 
 export function peopleMethods(context: LoopContext): People {
   const { labeling } = context.store;
@@ -181,6 +181,24 @@ export function peopleMethods(context: LoopContext): People {
         settleTask,
       );
       return settled(model, outcome);
+    },
+    async discard(model, { taskId, actor, comment }) {
+      const task = await requireTask(context, model, taskId);
+      checkLabeler(actor);
+      const at = context.worldClock.now();
+      const isEndless = task.origin === "review" || task.origin === "gold";
+      const closed = isEndless
+        ? []
+        : await labeling.close([taskId], { state: "discarded", closedBy: "adjudication", at });
+      if (closed.length === 0) {
+        throw fail("CONFLICT", {
+          message: `Task ${taskId} is ${isEndless ? `a ${task.origin} task` : `${task.state} already`}; it cannot be given up.`,
+          remedy: task.origin === "review" ? "Withhold the answer instead." : "Discard tasks that wait for an answer.",
+        });
+      }
+      const details = { model, exampleId: task.exampleId, ...(comment === undefined ? {} : { comment }) };
+      await context.store.settings.audit({ at, actor, action: "labeling.discard", subject: taskId, details });
+      context.emit("labeling.answer", model, { taskId, state: "discarded" });
     },
   };
 }

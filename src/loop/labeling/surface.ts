@@ -174,6 +174,8 @@ export interface LabelingSurface {
     model: string,
     request: { taskId: string; value: LabelValue; actor: string; comment?: string },
   ): Promise<Answered>;
+  /** Ends a task without an answer. @throws NOT_FOUND, CONFLICT (has an answer, is a review or a gold question) */
+  discard(model: string, request: { taskId: string; actor: string; comment?: string }): Promise<void>;
   tasks(
     model: string,
     filter: { state?: TaskState; batchId?: string; limit: number; before?: string },

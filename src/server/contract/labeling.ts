@@ -63,6 +63,11 @@ export interface AdjudicateBody {
   readonly value: LabelValue;
   readonly comment?: string;
 }
+/** POST /models/{model}/tasks/{id}/discard */
+export interface DiscardBody {
+  /** Why there is no answer: a broken picture, an empty text. */
+  readonly comment?: string;
+}
 /** POST /models/{model}/tasks/gold */
 export interface GoldBody {
   readonly items: readonly { readonly exampleId: string; readonly value: LabelValue }[];
@@ -94,6 +99,7 @@ export interface LabelingApi {
   readonly "POST /models/:model/tasks/:id/answer": Answered;
   readonly "POST /models/:model/tasks/undo": UndoAnswer;
   readonly "POST /models/:model/tasks/:id/adjudicate": Answered;
+  readonly "POST /models/:model/tasks/:id/discard": { readonly discarded: true };
   readonly "POST /models/:model/tasks/curve": LearningCurve;
   readonly "POST /models/:model/tasks/gold": { readonly added: number };
   readonly "POST /models/:model/tasks/relabel": { readonly matched: number; readonly changed: number };

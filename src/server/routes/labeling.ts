@@ -8,6 +8,7 @@ import type {
   AnswerBody,
   BuildBody,
   ClaimBody,
+  DiscardBody,
   GoldBody,
   RelabelBody,
   ReleaseBody,
@@ -203,6 +204,19 @@ function addCare(app: FastifyInstance, context: ServerContext): void {
       const { model, id } = paramsOf(request);
       const body = request.body as AdjudicateBody;
       return labeling.adjudicate(model, { ...body, taskId: id, actor: request.actor.name });
+    },
+  });
+  addRoute(app, context, {
+    ...care,
+    url: "/api/v1/models/:model/tasks/:id/discard",
+    summary: "Give up a task that has no answer; nobody is asked about its example again",
+    params: TASK,
+    body: object({ comment: COMMENT }),
+    answer: "{ discarded }",
+    handler: async (request) => {
+      const { model, id } = paramsOf(request);
+      await labeling.discard(model, { ...(request.body as DiscardBody), taskId: id, actor: request.actor.name });
+      return { discarded: true };
     },
   });
   addRoute(app, context, {

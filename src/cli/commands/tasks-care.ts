@@ -1,0 +1,70 @@
+/** `retrain tasks adjudicate|gold|relabel`: what those do who care for the labeling queue. */
+import { fail } from "../../core/index.ts";
+import { parseInstant } from "../../data/index.ts";
+import { printData } from "../output.ts";
+import { connect, type RemoteOptions } from "../remote.ts";
+import { parseValue } from "./tasks.ts";
+
+export async function adjudicate(
+  model: string,
+  task: string,
+  value: string | undefined,
+  options: RemoteOptions & { readonly discard?: boolean; readonly comment?: string },
+): Promise<void> {
+  const { discard = false, comment } = options;
+  if (discard !== (value === undefined)) {
+    throw fail("USAGE", {
+      message: "A verdict is a value, or --discard for an example that has none.",
+      remedy: "Give exactly one of them.",
+    });
+  }
+  const said = comment === undefined ? {} : { comment };
+  if (value === undefined) {
+    const answer = await connect(options).discardTask(model, task, said);
+    printData(options, answer, () => "Given up; nobody is asked about this example again.");
+    return;
+  }
+  const answer = await connect(options).adjudicateTask(model, task, { value: parseValue(value), ...said });
+  printData(options, answer, () => `Decided; the task is ${answer.state}.`);
+}
+
+export async function gold(model: string, example: string, value: string, options: RemoteOptions): Promise<void> {
+  const { added } = await connect(options).addGoldTasks(model, [{ exampleId: example, value: parseValue(value) }]);
+  printData(options, { added }, () =>
+    added === 0 ? `${example} is a gold question already.` : `Everybody is asked about ${example} once.`,
+  );
+}
+
+export interface RelabelOptions extends RemoteOptions {
+  readonly reason: string;
+  readonly labeler?: string;
+  readonly batch?: string;
+  readonly value?: string;
+  readonly since?: string;
+  readonly yes?: boolean;
+}
+
+export async function relabel(model: string, to: string, options: RelabelOptions): Promise<void> {
+  const { reason, labeler, batch, value, since, yes = false } = options;
+  const from = since === undefined ? undefined : parseInstant(since);
+  if (since !== undefined && from === undefined) {
+    throw fail("USAGE", {
+      message: `"${since}" is no time.`,
+      remedy: "Write an ISO 8601 time, such as 2026-03-01T12:00:00Z.",
+    });
+  }
+  const found = await connect(options).relabel(model, {
+    to: to === "null" ? null : parseValue(to),
+    reason,
+    dryRun: !yes,
+    ...(labeler === undefined ? {} : { labeler }),
+    ...(batch === undefined ? {} : { batchId: batch }),
+    ...(value === undefined ? {} : { value: parseValue(value) }),
+    ...(from === undefined ? {} : { since: from }),
+  });
+  printData(options, found, () =>
+    yes
+      ? `${found.changed} of ${found.matched} answers changed.`
+      : `${found.matched} answers match; nothing is changed without --yes.`,
+  );
+}
