@@ -31,7 +31,7 @@ export class EngineProcess {
     return this.#lines.filter((line) => line.startsWith(`${word} `)).map((line) => line.slice(word.length + 1));
   }
 
-  async until(word: string, count = 1, timeout = 30_000): Promise<readonly string[]> {
+  async until(word: string, count = 1, timeout = 90_000): Promise<readonly string[]> {
     await vi.waitFor(
       () => {
         if (this.said(word).length < count)
