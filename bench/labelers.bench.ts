@@ -48,6 +48,8 @@ async function startServer(folder: string): Promise<{ child: ChildProcess; url: 
 
 interface Work {
   readonly claims: number[];
+  /** Each person's first: all of them at once, on a server that has not claimed anything before. */
+  readonly firstClaims: number[];
   readonly answers: number[];
   /** Who was handed a task, each person once. */
   readonly handed: Map<string, Set<string>>;
@@ -68,8 +70,10 @@ async function labelUntil(
     list.push(systemClock.monotonicMs() - from);
     return result;
   };
+  let claims = work.firstClaims;
   while (systemClock.monotonicMs() < endMs) {
-    const { tasks } = await timed(work.claims, () => client.claimTasks(MODEL, HELD, labeler));
+    const { tasks } = await timed(claims, () => client.claimTasks(MODEL, HELD, labeler));
+    claims = work.claims;
     if (tasks.length === 0) return;
     for (const { id } of tasks) work.handed.set(id, (work.handed.get(id) ?? new Set()).add(labeler));
     // Half of what is held: the rest is what the next claim brings first, as on the page.
@@ -122,7 +126,7 @@ export async function run(options: Readonly<Record<string, string>> = {}): Promi
     }));
     for (let i = 0; i < rows.length; i += 2_000) await client.ingest(MODEL, rows.slice(i, i + 2_000));
     for (let i = 0; i < BATCHES; i++) await client.buildTasks(MODEL, { count: TASKS, strategy: "random" });
-    const work: Work = { claims: [], answers: [], handed: new Map(), acked: [], refused: 0 };
+    const work: Work = { claims: [], firstClaims: [], answers: [], handed: new Map(), acked: [], refused: 0 };
     const from = systemClock.monotonicMs();
     const endMs = from + seconds * 1000;
     await Promise.all(
@@ -134,7 +138,14 @@ export async function run(options: Readonly<Record<string, string>> = {}): Promi
       figures: [
         { name: "answers a second", value: work.acked.length / lasted, unit: "answers/s" },
         { name: "p95 of an answer", value: quantile(work.answers, 0.95), unit: "ms", atMost: 100 },
-        { name: "p95 of a claim", value: quantile(work.claims, 0.95), unit: "ms", atMost: 100 },
+        {
+          name: "p95 of a claim",
+          value: quantile([...work.firstClaims, ...work.claims], 0.95),
+          unit: "ms",
+          atMost: 100,
+        },
+        { name: "p95 of a claim but each person's first", value: quantile(work.claims, 0.95), unit: "ms" },
+        { name: "slowest first claim", value: Math.max(...work.firstClaims), unit: "ms" },
         { name: "median of an answer", value: quantile(work.answers, 0.5), unit: "ms" },
         { name: "tasks handed to more people than were asked", value: overClaimed, unit: "", atMost: 0 },
         { name: "acknowledged answers that are not there", value: lost, unit: "", atMost: 0 },
