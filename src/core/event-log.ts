@@ -147,8 +147,8 @@ export interface EventLog {
   }>;
   /** True when there is something after the cursor; one cheap query. */
   hasAfter(model: string, cursor: LogCursor): Promise<boolean>;
-  /** Whether events are being written at this moment: long work in the background gives way to them. */
-  isWriting(): boolean;
+  /** Runs a step of work in the background, which gives way to events that are being written: see `Turns`. */
+  inTurn<T>(step: () => Promise<T>): Promise<T>;
   counts(model: string, range: { since?: Instant; until?: Instant }): Promise<LogCounts>;
   /** All logged predictions of the given prediction ids and example ids received at or before `asOf`. */
   findPredictions(

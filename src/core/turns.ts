@@ -1,31 +1,38 @@
-/** How long work in the background takes turns with requests, so that neither waits for the other to end. */
+/** How work in the background shares the event loop and the store with requests, so that neither waits for the other to end. */
 import type { SystemClock } from "./clock.ts";
 
 /** Longest pause, ms: a step slowed by the requests themselves must not slow the work for ever. */
 const LONGEST_PAUSE_MS = 100;
 
-/** A step and its pauses: background work has a third of the time while requests come. */
-const PAUSE_PER_STEP = 2;
-
 /**
- * Between two steps: while requests come, a pause in proportion to the step, so that they find the shared threads free most of
- * the time. Without requests the work goes on at once.
+ * While requests come, the steps of all background work run one at a time, each followed by a pause as long as itself: however many
+ * folds and copies are at it, requests have every second moment. Without requests steps run at once. A step must not take another.
  */
 export class Turns {
   readonly #clock: SystemClock;
   readonly #areRequestsComing: () => boolean;
-  #beganMs: number;
+  #last: Promise<void> = Promise.resolve();
 
   constructor(clock: SystemClock, areRequestsComing: () => boolean) {
     this.#clock = clock;
     this.#areRequestsComing = areRequestsComing;
-    this.#beganMs = clock.monotonicMs();
   }
 
-  /** Ends a step and waits for the next one's turn. */
-  async next(): Promise<void> {
-    const tookMs = this.#clock.monotonicMs() - this.#beganMs;
-    if (this.#areRequestsComing()) await this.#clock.sleep(Math.min(PAUSE_PER_STEP * tookMs, LONGEST_PAUSE_MS));
-    this.#beganMs = this.#clock.monotonicMs();
+  /** Runs a step when it is its turn. */
+  async take<T>(step: () => Promise<T>): Promise<T> {
+    if (!this.#areRequestsComing()) return step();
+    const before = this.#last;
+    let pass = () => {};
+    this.#last = new Promise((resolve) => {
+      pass = resolve;
+    });
+    await before;
+    const beganMs = this.#clock.monotonicMs();
+    try {
+      return await step();
+    } finally {
+      const tookMs = this.#clock.monotonicMs() - beganMs;
+      void this.#clock.sleep(Math.min(tookMs, LONGEST_PAUSE_MS)).then(pass);
+    }
   }
 }

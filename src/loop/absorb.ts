@@ -18,7 +18,7 @@ import type {
   PendingLabel,
   PredictionEvent,
 } from "../core/index.ts";
-import { HOUR_MS, Turns, uuidV7 } from "../core/index.ts";
+import { HOUR_MS, uuidV7 } from "../core/index.ts";
 import { type ExampleFacts, isKnown, type JoinedPrediction, joinExample } from "../feedback/label-join.ts";
 import { addInPlace, performanceOf } from "../monitor/performance.ts";
 import { watchConcept } from "./concept-drift.ts";
@@ -27,7 +27,7 @@ import { systemForecasts } from "./forecast.ts";
 import { judgedInteractions } from "./recommend.ts";
 import { experimentState, withExperiments } from "./rollouts/fold-state.ts";
 import { ExperimentFold } from "./rollouts/fold.ts";
-import { LABEL_FOLD, type LoopContext, modelSpec } from "./context.ts";
+import { inTurn, LABEL_FOLD, type LoopContext, modelSpec } from "./context.ts";
 import { type LabelFoldState, readFoldState } from "./fold-state.ts";
 import { namedNotes, slicedCounters, type VersionNotes } from "./version-notes.ts";
 
@@ -39,38 +39,39 @@ const LIVE_FOLD_BATCH = 1_000;
 /** Folds everything committed so far. @returns how many events were read. */
 export async function absorb(context: LoopContext, model: string): Promise<number> {
   let total = 0;
-  const turns = new Turns(context.systemClock, () => context.store.log.isWriting());
-  const limit = context.worldClock.kind === "virtual" ? FOLD_BATCH : LIVE_FOLD_BATCH;
   for (;;) {
-    const before = await context.store.folds.read(model, LABEL_FOLD);
-    const batch = await context.store.log.readAfter(model, before.cursor, { limit });
-    if (batch.events.length === 0) return total;
-    const experiments = await ExperimentFold.open(context, model, experimentState(before.state));
-    const change = await foldEvents(context, model, {
-      events: batch.events,
-      from: before.cursor,
-      to: batch.cursor,
-      state: before.state,
-      experiments,
-    });
-    const knownThrough = batch.events.reduce(
-      (latest, event) => Math.max(latest, event.receivedAt),
-      before.knownThrough,
-    );
-    const first = await context.store.folds.commit(model, LABEL_FOLD, {
-      expectedFoldSeq: before.foldSeq,
-      cursor: batch.cursor,
-      knownThrough,
-      state: withExperiments(change.state as unknown as Json, experiments.state()),
-      counters: change.counters,
-      addPending: change.addPending,
-      removePending: change.removePending,
-    });
-    // Another folder was first: read again from where it stopped.
-    if (first) total += batch.events.length;
-    if (first && !batch.more && change.systemPredictions === 0) return total;
-    await turns.next();
+    const { folded, more } = await inTurn(context, () => absorbBatch(context, model));
+    total += folded;
+    if (!more) return total;
   }
+}
+
+async function absorbBatch(context: LoopContext, model: string): Promise<{ folded: number; more: boolean }> {
+  const limit = context.worldClock.kind === "virtual" ? FOLD_BATCH : LIVE_FOLD_BATCH;
+  const before = await context.store.folds.read(model, LABEL_FOLD);
+  const batch = await context.store.log.readAfter(model, before.cursor, { limit });
+  if (batch.events.length === 0) return { folded: 0, more: false };
+  const experiments = await ExperimentFold.open(context, model, experimentState(before.state));
+  const change = await foldEvents(context, model, {
+    events: batch.events,
+    from: before.cursor,
+    to: batch.cursor,
+    state: before.state,
+    experiments,
+  });
+  const knownThrough = batch.events.reduce((latest, event) => Math.max(latest, event.receivedAt), before.knownThrough);
+  const first = await context.store.folds.commit(model, LABEL_FOLD, {
+    expectedFoldSeq: before.foldSeq,
+    cursor: batch.cursor,
+    knownThrough,
+    state: withExperiments(change.state as unknown as Json, experiments.state()),
+    counters: change.counters,
+    addPending: change.addPending,
+    removePending: change.removePending,
+  });
+  // Another folder was first: read again from where it stopped.
+  if (!first) return { folded: 0, more: true };
+  return { folded: batch.events.length, more: batch.more || change.systemPredictions > 0 };
 }
 
 interface FoldInput {

@@ -69,6 +69,11 @@ export function modelSpec(context: LoopContext, name: string): ModelSpec {
   });
 }
 
+/** A step of background work. On a virtual clock nobody waits for an answer meanwhile, and pauses would be lost time. */
+export function inTurn<T>(context: LoopContext, step: () => Promise<T>): Promise<T> {
+  return context.worldClock.kind === "virtual" ? step() : context.store.log.inTurn(step);
+}
+
 export function logSchemaOf(spec: ModelSpec): LogSchema {
   return {
     model: spec.name,

@@ -14,7 +14,6 @@ import {
   type ObservationEvent,
   type PredictionEvent,
   type ProfileDelta,
-  Turns,
 } from "../core/index.ts";
 import {
   coversGrid,
@@ -29,7 +28,7 @@ import {
   type ReferenceProfile,
   sparseOf,
 } from "../data/index.ts";
-import type { LoopContext } from "./context.ts";
+import { inTurn, type LoopContext } from "./context.ts";
 import { referenceOf } from "./profile-reference.ts";
 
 /** Events a fold takes at once: bounds its memory and the length of its transaction. */
@@ -127,36 +126,36 @@ interface GridWork extends NamedGrid {
 }
 
 async function advanceGrid(context: LoopContext, spec: ModelSpec, work: GridWork): Promise<boolean> {
-  const { store } = context;
-  const { grid } = work;
-  const turns = new Turns(context.systemClock, () => store.log.isWriting());
-  const limit = context.worldClock.kind === "virtual" ? FOLD_BATCH : LIVE_FOLD_BATCH;
   while (work.budget.batches > 0) {
-    const before = await store.profiles.read(spec.name, work.id);
-    const batch = await store.log.readAfter(spec.name, before.cursor, {
-      limit,
-      kinds: ["observation", "prediction"],
-    });
-    if (batch.events.length === 0) return true;
-    work.budget.batches -= 1;
-    const oldest = context.worldClock.now() - context.spec.storage.keep.eventsMs;
-    const events = batch.events.filter(
-      (event): event is LoggedEvent<ObservationEvent | PredictionEvent> =>
-        (event.kind === "observation" || event.kind === "prediction") && event.at >= oldest,
-    );
-    const deltas = [
-      ...inputDeltas(grid, work.reference.rare, events),
-      ...(await scoreDeltas(context, spec.name, events)),
-    ];
-    await store.profiles.commit(spec.name, work.id, {
-      expectedFoldSeq: before.foldSeq,
-      cursor: batch.cursor,
-      deltas,
-    });
-    if (!batch.more) return true;
-    await turns.next();
+    const isDone = await inTurn(context, () => countBatch(context, spec, work));
+    if (isDone) return true;
   }
   return false;
+}
+
+/** @returns true when nothing is left */
+async function countBatch(context: LoopContext, spec: ModelSpec, work: GridWork): Promise<boolean> {
+  const { store } = context;
+  const limit = context.worldClock.kind === "virtual" ? FOLD_BATCH : LIVE_FOLD_BATCH;
+  const before = await store.profiles.read(spec.name, work.id);
+  const batch = await store.log.readAfter(spec.name, before.cursor, { limit, kinds: ["observation", "prediction"] });
+  if (batch.events.length === 0) return true;
+  work.budget.batches -= 1;
+  const oldest = context.worldClock.now() - context.spec.storage.keep.eventsMs;
+  const events = batch.events.filter(
+    (event): event is LoggedEvent<ObservationEvent | PredictionEvent> =>
+      (event.kind === "observation" || event.kind === "prediction") && event.at >= oldest,
+  );
+  const deltas = [
+    ...inputDeltas(work.grid, work.reference.rare, events),
+    ...(await scoreDeltas(context, spec.name, events)),
+  ];
+  await store.profiles.commit(spec.name, work.id, {
+    expectedFoldSeq: before.foldSeq,
+    cursor: batch.cursor,
+    deltas,
+  });
+  return !batch.more;
 }
 
 const hourOf = (at: Instant) => Math.floor(at / HOUR_MS) * HOUR_MS;

@@ -42,7 +42,7 @@ export interface CompactParts {
   readonly schemaOf: (model: string) => LogSchema | undefined;
   readonly logger: Logger;
   /** How a copy shares the store with requests that come meanwhile. */
-  readonly giveWay: () => Turns;
+  readonly turns: Turns;
   /** Called between the copy and the swap; tests put a late commit there. */
   readonly beforeSwap?: () => Promise<void>;
 }
@@ -74,8 +74,7 @@ async function copyModel(
   const tables = new Map<EventKind, SegmentTable>();
   try {
     let cursor: LogCursor = LOG_START;
-    const turns = parts.giveWay();
-    for (;;) {
+    const copyPage = async (): Promise<boolean> => {
       const page = await tailPage(parts.database, part, model, cursor, PAGE_ROWS);
       for (const row of page) {
         const kind = KINDS[row.kind] as EventKind;
@@ -88,10 +87,10 @@ async function copyModel(
         table.add(row);
       }
       const last = page.at(-1);
-      if (!last || page.length < PAGE_ROWS) break;
-      cursor = { transactionId: last.transactionId, seq: last.seq };
-      await turns.next();
-    }
+      if (last) cursor = { transactionId: last.transactionId, seq: last.seq };
+      return page.length === PAGE_ROWS;
+    };
+    while (await parts.turns.take(copyPage));
     const segments: StoredSegment[] = [];
     for (const [kind, table] of tables) {
       const written = await table.write(parts.folder, uuidV7(parts.systemClock.now()));

@@ -123,6 +123,7 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
       volumes?.note(requests, receivedAt);
     },
   });
+  const turns = new Turns(systemClock, () => writer.isWriting);
   const compactParts: CompactParts = {
     database,
     analytics,
@@ -130,7 +131,7 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
     systemClock,
     schemaOf: options.schemaOf,
     logger: options.logger,
-    giveWay: () => new Turns(systemClock, () => writer.isWriting),
+    turns,
     ...(options.beforeSwap === undefined ? {} : { beforeSwap: options.beforeSwap }),
   };
   /** Errors of DuckDB and files say "disk full" in their own words. */
@@ -156,7 +157,7 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
 
   return {
     append: (request) => writer.append(request),
-    isWriting: () => writer.isWriting,
+    inTurn: (step) => turns.take(step),
     async readAfter(model, cursor, readOptions) {
       const before = quiet.count(model);
       if (options.isOnlyWriter && quiet.isQuiet(model, cursor)) return { events: [], cursor, more: false };
