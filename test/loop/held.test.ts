@@ -83,7 +83,9 @@ describe("a held candidate", () => {
       const seen = first?.gate?.checks[0]?.rows as number;
       expect(wanted).toBeGreaterThan(seen);
       expect((await advance(6 * HOUR_MS)).runs).toEqual([]);
-      await send(name, rows(wanted - seen - 1, test.clock.now() - 2 * DAY_MS, 4));
+      const missing = wanted - seen - 1;
+      // A row a minute, the last of them an hour ago, however many are wanted.
+      await send(name, rows(missing, test.clock.now() - HOUR_MS - missing * 60_000, 4));
       expect((await advance(HOUR_MS)).runs).toEqual([]);
       await send(name, rows(2_000, test.clock.now() - DAY_MS, 5));
       const { runs } = await advance(2 * HOUR_MS);

@@ -33,6 +33,7 @@ const AUDITED = new Set([
   `POST ${BASE}/rollouts`,
   `POST ${BASE}/rollouts/:action`,
   `POST ${BASE}/runs`,
+  `POST ${BASE}/tasks/:id/discard`,
   `POST ${BASE}/tasks/build`,
   `POST ${BASE}/tasks/gold`,
   `POST ${BASE}/tasks/label-studio`,
