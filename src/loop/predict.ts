@@ -73,25 +73,28 @@ export class Predictor {
     if (forecaster !== undefined || recommender !== undefined || remote !== undefined) return undefined;
     if (spec.schema.aggregates !== undefined || spec.review !== undefined || routing.fresh() !== undefined)
       return undefined;
-    const log = (scored: Scored) => this.#logged(request, { live, route }, scored);
+    const { version } = live;
+    const log = (scored: Scored) =>
+      this.#logged(request, route, scored, ({ rows }) => ({ model: request.model, version, predictions: rows }));
     if (route === undefined || route.plan === null) return log(this.#scoredHere(request, live));
     const scored = this.#scoreRouted(request, { champion: live, route });
     return scored instanceof Promise ? scored.then(log) : log(scored);
   }
 
-  /** The answer once the log has its events, or has not taken them in time. */
-  #logged(
+  /** Gives the answers on once the log has them, or has not taken them in time. Without a log entry they carry no prediction id. */
+  #logged<T>(
     request: PredictRequest,
-    { live, route }: { readonly live: LiveVersion; readonly route: LiveRoute | undefined },
+    route: LiveRoute | undefined,
     { rows, events }: Scored,
-  ): Promise<PredictAnswer> {
-    const { model } = request;
-    if (request.log === false) return Promise.resolve(unlogged(model, live.version, rows));
+    give: (answered: AnsweredRows) => T | Promise<T>,
+  ): Promise<T> {
+    const { model, version, log = version === undefined } = request;
+    if (!log) return Promise.resolve(give({ rows: rows.map(unlogged), events, logged: false }));
     return this.#log(model, events).then((logged) => {
       this.counts[logged ? "logged" : "unlogged"] += events.length;
-      if (!logged) return unlogged(model, live.version, rows);
+      if (!logged) return give({ rows: rows.map(unlogged), events, logged });
       if (route !== undefined) this.routed.mirror(model, route, events);
-      return { model, version: live.version, predictions: rows };
+      return give({ rows, events, logged });
     });
   }
 
@@ -120,15 +123,10 @@ export class Predictor {
             ...answered,
             events: answered.events.map((event, i) => ({ ...event, stateSequence: sequences[i] as number })),
           };
-    if (request.log ?? request.version === undefined) {
-      const logged = await this.#log(request.model, scored.events);
-      this.counts[logged ? "logged" : "unlogged"] += scored.events.length;
-      if (logged && route !== undefined) this.routed.mirror(request.model, route, scored.events);
+    return this.#logged(request, route, scored, async (given) => {
       if (this.#context.worldClock.kind === "virtual") await this.routed.settled();
-      if (logged) return this.#released(request, live, { ...scored, logged });
-    }
-    const { predictions } = unlogged(request.model, live.version, scored.rows);
-    return this.#released(request, live, { rows: predictions, events: scored.events, logged: false });
+      return this.#released(request, live, given);
+    });
   }
 
   async #released({ model }: PredictRequest, { version }: LiveVersion, answered: AnsweredRows): Promise<PredictAnswer> {
@@ -160,7 +158,6 @@ export class Predictor {
   #champion(model: string): LiveVersion {
     const live = this.#context.live.champion(model);
     if (live !== undefined) return live;
-    modelSpec(this.#context, model);
     throw fail("MODEL_NOT_READY", {
       message: `Model ${model} has no live version yet.`,
       remedy: "Send labelled rows and wait for the first run, or promote a candidate by hand.",
@@ -170,7 +167,6 @@ export class Predictor {
   async #pinned(model: string, version: string): Promise<LiveVersion> {
     const champion = this.#context.live.champion(model);
     if (champion?.version === version) return champion;
-    modelSpec(this.#context, model);
     return this.#context.live.load(await requireVersion(this.#context, model, version));
   }
 
@@ -299,8 +295,8 @@ export class Predictor {
 }
 
 /** An answer that was not logged has no prediction id: a label for it would find nothing. */
-function unlogged(model: string, version: string, rows: readonly PredictedRow[]): PredictAnswer {
-  return { model, version, predictions: rows.map(({ predictionId: _, ...row }) => ({ ...row, logged: false })) };
+function unlogged({ predictionId: _, ...row }: PredictedRow): PredictedRow {
+  return { ...row, logged: false };
 }
 
 function traceOf(model: LoadedModel, features: Features, answer: Prediction): PredictionTrace {
