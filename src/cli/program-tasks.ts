@@ -16,7 +16,10 @@ export function addTasks(program: Command): void {
     withServer(tasks.command("build <model>"))
       .description("choose a batch of examples now")
       .option("--count <count>", "how many (default: the model's daily number)", Number)
-      .option("--strategy <strategy>", "margin, least-confidence, entropy, committee, slices or random"),
+      .option(
+        "--strategy <strategy>",
+        "margin, least-confidence, entropy, committee, slices or random; for numbers quantile-width, committee, slices or random",
+      ),
     "retrain tasks build customers --count 100",
   ).action(async (model, options) => (await import("./commands/tasks.ts")).build(model, options));
   withExamples(

@@ -19,7 +19,7 @@ export type { FeatureConfig } from "./features.ts";
 export type { GateConfig } from "./gates.ts";
 export { type InitOptions, type InitPlan, initFromCsv, modelNameOf, writeInit } from "./init/index.ts";
 export type { ReviewConfig } from "./review.ts";
-export { LABELING_DEFAULTS, type LabelingConfig } from "./labeling.ts";
+export { type LabelingConfig, labelingDefaults } from "./labeling.ts";
 export { CONFIG_NAMES, findConfig, type LoadedConfig, type LoadOptions, loadConfig } from "./load.ts";
 export type { DataDriftConfig } from "./data-drift.ts";
 export type { ConceptDriftConfig, MonitorsConfig } from "./monitors.ts";

@@ -12,11 +12,11 @@ import {
   textField,
   withDefault,
 } from "../core/index.ts";
-import type { DurationText } from "../core/index.ts";
-import { type LabelingSpec, QUEUE_STRATEGIES, type QueueStrategy } from "../feedback/spec.ts";
+import type { DurationText, Task } from "../core/index.ts";
+import { type LabelingSpec, type QueueStrategy, strategiesFor } from "../feedback/spec.ts";
 
 export interface LabelingConfig {
-  /** What makes an example worth a label; default "margin". */
+  /** What makes an example worth a label; default "margin", for numbers "quantile-width". */
   readonly strategy?: QueueStrategy;
   /** "top" (default): the most uncertain ones; "weighted": drawn in proportion, so that all labels can estimate performance. */
   readonly sampling?: "top" | "weighted";
@@ -44,8 +44,7 @@ export interface LabelingConfig {
 
 const share = (text: string, max = 1) => numberField(text, { min: 0, max });
 
-const table = objectField("Which examples people are asked to label.", {
-  strategy: withDefault(choiceField("What makes an example worth a label.", QUEUE_STRATEGIES), "margin"),
+const fields = {
   sampling: withDefault(
     choiceField("The most uncertain ones, or a draw in proportion to uncertainty.", ["top", "weighted"]),
     "top",
@@ -60,13 +59,22 @@ const table = objectField("Which examples people are asked to label.", {
   hidePrediction: withDefault(booleanField("Whether the model's answer is hidden from people."), false),
   guidelines: optional(textField("Text shown beside every task.")),
   lease: withDefault(durationField("How long a claimed task is kept.", { min: "10s", max: "1d" }), "15m"),
-});
+};
+
+function table(task: Task) {
+  const strategies = strategiesFor(task);
+  return objectField("Which examples people are asked to label.", {
+    strategy: withDefault(choiceField("What makes an example worth a label.", strategies), strategies[0]),
+    ...fields,
+  });
+}
+type ReadLabeling = FieldValue<ReturnType<typeof table>>;
 
 /** Absent: no tasks are added by themselves; people can still ask for a batch. */
-export const labelingField: Field<FieldValue<typeof table> | undefined> = optional(table);
+export const labelingField = (task: Task): Field<ReadLabeling | undefined> => optional(table(task));
 
 /** @throws CONFIG_INVALID */
-export function resolveLabeling(value: NonNullable<FieldValue<typeof labelingField>>): LabelingSpec {
+export function resolveLabeling(value: ReadLabeling): LabelingSpec {
   const { window, lease, guidelines, ...rest } = value;
   return { ...rest, windowMs: window, leaseMs: lease, ...(guidelines === undefined ? {} : { guidelines }) };
 }
@@ -74,7 +82,6 @@ export function resolveLabeling(value: NonNullable<FieldValue<typeof labelingFie
 const SILENT: FieldPlace = { path: "labeling", record: () => {}, originOf: () => "default" };
 
 /** What holds for a model whose configuration says nothing: nothing by itself, the defaults when asked. */
-export const LABELING_DEFAULTS: LabelingSpec = {
-  ...resolveLabeling(table.read({}, SILENT)),
-  perDay: 0,
-};
+export function labelingDefaults(task: Task): LabelingSpec {
+  return { ...resolveLabeling(table(task).read({}, SILENT)), perDay: 0 };
+}

@@ -320,7 +320,7 @@ export function modelTable(task: Task) {
     ),
     slices: withDefault(listField("Features by whose values performance is reported.", text), []),
     rollout: withDefault(rolloutField(task), [{ kind: "full" }]),
-    labeling: labelingField,
+    labeling: labelingField(task),
     review:
       task === "binary" || task === "multiclass"
         ? reviewField

@@ -1,8 +1,22 @@
 /** The resolved labeling policy of a model: plain JSON, every default filled in. */
-import type { ReviewDefault, ReviewMode } from "../core/index.ts";
+import type { ReviewDefault, ReviewMode, Task } from "../core/index.ts";
 
-export const QUEUE_STRATEGIES = ["margin", "least-confidence", "entropy", "committee", "slices", "random"] as const;
+export const QUEUE_STRATEGIES = [
+  "margin",
+  "least-confidence",
+  "entropy",
+  "quantile-width",
+  "committee",
+  "slices",
+  "random",
+] as const;
 export type QueueStrategy = (typeof QUEUE_STRATEGIES)[number];
+
+/** What can be asked of a model's answers, the default first: classes have probabilities, numbers an interval. */
+export function strategiesFor(task: Task): readonly [QueueStrategy, ...QueueStrategy[]] {
+  if (task === "regression") return ["quantile-width", "committee", "slices", "random"];
+  return ["margin", "least-confidence", "entropy", "committee", "slices", "random"];
+}
 
 /** Which answers a person decides before they are used. */
 export interface ReviewSpec {

@@ -15,6 +15,7 @@ import { findTrainer } from "../learn/index.ts";
 import type { ScoreRow } from "../learn/index.ts";
 import { createPredictor } from "../model/index.ts";
 import type { Artifact } from "../model/index.ts";
+import { expectedErrors, parseCalibration, quantileWidths } from "../monitor/index.ts";
 import { committeeUncertainty, rowUncertainty, type ScoreMatrix } from "../stats/index.ts";
 import { readArtifactFolder } from "./folder.ts";
 import { type Pool, readPoolFile } from "./pool-file.ts";
@@ -102,28 +103,70 @@ interface Acquisition {
 function acquisitionOf(job: QueueJob, frame: Frame, rows: Uint32Array, artifacts: readonly Artifact[]): Acquisition {
   const { strategy } = job.policy;
   if (strategy === "random") return { strategy, onlyRandom: true };
-  const cold = (note: string) => ({ strategy: "spread", note, onlyRandom: false });
   const [live, ...others] = artifacts;
   if (live === undefined)
-    return cold(job.coldStart ?? "There is no live version yet: examples are spread over the data.");
-  const { task } = job.spec.schema;
-  const trainer = findTrainer(live.manifest.trainer);
-  if (strategy === "committee" || task === "regression") {
-    const scorers = trainer.committee?.(live.weights, task) ?? [];
-    const own =
-      scorers.length > 1 ? scorers.map((score) => scoreRows(live, score, frame, rows)) : [scoresOf(live, frame, rows)];
-    const same = others.filter((one) => JSON.stringify(one.manifest.classes) === JSON.stringify(live.manifest.classes));
-    const members = [...own, ...same.map((one) => scoresOf(one, frame, rows))];
-    if (members.length > 1) return { strategy: "committee", values: committeeUncertainty(members), onlyRandom: false };
-    if (task === "regression")
-      return cold("There is one version and its trainer has one opinion: no disagreement to go by.");
-    const scores = members[0] as ScoreMatrix;
-    const note = `There is one version and the trainer ${trainer.name} has one opinion: the margin is used instead.`;
-    return { strategy: "margin", note, values: rowUncertainty("margin", scores), onlyRandom: false };
-  }
+    return spreadOut(job.coldStart ?? "There is no live version yet: examples are spread over the data.");
+  const asked = { job, frame, rows, live, others };
+  if (job.spec.schema.task === "regression") return ofNumbers(asked);
   const scores = scoresOf(live, frame, rows);
-  if (strategy === "slices") return { strategy, values: sliceUncertainty(job, frame, rows, scores), onlyRandom: false };
-  return { strategy, values: rowUncertainty(strategy, scores), onlyRandom: false };
+  if (strategy === "committee") return committeeOf(asked) ?? withoutCommittee(live, scores);
+  if (strategy === "slices") {
+    const errors = rowUncertainty("least-confidence", scores);
+    return { strategy, values: sliceUncertainty(job, frame, rows, errors), onlyRandom: false };
+  }
+  // Numbers have an interval; asked of classes the word is refused before, and means the default here.
+  const measure = strategy === "quantile-width" ? "margin" : strategy;
+  return { strategy: measure, values: rowUncertainty(measure, scores), onlyRandom: false };
+}
+
+const spreadOut = (note: string): Acquisition => ({ strategy: "spread", note, onlyRandom: false });
+
+interface Asked {
+  readonly job: QueueJob;
+  readonly frame: Frame;
+  readonly rows: Uint32Array;
+  readonly live: Artifact;
+  readonly others: readonly Artifact[];
+}
+
+/** Numbers: how wide the interval of the label is, or what error to expect in the row's slices; else a committee's spread. */
+function ofNumbers(asked: Asked): Acquisition {
+  const { job, frame, rows, live } = asked;
+  const { strategy } = job.policy;
+  const alone =
+    "and its trainer has one opinion: there is no disagreement to go by, and examples are spread over the data.";
+  if (strategy === "committee") return committeeOf(asked) ?? spreadOut(`There is one version ${alone}`);
+  const { errors } = parseCalibration(live.calibration) ?? {};
+  const answered = () => ({ frame, rows, answers: scoresOf(live, frame, rows).values });
+  if (errors !== undefined && strategy === "slices") {
+    const values = sliceUncertainty(job, frame, rows, expectedErrors(errors, answered()));
+    return { strategy, values, onlyRandom: false };
+  }
+  const widths = errors?.quantiles === undefined ? undefined : quantileWidths(errors, answered());
+  if (widths !== undefined) return { strategy: "quantile-width", values: widths, onlyRandom: false };
+  const why =
+    errors === undefined
+      ? "The live version held too few rows out to know the width of its intervals (200 are enough)"
+      : "The live version was made before versions knew the width of their intervals";
+  const committee = committeeOf(asked);
+  if (committee === undefined) return spreadOut(`${why}, ${alone}`);
+  return { ...committee, note: `${why}: a committee is used instead. The next version may know it.` };
+}
+
+/** What the version's own members, older versions and a challenger disagree about; undefined where there is one opinion. */
+function committeeOf({ job, frame, rows, live, others }: Asked): Acquisition | undefined {
+  const scorers = findTrainer(live.manifest.trainer).committee?.(live.weights, job.spec.schema.task) ?? [];
+  const own =
+    scorers.length > 1 ? scorers.map((score) => scoreRows(live, score, frame, rows)) : [scoresOf(live, frame, rows)];
+  const same = others.filter((one) => JSON.stringify(one.manifest.classes) === JSON.stringify(live.manifest.classes));
+  const members = [...own, ...same.map((one) => scoresOf(one, frame, rows))];
+  if (members.length < 2) return undefined;
+  return { strategy: "committee", values: committeeUncertainty(members), onlyRandom: false };
+}
+
+function withoutCommittee(live: Artifact, scores: ScoreMatrix): Acquisition {
+  const note = `There is one version and the trainer ${live.manifest.trainer} has one opinion: the margin is used instead.`;
+  return { strategy: "margin", note, values: rowUncertainty("margin", scores), onlyRandom: false };
 }
 
 /** The served scores of the rows, one column per class. */
@@ -164,9 +207,8 @@ function scoreRows(artifact: Artifact, score: ScoreRow, frame: Frame, rows: Uint
   return { values, width };
 }
 
-/** 1 − largest probability, weighted by how wrong the model expects to be in the row's slices. */
-function sliceUncertainty(job: QueueJob, frame: Frame, rows: Uint32Array, scores: ScoreMatrix): Float64Array {
-  const errors = rowUncertainty("least-confidence", scores);
+/** The error to expect of each row, weighted by how wrong the model expects to be in the row's slices. */
+function sliceUncertainty(job: QueueJob, frame: Frame, rows: Uint32Array, errors: Float64Array): Float64Array {
   const overall = errors.reduce((sum, one) => sum + one, 0) / Math.max(1, errors.length);
   const values = errors.slice();
   if (!(overall > 0)) return values;

@@ -1,9 +1,9 @@
 // Which examples each strategy chooses, compared with a plain computation of its measure over the same pool.
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Features, JsonObject } from "../../src/core/index.ts";
+import { type Features, type JsonObject, sha256Hex } from "../../src/core/index.ts";
 import type { ModelSpec } from "../../src/config/spec.ts";
 import { createPreparedWriter } from "../../src/data/index.ts";
 import type { ExampleRow } from "../../src/data/index.ts";
@@ -14,7 +14,8 @@ import { JOB_HANDLERS } from "../../src/job/handlers.ts";
 import { readPoolFile } from "../../src/job/pool-file.ts";
 import type { QueueResult } from "../../src/job/queue.ts";
 import { findTrainer } from "../../src/learn/index.ts";
-import { loadArtifact } from "../../src/model/index.ts";
+import { loadArtifact, predictorOf } from "../../src/model/index.ts";
+import { expectedErrors, type LossModel, parseCalibration, quantileWidths } from "../../src/monitor/index.ts";
 import { committeeDisagreement, entropy, leastConfidence, margin } from "../../src/stats/index.ts";
 import { customers, customerSchema, customerSpec, writeDatasetFile } from "./support/dataset.ts";
 
@@ -126,8 +127,9 @@ describe("a committee", () => {
 
   it("for numbers chooses where its members spread most", async () => {
     const folder = await trained(gbdt("regression"), 2, "regression");
-    const result = await choose("margin", gbdt("regression"), [folder]);
+    const result = await choose("committee", gbdt("regression"), [folder]);
     expect(result.strategy).toBe("committee");
+    expect(result.note).toBeUndefined();
     const values = new Map(
       [...(await opinions(folder, "regression"))].map(([id, own]) => {
         const all = own.map(([value = 0]) => value);
@@ -202,3 +204,86 @@ describe("one model's uncertainty", () => {
     expect(ids(result)).not.toEqual(ids(plain));
   });
 });
+
+describe("the interval of a number", () => {
+  const holding = (rows: number) => ({
+    data: { ...gbdt("regression").data, holdout: { share: 0.5, minRows: rows, maxRows: rows } },
+  });
+  const spec = () => ({ ...gbdt("regression"), ...holding(250) });
+
+  /** Interval widths or expected errors of the pool, by example. */
+  async function asked(folder: string, measure: typeof quantileWidths): Promise<Map<string, number>> {
+    const artifact = await readArtifactFolder(folder);
+    const read = await readPoolFile(pool, customerSchema("regression"));
+    const all = Uint32Array.from({ length: POOL_ROWS }, (_, i) => i);
+    const answers = predictorOf(artifact).scoreFrame(read.frame, all);
+    const errors = parseCalibration(artifact.calibration)?.errors as LossModel;
+    const values = measure(errors, { frame: read.frame, rows: all, answers }) as Float64Array;
+    return new Map(read.exampleIds.map((id, i) => [id, values[i] as number]));
+  }
+
+  it("is what numbers are chosen by: the widest first", async () => {
+    const folder = await trained(spec(), 11, "regression");
+    const result = await choose("quantile-width", spec(), [folder]);
+    expect(result.strategy).toBe("quantile-width");
+    expect(result.note).toBeUndefined();
+    const widths = await asked(folder, quantileWidths);
+    const sorted = [...widths.values()].sort((left, right) => right - left);
+    for (const { exampleId, acquisition } of result.picks) {
+      expect(widths.get(exampleId)).toBeGreaterThanOrEqual(sorted[COUNT - 1] as number);
+      expect(acquisition).toBe(widths.get(exampleId));
+    }
+    expect(sorted[0]).toBeGreaterThan(sorted.at(-1) as number);
+  });
+
+  it("gives way to a committee where too few rows were held out, and says so", async () => {
+    const few = { ...gbdt("regression"), ...holding(80) };
+    const result = await choose("quantile-width", few, [await trained(few, 12, "regression")]);
+    expect(result.strategy).toBe("committee");
+    expect(result.note).toMatch(/held too few rows out .* a committee is used instead/);
+  });
+
+  it("gives way to a spread where there is no committee either", async () => {
+    const few = { ...customerSpec(customerSchema("regression")), ...holding(80) };
+    const result = await choose("quantile-width", few, [await trained(few, 13, "regression")]);
+    expect(result.strategy).toBe("spread");
+    expect(result.note).toMatch(/too few rows out .* one opinion/);
+    expect(result.picks).toHaveLength(COUNT);
+  });
+
+  it("gives way to a committee for a version that was made before there was one", async () => {
+    const folder = await trained(spec(), 14, "regression");
+    await forgetQuantiles(folder);
+    const result = await choose("quantile-width", spec(), [folder]);
+    expect(result.strategy).toBe("committee");
+    expect(result.note).toMatch(/made before versions knew the width/);
+  });
+
+  it("weighs slices by the absolute error to expect of a number", async () => {
+    const folder = await trained(spec(), 15, "regression");
+    const errors = await asked(folder, expectedErrors);
+    const jobs = new Map(rows.map(({ exampleId, features }) => [exampleId, features["job"]]));
+    const mean = (values: readonly number[]) => values.reduce((sum, one) => sum + one, 0) / values.length;
+    const inJob = (job: unknown) => [...errors].filter(([id]) => jobs.get(id) === job).map(([, error]) => error);
+    const overall = mean([...errors.values()]);
+    const values = new Map([...errors].map(([id, error]) => [id, (error * mean(inJob(jobs.get(id)))) / overall]));
+    const result = await choose("slices", spec(), [folder]);
+    expect(result.strategy).toBe("slices");
+    expectLargest(result, values);
+  });
+});
+
+/** Turns an artifact into one of before: the same files, without the interval. */
+async function forgetQuantiles(folder: string): Promise<void> {
+  const path = join(folder, "calibration.json");
+  const { errors, ...rest } = JSON.parse(await readFile(path, "utf8")) as { errors: JsonObject };
+  const { quantiles, ...older } = errors;
+  expect(quantiles).toBeDefined();
+  const text = JSON.stringify({ ...rest, errors: older });
+  const manifest = JSON.parse(await readFile(join(folder, "manifest.json"), "utf8")) as {
+    files: Record<string, JsonObject>;
+  };
+  manifest.files["calibration.json"] = { sha256: sha256Hex(text), sizeBytes: Buffer.byteLength(text) };
+  await writeFile(path, text);
+  await writeFile(join(folder, "manifest.json"), JSON.stringify(manifest));
+}

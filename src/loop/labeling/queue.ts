@@ -20,8 +20,8 @@ import {
   type VersionRecord,
   type Workflow,
 } from "../../core/index.ts";
-import { LABELING_DEFAULTS, type ModelSpec } from "../../config/index.ts";
-import type { LabelingSpec, QueueStrategy } from "../../feedback/spec.ts";
+import { labelingDefaults, type ModelSpec } from "../../config/index.ts";
+import { type LabelingSpec, type QueueStrategy, strategiesFor } from "../../feedback/spec.ts";
 import { type LoopContext, logSchemaOf, modelSpec } from "../context.ts";
 import { requireRowTask } from "../row-tasks.ts";
 import { materializeArtifact } from "../steps/job.ts";
@@ -41,7 +41,7 @@ const OLDER_MEMBERS = 3;
 const LOOKUP = 2_000;
 
 export function labelingPolicy(spec: ModelSpec): LabelingSpec {
-  return spec.labeling ?? LABELING_DEFAULTS;
+  return spec.labeling ?? labelingDefaults(spec.schema.task);
 }
 
 interface QueueInput {
@@ -89,7 +89,9 @@ export async function buildBatch(
   request: { readonly model: string; readonly count: number; readonly strategy?: QueueStrategy },
 ): Promise<LabelingBatch> {
   const { model, count, strategy } = request;
-  requireRowTask(modelSpec(context, model), "a queue of examples to label");
+  const spec = modelSpec(context, model);
+  requireRowTask(spec, "a queue of examples to label");
+  if (strategy !== undefined) requireStrategy(spec, strategy);
   const asOf = context.worldClock.now();
   const input: QueueInput = {
     id: uuidV7(asOf),
@@ -104,6 +106,15 @@ export async function buildBatch(
   throw fail("CONFLICT", {
     message: `There is nothing to ask about: of the unlabelled examples of ${model} none is left that was not asked before.`,
     remedy: "Send predictions, or rows without a label, and ask again.",
+  });
+}
+
+function requireStrategy({ name, schema: { task } }: ModelSpec, strategy: QueueStrategy): void {
+  const known = strategiesFor(task);
+  if (known.includes(strategy)) return;
+  throw fail("BODY_INVALID", {
+    message: `The strategy "${strategy}" does not fit the model ${name}, which predicts ${task === "regression" ? "a number" : "classes"}.`,
+    remedy: `Give one of ${known.join(", ")}, or none for the configured one.`,
   });
 }
 
