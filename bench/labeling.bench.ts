@@ -9,6 +9,7 @@ import { selectBatch } from "../src/feedback/select-batch.ts";
 import { rowUncertainty } from "../src/stats/index.ts";
 import { type BenchResult, type Figure, median } from "./harness.ts";
 import { type LabelledTable, learn } from "./labeling-learner.ts";
+import { numberFigures, widthSelectionFigure } from "./labeling-numbers.ts";
 import { tableFigures } from "./labeling-tables.ts";
 
 const SEEDS = 10;
@@ -168,14 +169,26 @@ function coverageFigures(): readonly Figure[] {
   });
 }
 
-/** @param options `only=tables` leaves the rest out */
+/** @param options `only=tables` or `only=numbers` leaves the rest out */
 export async function run(options: Readonly<Record<string, string>> = {}): Promise<BenchResult> {
+  if (options["only"] === "numbers") {
+    const { figures, notes } = await numberFigures();
+    return { figures: [await widthSelectionFigure(), ...figures], notes };
+  }
   const tables = await tableFigures();
   if (options["only"] === "tables") return tables;
+  const numbers = await numberFigures();
   const digits = await digitFigures();
   const missing = digits.length === 0 ? ["The digits are not here: set RETRAIN_DIGITS to digits-8x8.csv.gz."] : [];
   return {
-    figures: [selectionFigure(), ...coverageFigures(), ...digits, ...tables.figures],
-    notes: [...missing, ...tables.notes],
+    figures: [
+      selectionFigure(),
+      await widthSelectionFigure(),
+      ...coverageFigures(),
+      ...digits,
+      ...tables.figures,
+      ...numbers.figures,
+    ],
+    notes: [...missing, ...tables.notes, ...numbers.notes],
   };
 }
