@@ -74,11 +74,12 @@ export async function fitGbdt(request: FitRequest, kernels: KernelChoice = "auto
   }
 }
 
-function openCrew({ task, train }: FitRequest, params: GbdtParams, kernels: KernelChoice): Crew {
+function openCrew({ task, train, validation }: FitRequest, params: GbdtParams, kernels: KernelChoice): Crew {
   const memory = openMemory({
     rows: train.x.rows,
     columns: train.x.columns,
     outputs: outputsOf(task, train.y),
+    validationRows: validation.x.rows,
     hasWeights: train.y.weights !== undefined,
     params,
     kernels,
@@ -133,7 +134,10 @@ async function prepareTraining(request: FitRequest, params: GbdtParams, crew: Cr
     signal,
   });
   writeTargets(memory, train.y, objective);
-  const validationScores = new Float32Array(validation.x.rows * objective.outputs);
+  const { layout, floats } = memory;
+  const from = layout.validationScores >>> 2;
+  const validationScores = floats.subarray(from, from + validation.x.rows * objective.outputs);
+  floats.set(validation.y.values, layout.validationLabels >>> 2);
   const training: Training = {
     request,
     params,
@@ -146,7 +150,6 @@ async function prepareTraining(request: FitRequest, params: GbdtParams, crew: Cr
     progress: resume === undefined ? NO_PROGRESS : readProgress(resume),
     validationScores,
   };
-  const { layout, floats } = memory;
   await startScores(training, request.train.x, floats.subarray(layout.scores >>> 2), layout.paddedRows);
   await startScores(training, request.validation.x, validationScores, validation.x.rows);
   return training;
@@ -275,16 +278,13 @@ function addToValidation({ request, objective, validationScores }: Training, tre
   add(x.values, x, validationScores, x.rows);
 }
 
-function measureRound({ request, objective, crew, validationScores }: Training) {
-  const { layout, floats } = crew.memory;
-  const trainScores = floats.subarray(layout.scores >>> 2);
-  const train = measureScores(
-    objective,
-    { scores: trainScores, stride: layout.paddedRows, y: request.train.y },
-    TRACE_ROWS,
-  );
+function measureRound({ request, objective, crew: { memory } }: Training) {
+  const { layout } = memory;
+  const ofTrain = { scores: layout.scores, labels: layout.labels, stride: layout.paddedRows, y: request.train.y };
+  const train = measureScores(memory, objective, ofTrain, TRACE_ROWS);
   const { x, y } = request.validation;
-  const validation = measureScores(objective, { scores: validationScores, stride: x.rows, y }, Infinity);
+  const ofValidation = { scores: layout.validationScores, labels: layout.validationLabels, stride: x.rows, y };
+  const validation = measureScores(memory, objective, ofValidation, Infinity);
   return {
     metrics: traceMetrics(request.task, train, validation),
     loss: x.rows === 0 ? train.loss : validation.loss,

@@ -11,9 +11,11 @@ import { weightedQuantile } from "./loss.ts";
 import { maxLeavesOf } from "./memory.ts";
 import type { Memory } from "./memory.ts";
 import type { GbdtParams } from "./params.ts";
+import { canGrowAtOnce, growAtOnce } from "./plain.ts";
+import type { GrownLeaf } from "./plain.ts";
 import { COMMANDS, rangePlace, rowsOf } from "./share.ts";
-import { createSplitFinder } from "./split.ts";
-import type { LeafSums, Split, SplitFinder } from "./split.ts";
+import { createSplitFinder, leastGainOf } from "./split.ts";
+import type { Split, SplitFinder } from "./split.ts";
 import { growingNode } from "./tree.ts";
 import type { GrowingNode } from "./tree.ts";
 
@@ -33,12 +35,8 @@ export interface TreeRequest {
   readonly signal: AbortSignal;
 }
 
-interface Leaf extends LeafSums {
+interface Leaf extends GrownLeaf {
   histogram: number;
-  readonly node: number;
-  /** Its place among the leaves, by which each thread knows its rows. */
-  readonly slot: number;
-  readonly count: number;
   readonly depth: number;
   split: Split | undefined;
 }
@@ -51,7 +49,13 @@ export async function growTree(request: TreeRequest): Promise<GrowingNode[]> {
   const { crew, params, signal } = request;
   const { layout } = crew.memory;
   const finder = createSplitFinder(request);
-  const root = plantRoot(request, finder);
+  const root = plantRoot(request);
+  if (canGrowAtOnce(request)) {
+    const grown = growAtOnce(request, leastGainOf(params), root);
+    finishLeaves(request, finder, grown.nodes, grown.leaves);
+    return grown.nodes;
+  }
+  [root.split] = finder.find({ counted: root.histogram, parent: 0, leaves: [root, undefined] });
   const nodes: GrowingNode[] = [growingNode(root.count)];
   const leaves: Leaf[] = [root];
   const freeHistograms = Array.from(
@@ -81,7 +85,7 @@ export async function growTree(request: TreeRequest): Promise<GrowingNode[]> {
   return nodes;
 }
 
-function plantRoot(request: TreeRequest, finder: SplitFinder): Leaf {
+function plantRoot(request: TreeRequest): Leaf {
   const { crew, sample, offset, scaleG, scaleH } = request;
   const { memory } = crew;
   const { layout, ints } = memory;
@@ -101,9 +105,7 @@ function plantRoot(request: TreeRequest, finder: SplitFinder): Leaf {
   }
   const count = sample === undefined ? layout.rows : sample.length;
   const [lower, upper] = [-Infinity, Infinity];
-  const root: Leaf = { node: 0, slot: 0, count, depth: 0, histogram: histograms, g, h, lower, upper, split: undefined };
-  [root.split] = finder.find({ counted: histograms, parent: 0, leaves: [root, undefined] });
-  return root;
+  return { node: 0, slot: 0, count, depth: 0, histogram: histograms, g, h, lower, upper, split: undefined };
 }
 
 /** Writes the drawn rows into the index, each thread's from where its own rows begin. */
@@ -247,7 +249,12 @@ function findChildSplits(request: TreeRequest, finder: SplitFinder, pair: [Leaf,
   large.split = splitOfLarge;
 }
 
-function finishLeaves(request: TreeRequest, finder: SplitFinder, nodes: GrowingNode[], leaves: readonly Leaf[]): void {
+function finishLeaves(
+  request: TreeRequest,
+  finder: SplitFinder,
+  nodes: GrowingNode[],
+  leaves: readonly GrownLeaf[],
+): void {
   const { crew, params, offset, leafQuantile } = request;
   const { layout, floats } = crew.memory;
   for (const leaf of leaves) {
@@ -261,7 +268,7 @@ function finishLeaves(request: TreeRequest, finder: SplitFinder, nodes: GrowingN
 }
 
 /** The answer of a leaf under absolute and quantile loss: that quantile of label − score, within the leaf's range. */
-function residualQuantile({ crew, offset }: TreeRequest, leaf: Leaf, share: number): number {
+function residualQuantile({ crew, offset }: TreeRequest, leaf: GrownLeaf, share: number): number {
   const { memory } = crew;
   const { layout, ints, floats } = memory;
   const residuals = new Float64Array(leaf.count);

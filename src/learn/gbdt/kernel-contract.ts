@@ -1,4 +1,4 @@
-/** What both implementations of the kernels offer: see kernels/gbdt.ts for what each function does. */
+/** What both implementations of the kernels offer: see kernels/gbdt.ts and kernels/gbdt/ for what each function does. */
 export interface Kernels {
   readonly kind: "wasm" | "twin";
   readonly buffer: ArrayBufferLike;
@@ -45,9 +45,13 @@ export interface Kernels {
     l2: number,
     minChild: number,
     leastScore: number,
+    scratch: number,
     out: number,
   ): number;
   countUp(index: number, begin: number, end: number): void;
   partition(index: number, begin: number, end: number, columnBins: number, goesLeft: number, scratch: number): number;
-  addValue(scores: number, index: number, begin: number, end: number, value: number): void;
+  addLeaves(scores: number, index: number, ranges: number, rangeStride: number, values: number, leaves: number): void;
+  logisticLosses(scores: number, labels: number, step: number, count: number, out: number): number;
+  /** Absent from the twin: grow.ts, step by step, is the twin of this one. */
+  growTree?(plan: number): number;
 }

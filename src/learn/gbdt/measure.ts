@@ -3,20 +3,24 @@ import type { Task } from "../../core/index.ts";
 import { expDeterministic, log1pExp, logDeterministic } from "../../stats/index.ts";
 import type { Targets } from "../trainer.ts";
 import type { Objective } from "./loss.ts";
+import type { Memory } from "./memory.ts";
 
 export interface ScoredPart {
-  /** Output by output, `stride` floats each. */
-  readonly scores: Float32Array;
+  /** Byte offset of the scores: output by output, `stride` floats each. */
+  readonly scores: number;
+  /** Byte offset of the labels in single precision. */
+  readonly labels: number;
   readonly stride: number;
   readonly y: Targets;
 }
 
 /** Sums over evenly spaced rows, at most `maxRows`. The loss is the objective's own, in the target's unit. */
-export function measureScores(objective: Objective, part: ScoredPart, maxRows: number) {
-  const { scores, stride, y } = part;
+export function measureScores(memory: Memory, objective: Objective, part: ScoredPart, maxRows: number) {
+  const { stride, y } = part;
   const rows = y.values.length;
   const step = Math.max(1, Math.ceil(rows / maxRows));
-  if (objective.loss === "logistic" && y.weights === undefined) return measureLogistic(scores, y.values, step);
+  if (objective.loss === "logistic" && y.weights === undefined) return measureLogistic(memory, part, step);
+  const scores = memory.floats.subarray(part.scores >>> 2);
   const row = new Float64Array(objective.outputs);
   let [loss, hits, absolute, total] = [0, 0, 0, 0];
   for (let i = 0; i < rows; i += step) {
@@ -36,21 +40,16 @@ export function measureScores(objective: Objective, part: ScoredPart, maxRows: n
 const FACTORS = 512;
 
 /** Log loss and accuracy of rows that weigh the same: Σ ln(1 + e^m) as the logarithm of products, which is half the work. */
-function measureLogistic(scores: Float32Array, labels: Float64Array, step: number) {
-  let [loss, hits, product, factors, count] = [0, 0, 1, 0, 0];
-  for (let i = 0; i < labels.length; i += step) {
-    const score = scores[i] as number;
-    const isPositive = labels[i] === 1;
-    const margin = isPositive ? -score : score;
-    if (margin > 0) loss += margin;
-    product *= 1 + expDeterministic(margin > 0 ? -margin : margin);
-    if (score >= 0 === isPositive) hits++;
-    count++;
-    if (++factors < FACTORS) continue;
-    loss += logDeterministic(product);
-    [product, factors] = [1, 0];
+function measureLogistic({ kernels, layout, doubles }: Memory, { scores, labels, y }: ScoredPart, step: number) {
+  const count = Math.ceil(y.values.length / step);
+  const at = layout.out >>> 3;
+  let [loss, hits] = [0, 0];
+  for (let from = 0; from < count; from += FACTORS) {
+    const offset = from * step * 4;
+    doubles[at] = loss;
+    hits += kernels.logisticLosses(scores + offset, labels + offset, step, Math.min(FACTORS, count - from), layout.out);
+    loss = (doubles[at] as number) + logDeterministic(doubles[at + 1] as number);
   }
-  loss += logDeterministic(product);
   const n = Math.max(1, count);
   return { loss: loss / n, accuracy: hits / n, mae: 0 };
 }

@@ -16,6 +16,12 @@ export const SUM_ROWS = 4096;
 export const CONTROL_BYTES = 512;
 /** Bytes of one answer of a scan: a cache line for each thread and leaf. */
 export const OUT_BYTES = 64;
+/** Bytes a scan puts its sums and rough scores in: SCAN_FILLED of kernels/gbdt.ts and what stands there, in whole cache lines. */
+export const SCAN_BYTES = 4224;
+/** Bytes of the plan of a tree grown in one call, of its leaves and nodes: `Plan`, `Leaf` and `Node` of kernels/gbdt/grow.ts. */
+export const PLAN_BYTES = 128;
+export const LEAF_BYTES = 48;
+export const NODE_BYTES = 40;
 /** Sorted at most for the edges of a column: the rank error of an edge is then below 0.3 % (√(p(1−p)/n) at two deviations). */
 export const EDGE_SAMPLE_ROWS = 200_000;
 
@@ -44,6 +50,9 @@ export interface Layout {
   /** 0 without weights. */
   readonly weights: number;
   readonly scores: number;
+  /** Scores of the validation rows, output by output, and their labels (float32). */
+  readonly validationScores: number;
+  readonly validationLabels: number;
   readonly gradients: number;
   readonly hessians: number;
   /** Sums of |g| and h of every 4,096 rows (float64). */
@@ -58,6 +67,10 @@ export interface Layout {
   readonly scratch: number;
   readonly goesLeft: number;
   readonly out: number;
+  /** Scratch of a thread's scan. */
+  readonly scan: number;
+  /** The plan of a tree grown in one call, its leaves, its nodes. */
+  readonly growth: number;
   readonly histograms: number;
   readonly histogramBytes: number;
   readonly histogramCount: number;
@@ -83,6 +96,7 @@ export function openMemory(options: {
   readonly rows: number;
   readonly columns: number;
   readonly outputs: number;
+  readonly validationRows: number;
   readonly hasWeights: boolean;
   readonly params: GbdtParams;
   readonly kernels: KernelChoice;
@@ -120,6 +134,8 @@ export function openMemory(options: {
     labels: reserve(paddedRows * 4),
     weights: hasWeights ? reserve(paddedRows * 4) : 0,
     scores: reserve(paddedRows * 4 * outputs),
+    validationScores: reserve(options.validationRows * 4 * outputs),
+    validationLabels: reserve(options.validationRows * 4),
     gradients: reserve(paddedRows * 4 * outputs),
     hessians: reserve(paddedRows * 4 * outputs),
     sums: reserve(Math.ceil(rows / SUM_ROWS) * 16),
@@ -131,6 +147,8 @@ export function openMemory(options: {
     scratch: reserve((rows + threads * 4 + 1) * 4),
     goesLeft: reserve(256),
     out: reserve(2 * threads * OUT_BYTES),
+    scan: reserve(threads * SCAN_BYTES),
+    growth: reserve(PLAN_BYTES + leaves * (LEAF_BYTES + 2 * NODE_BYTES)),
     histograms: reserve(stride * HISTOGRAM_COLUMN_BYTES * leaves),
     histogramBytes: stride * HISTOGRAM_COLUMN_BYTES,
     histogramCount: leaves,

@@ -4,7 +4,7 @@
  * the same bits whatever the number of threads; with one thread the same lines run and nobody is waited for.
  */
 import { categoryBin } from "./category.ts";
-import { BIN_BLOCK_ROWS, OUT_BYTES, SUM_ROWS } from "./memory.ts";
+import { BIN_BLOCK_ROWS, OUT_BYTES, SCAN_BYTES, SUM_ROWS } from "./memory.ts";
 import type { Memory } from "./memory.ts";
 
 export const COMMANDS = { stop: 0, gradients: 1, plant: 2, split: 3, scan: 4, finish: 5, bin: 6 } as const;
@@ -181,6 +181,7 @@ function scan(share: Share): void {
       numberAt(share, NUMBERS.l2),
       numberAt(share, NUMBERS.minChild),
       numberAt(share, NUMBERS.least + leaf),
+      layout.scan + thread * SCAN_BYTES,
       out,
     );
     const column = ints[(out >>> 2) + 2] as number;
@@ -196,14 +197,9 @@ export function outPlace({ layout }: Memory, leaf: number, thread: number): numb
 /** Arguments: how many leaves, offset of the scores. Their values stand at `values`. */
 function finish(share: Share): void {
   const { memory, thread } = share;
-  const { kernels, layout, ints, floats } = memory;
-  const leaves = argument(share, 0);
-  const scores = argument(share, 1);
-  for (let slot = 0; slot < leaves; slot++) {
-    const range = rangePlace(memory, slot, thread);
-    const value = floats[(layout.values >>> 2) + slot] as number;
-    kernels.addValue(scores, layout.index, ints[range] as number, ints[range + 1] as number, value);
-  }
+  const { kernels, layout } = memory;
+  const ranges = rangePlace(memory, 0, thread) * 4;
+  kernels.addLeaves(argument(share, 1), layout.index, ranges, layout.threads * 8, layout.values, argument(share, 0));
 }
 
 /** Argument: the first row. Each thread has a block of raw rows: thread t those from `first` + t blocks on. */

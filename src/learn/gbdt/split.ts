@@ -67,6 +67,11 @@ export interface SplitContext {
 /** Below this a gain is the rounding of its own computation; XGBoost's kRtEps. */
 const LEAST_GAIN = 1e-6;
 
+/** What a split must gain. */
+export function leastGainOf(params: GbdtParams): number {
+  return Math.max(params.minSplitGain, LEAST_GAIN);
+}
+
 export function createSplitFinder(context: SplitContext): SplitFinder {
   const { crew, columns, allowed, directions, params } = context;
   const { layout, ints } = crew.memory;
@@ -83,7 +88,7 @@ export function createSplitFinder(context: SplitContext): SplitFinder {
   crew.prepare([], "l2", [params.l2, params.minChildWeight]);
 
   const answer = (g: number, h: number, l2: number) => (h * unitH + l2 > 0 ? -(g * unitG) / (h * unitH + l2) : 0);
-  const leastGain = Math.max(params.minSplitGain, LEAST_GAIN);
+  const leastGain = leastGainOf(params);
   const parentScore = (leaf: LeafSums) =>
     scoreAt(leaf.g * unitG, leaf.h * unitH + params.l2, clampAnswer(answer(leaf.g, leaf.h, params.l2), leaf));
   const finish = (leaf: LeafSums, place: number, parent: number): Split | undefined => {

@@ -3,6 +3,7 @@
  * tests compare with. Every function gives the same bits as its namesake, over a memory laid out alike. Single-precision steps
  * are written with `Math.fround`, which rounds like the wasm instructions do.
  */
+import { expDeterministic } from "../../stats/index.ts";
 import type { Kernels } from "./kernel-contract.ts";
 
 const MISSING_BIN = 255;
@@ -141,10 +142,28 @@ export function createTwin(bytes: number): Kernels {
       ints.copyWithin(left, spare, spare + right);
       return left - at - begin;
     },
-    addValue(scores, index, begin, end, value) {
-      for (let i = begin; i < end; i++) {
-        const at = (scores >>> 2) + (ints[(index >>> 2) + i] as number);
-        floats[at] = (floats[at] as number) + value;
+    logisticLosses(scores, labels, step, count, out) {
+      let [loss, product, hits] = [doubles[out >>> 3] as number, 1, 0];
+      for (let i = 0; i < count * step; i += step) {
+        const score = floats[(scores >>> 2) + i] as number;
+        const isPositive = floats[(labels >>> 2) + i] === 1;
+        const margin = isPositive ? -score : score;
+        if (margin > 0) loss += margin;
+        product *= 1 + expDeterministic(margin > 0 ? -margin : margin);
+        if (score >= 0 === isPositive) hits++;
+      }
+      doubles[out >>> 3] = loss;
+      doubles[(out >>> 3) + 1] = product;
+      return hits;
+    },
+    addLeaves(scores, index, ranges, rangeStride, values, leaves) {
+      for (let leaf = 0; leaf < leaves; leaf++) {
+        const range = (ranges + leaf * rangeStride) >>> 2;
+        const value = floats[(values >>> 2) + leaf] as number;
+        for (let i = ints[range] as number; i < (ints[range + 1] as number); i++) {
+          const at = (scores >>> 2) + (ints[(index >>> 2) + i] as number);
+          floats[at] = (floats[at] as number) + value;
+        }
       }
     },
   };
@@ -152,7 +171,7 @@ export function createTwin(bytes: number): Kernels {
 
 /** `scanColumns` of the kernel: see there for the rule of ties. */
 function scanColumns(ints: Int32Array, doubles: Float64Array, request: Parameters<Kernels["scanColumns"]>): number {
-  const [histogram, binCounts, columns, sumG, sumH, inverseG, inverseH, l2, minChild, leastScore, out] = request;
+  const [histogram, binCounts, columns, sumG, sumH, inverseG, inverseH, l2, minChild, leastScore, , out] = request;
   let best = leastScore;
   const found = [-1, 0, 0, 0, 0];
   const consider = (column: number, bin: number, missing: number, g: number, h: number) => {

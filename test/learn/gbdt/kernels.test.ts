@@ -2,10 +2,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createRandom, type JsonObject, type Task } from "../../../src/core/index.ts";
-import { fitGbdt } from "../../../src/learn/gbdt/gbdt.ts";
+import type { BinnedColumn } from "../../../src/learn/gbdt/binning.ts";
+import { Crew } from "../../../src/learn/gbdt/crew.ts";
+import { fitGbdt, gbdt } from "../../../src/learn/gbdt/gbdt.ts";
 import { hasWasmKernels, openKernels } from "../../../src/learn/gbdt/kernels.ts";
+import { openMemory } from "../../../src/learn/gbdt/memory.ts";
+import { readParams } from "../../../src/learn/gbdt/params.ts";
+import { canGrowAtOnce } from "../../../src/learn/gbdt/plain.ts";
 import { expSingle } from "../../../src/learn/gbdt/twin.ts";
-import { bytesOf, request } from "./data.ts";
+import { bytesOf, COLUMNS, request } from "./data.ts";
 
 const BYTES = 65_536 * 4;
 /** `npm test` builds the kernels first; without the file there is nothing to compare. */
@@ -102,7 +107,10 @@ compare("each kernel and its twin", () => {
           kernels.subtractHistogram(81_920, 114_688, 8);
           kernels.addHistogram(114_688, 81_920, 8);
           kernels.countUp(49_152, 5, 900);
-          kernels.addValue(4096, 32_768, 10, 10 + split, Math.fround(0.1));
+          const ranges = new Int32Array(kernels.buffer, 53_248, 6);
+          ranges.set([10, 10 + split, 0, 0, 10 + split, 300]);
+          new Float32Array(kernels.buffer, 53_280, 2).set([0.1, -0.3]);
+          kernels.addLeaves(4096, 32_768, 53_248, 16, 53_280, 2);
           return split;
         });
         expect(left[0]).toBe(left[1]);
@@ -114,39 +122,64 @@ compare("each kernel and its twin", () => {
     );
   });
 
-  it("find the same split for any histogram, ties included", () => {
+  it.each([1, 2, 3])("sum up the log loss alike, one of %i rows, to the last bit", (step) => {
+    const extremes = [0, -0, 88, -88, 745, -745.2, 720, -710, 1e9, -1e9, Infinity, -Infinity, NaN];
     fc.assert(
-      fc.property(seeds, fc.integer({ min: 1, max: 255 }), fc.boolean(), (seed, bins, hasMissing) => {
-        let [sumG, sumH] = [0, 0];
-        const both = pair(seed, (_floats, ints, random) => {
-          [sumG, sumH] = [0, 0];
-          for (let c = 0; c < 3; c++) {
-            ints[4 + c] = bins;
-            let [g, h] = [0, 0];
-            for (let b = 0; b < 256; b++) {
-              if (random.nextInt(3) === 0 || (b >= bins && b !== 255) || (b === 255 && !hasMissing)) continue;
-              const at = 1024 + c * 512 + b * 2;
-              ints[at] = random.nextInt(4) * 1024;
-              ints[at + 1] = (random.nextInt(9) - 4) * 512;
-              h += ints[at] as number;
-              g += ints[at + 1] as number;
-            }
-            if (c === 0) [sumG, sumH] = [g, h];
-            else {
-              // All columns hold the same rows, so their sums agree; the last bin takes the difference.
-              const last = 1024 + c * 512 + (bins - 1) * 2;
-              ints[last] = (ints[last] as number) + sumH - h;
-              ints[last + 1] = (ints[last + 1] as number) + sumG - g;
-            }
-          }
-        });
-        const found = both.map((kernels) =>
-          kernels.scanColumns(4096, 16, 3, sumG, sumH, 2 ** -10, 2 ** -12, 1, 0.5, 0.001, 65_536),
-        );
-        expect(found[0]).toBe(found[1]);
-        expectEqualMemory(both, 65_536, found[0] === 1 ? 28 : 12);
+      fc.property(fc.array(fc.float({ min: -30, max: 30 }), { maxLength: 400 }), seeds, (values, seed) => {
+        for (const all of [values, [...extremes, ...values], values.slice(0, 1)]) {
+          const count = Math.ceil(all.length / step);
+          const both = pair(seed, (floats, _ints, random) => {
+            floats.set(all, 4);
+            for (let i = 0; i < all.length; i++) floats[4096 + i] = random.nextInt(2);
+            new Float64Array(floats.buffer)[4096] = 0.25;
+          });
+          const hits = both.map((kernels) => kernels.logisticLosses(16, 16_384, step, count, 32_768));
+          expect(hits[0]).toBe(hits[1]);
+          const [wasm, twin] = both.map(({ buffer }) => new Float64Array(buffer, 32_768, 2)) as [
+            Float64Array,
+            Float64Array,
+          ];
+          expect([...wasm]).toEqual([...twin]);
+        }
       }),
-      { seed: 3, numRuns: 200 },
+      { seed: 3, numRuns: 50 },
+    );
+  });
+
+  it("find the same split for any histogram, penalty and least weight, ties included", () => {
+    const penalties = fc.constantFrom(0, 1e-9, 1, 1e4, 1e12);
+    const weights = fc.constantFrom(0, 0.5, 3, 40);
+    fc.assert(
+      fc.property(
+        seeds,
+        fc.integer({ min: 1, max: 255 }),
+        fc.boolean(),
+        penalties,
+        weights,
+        (seed, bins, hasMissing, l2, least) => {
+          let [sumG, sumH] = [0, 0];
+          const both = pair(seed, (_floats, ints, random) => {
+            [sumG, sumH] = [0, 0];
+            ints.fill(bins, 4, 7);
+            for (let row = 0; row < 200; row++) {
+              const [h, g] = [random.nextInt(4) * 1024, (random.nextInt(9) - 4) * 512];
+              sumH += h;
+              sumG += g;
+              for (let c = 0; c < 3; c++) {
+                const at = 1024 + c * 512 + (hasMissing && random.nextInt(5) === 0 ? 255 : random.nextInt(bins)) * 2;
+                ints[at] = (ints[at] as number) + h;
+                ints[at + 1] = (ints[at + 1] as number) + g;
+              }
+            }
+          });
+          const found = both.map((kernels) =>
+            kernels.scanColumns(4096, 16, 3, sumG, sumH, 2 ** -10, 2 ** -12, l2, least, 0.001, 98_304, 65_536),
+          );
+          expect(found[0]).toBe(found[1]);
+          expectEqualMemory(both, 65_536, found[0] === 1 ? 28 : 12);
+        },
+      ),
+      { seed: 3, numRuns: 600 },
     );
   });
 });
@@ -172,11 +205,58 @@ const MODELS: readonly (readonly [string, Task, JsonObject])[] = [
   ["few bins, no penalty", "binary", { bins: 7, l2: 0, minChildWeight: 0 }],
 ];
 
+const NUMBERS = COLUMNS.map(({ name }) => ({ name, kind: "number" as const }));
+
 compare("a whole model", () => {
-  it.each(MODELS)("has the same bytes by either kernel: %s", async (_name, task, params) => {
-    for (const weights of [false, true]) {
-      const all = request({ task, params: { epochs: 30, ...params }, table: { task, missing: 0.1, weights } });
-      expect(bytesOf(await fitGbdt(all, "wasm"))).toBe(bytesOf(await fitGbdt(all, "twin")));
+  // Trees of plain numbers are grown by one call of the kernel, those with categories step by step.
+  it.each(MODELS)("has the same bytes and trace by either kernel: %s", async (_name, task, params) => {
+    for (const columns of [COLUMNS, NUMBERS]) {
+      for (const weights of [false, true]) {
+        const traces: [unknown[], unknown[]] = [[], []];
+        const [wasm, twin] = (await Promise.all(
+          (["wasm", "twin"] as const).map(async (kernels, i) => {
+            const all = request({
+              task,
+              columns,
+              params: { epochs: 30, ...params },
+              table: { task, missing: 0.1, weights },
+              onPoint: async (point) => void traces[i]?.push(point),
+            });
+            return bytesOf(await fitGbdt(all, kernels));
+          }),
+        )) as [string, string];
+        expect(wasm).toBe(twin);
+        expect(traces[0]).toEqual(traces[1]);
+      }
     }
+  });
+
+  it("is grown by one call for each tree where it is small and plain, and else step by step", async () => {
+    const can = (options: {
+      rows?: number;
+      columns?: readonly BinnedColumn[];
+      directions?: number[];
+      maxLeaves?: number;
+    }) => {
+      const { rows = 1000, columns = [plain, plain], directions = [0, 0], maxLeaves = 31 } = options;
+      const params = readParams(gbdt.resolveParams({ maxLeaves }));
+      const size = { rows, columns: 2, outputs: 1, validationRows: 0, hasWeights: false, threads: 1 };
+      const crew = new Crew(openMemory({ ...size, params, kernels: "auto" }));
+      const allowed = Uint8Array.of(1, 1);
+      return canGrowAtOnce({
+        crew,
+        columns,
+        allowed,
+        directions: Int8Array.from(directions),
+        params,
+        scaleG: 1,
+        scaleH: 1,
+      });
+    };
+    const plain: BinnedColumn = { source: 0, kind: "number", count: 3, edges: Float32Array.of(1, 2) };
+    expect(can({})).toBe(true);
+    expect(can({ columns: [plain, { ...plain, kind: "category" }] })).toBe(false);
+    expect(can({ directions: [0, -1] })).toBe(false);
+    expect(can({ rows: 300_000 })).toBe(false);
   });
 });

@@ -42,7 +42,7 @@ function watchThreads() {
 
 function openTwo(): Crew {
   const params = readParams(gbdt.resolveParams({}));
-  const size = { rows: ROWS, columns: 4, outputs: 1, hasWeights: false };
+  const size = { rows: ROWS, columns: 4, outputs: 1, validationRows: 0, hasWeights: false };
   return new Crew(openMemory({ ...size, params, kernels: "auto", threads: 2 }));
 }
 
