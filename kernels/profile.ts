@@ -1,13 +1,17 @@
 /**
  * The inner loops of counting a file's numbers, in AssemblyScript. Each function has a twin of the same name in
- * src/cli/counting/twin.ts that gives the same bits, and the tests compare the two.
+ * src/cli/counting/twin.ts that gives the same bits, and the tests compare the two. Those of Parquet pages have none: without them
+ * DuckDB reads, and the tests compare with what it reads.
  *
  * Pointers are byte offsets into the module's memory, which the driver lays out. No function allocates.
  */
 
+export { unsnappy } from "./parquet/snappy";
+export { copyFloats, fromInt32, fromInt64, lookUp, spread, unpack } from "./parquet/pages";
+
 /** Raised with every change of a signature or a result: the driver refuses a file of another number. */
 export function kernelVersion(): i32 {
-  return 1;
+  return 2;
 }
 
 // @ts-ignore: decorator
@@ -71,10 +75,38 @@ const MISSING: u32 = 4;
 const NON_FINITE: u32 = 5;
 const TAILS: u32 = 6;
 
+/** The place of a value that lies between the ends, where its slot says the least cell (low half) and the greatest (high half). */
+// @ts-ignore: decorator
+@inline
+function cellOf(value: f64, both: u32, edges: usize): u32 {
+  let cell = both & 0xffff;
+  // Halved without branches: which half it is in a skewed column, no processor guesses.
+  for (let size = (both >>> 16) - cell; size > 1; ) {
+    const half = size >>> 1;
+    cell += half & -(<u32>(load<f64>(edges + (<usize>(cell + half - 1) << 3)) < value));
+    size -= half;
+  }
+  // Edges of later slots are greater than the value: the last comparison answers for slots without an edge too.
+  return cell + <u32>(load<f64>(edges + (<usize>cell << 3)) < value);
+}
+
+// @ts-ignore: decorator
+@inline
+function addOne(counts: usize, place: u32): void {
+  const at = counts + (<usize>place << 2);
+  store<u32>(at, load<u32>(at) + 1);
+}
+
+// @ts-ignore: decorator
+@inline
+function slotAt(slots: usize, slot: i32): u32 {
+  return load<u32>(slots + (<usize>slot << 2));
+}
+
 /**
  * Adds float32 values to counts of 32 bits. `slots` holds per slot the least cell of its values in the low half and the greatest
  * in the high half; `edges` are closed by +∞. Even and odd values have counts of their own (the second after the first), so that a
- * column of few values does not wait for its own last addition.
+ * column of few values does not wait for its own last addition. Four values that all lie between the ends find their slots together.
  */
 export function countCells(
   values: usize,
@@ -89,29 +121,45 @@ export function countCells(
   slotsPerUnit: f64,
 ): void {
   const other = counts + (<usize>(cells + TAILS) << 2);
-  for (let i = 0; i < count; i++) {
-    const value = <f64>load<f32>(values + (<usize>i << 2));
-    let place: u32;
-    if (value >= min && value <= max) {
-      const slot = <u32>((value - min) * slotsPerUnit);
-      const both = load<u32>(slots + (<usize>slot << 2));
-      let cell = both & 0xffff;
-      let end = both >>> 16;
-      // Edges of later slots are greater than the value, so that one comparison answers for slots with one edge or none.
-      if (end - cell <= 1) {
-        cell += <u32>(load<f64>(edges + (<usize>cell << 3)) < value);
-      } else {
-        while (cell < end) {
-          const middle = (cell + end) >>> 1;
-          if (load<f64>(edges + (<usize>middle << 3)) < value) cell = middle + 1;
-          else end = middle;
-        }
+  const isExact = !isByValue && <f64>(<f32>min) == min && <f64>(<f32>max) == max;
+  const lows = f32x4.splat(<f32>min);
+  const highs = f32x4.splat(<f32>max);
+  const start = f64x2.splat(min);
+  const scale = f64x2.splat(slotsPerUnit);
+  let i = 0;
+  while (i < count) {
+    if (isExact && i + 4 <= count) {
+      const four = v128.load(values + (<usize>i << 2));
+      if (i32x4.all_true(v128.and(f32x4.ge(four, lows), f32x4.le(four, highs)))) {
+        const low = f64x2.promote_low_f32x4(four);
+        const high = f64x2.promote_low_f32x4(v128.shuffle<i32>(four, four, 2, 3, 2, 3));
+        const first = i32x4.trunc_sat_f64x2_u_zero(f64x2.mul(f64x2.sub(low, start), scale));
+        const second = i32x4.trunc_sat_f64x2_u_zero(f64x2.mul(f64x2.sub(high, start), scale));
+        addOne(counts, cellOf(f64x2.extract_lane(low, 0), slotAt(slots, i32x4.extract_lane(first, 0)), edges));
+        addOne(other, cellOf(f64x2.extract_lane(low, 1), slotAt(slots, i32x4.extract_lane(first, 1)), edges));
+        addOne(counts, cellOf(f64x2.extract_lane(high, 0), slotAt(slots, i32x4.extract_lane(second, 0)), edges));
+        addOne(other, cellOf(f64x2.extract_lane(high, 1), slotAt(slots, i32x4.extract_lane(second, 1)), edges));
+        i += 4;
+        continue;
       }
-      place = isByValue && load<f64>(edges + (<usize>cell << 3)) != value ? cells + UNSEEN : cell;
-    } else if (value != value) place = cells + MISSING;
-    else if (value - value != 0) place = cells + NON_FINITE;
-    else place = cells + (value < min ? BELOW : ABOVE);
-    const at = ((i & 1) == 0 ? counts : other) + (<usize>place << 2);
-    store<u32>(at, load<u32>(at) + 1);
+    }
+    // One by one, up to where four can be tried again.
+    for (const stop = isExact ? min32(count, (i + 4) & ~3) : count; i < stop; i++) {
+      const value = <f64>load<f32>(values + (<usize>i << 2));
+      let place: u32;
+      if (value >= min && value <= max) {
+        const cell = cellOf(value, slotAt(slots, <i32>((value - min) * slotsPerUnit)), edges);
+        place = isByValue && load<f64>(edges + (<usize>cell << 3)) != value ? cells + UNSEEN : cell;
+      } else if (value != value) place = cells + MISSING;
+      else if (value - value != 0) place = cells + NON_FINITE;
+      else place = cells + (value < min ? BELOW : ABOVE);
+      addOne((i & 1) == 0 ? counts : other, place);
+    }
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function min32(one: i32, other: i32): i32 {
+  return one < other ? one : other;
 }

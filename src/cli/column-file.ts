@@ -18,6 +18,13 @@ export interface FileColumns {
   readonly types: ReadonlyMap<string, string>;
   /** What to select from. */
   readonly source: string;
+  /** Which of the file's rows these are, where they lie together. */
+  readonly range?: RowRange;
+}
+/** From the first to before the last. */
+export interface RowRange {
+  readonly from: number;
+  readonly to: number;
 }
 
 const quote = (text: string) => `'${text.replaceAll("'", "''")}'`;
@@ -97,6 +104,7 @@ export async function describeFile(connection: DuckDBConnection, path: string): 
     const counted = await connection.runAndReadAll(`SELECT count(*)::DOUBLE FROM ${source}`);
     const types = described.getRows().map((row) => [String(row[0]), String(row[1])] as const);
     const kinds = types.map(([name, type]) => [name, kindOf(type)] as const);
-    return { path, rows: Number(counted.getRows()[0]?.[0] ?? 0), kinds: new Map(kinds), types: new Map(types), source };
+    const rows = Number(counted.getRows()[0]?.[0] ?? 0);
+    return { path, rows, kinds: new Map(kinds), types: new Map(types), source, range: { from: 0, to: rows } };
   });
 }

@@ -5,7 +5,6 @@
  */
 import type { DuckDBConnection, DuckDBResult, DuckDBVector } from "@duckdb/node-api";
 import {
-  type FeatureGrid,
   type FeatureProfile,
   MAX_COUNTED_CATEGORIES,
   type Profile,
@@ -13,6 +12,8 @@ import {
   type ReferenceProfile,
 } from "../data/index.ts";
 import { type ColumnKind, columnName, type FileColumns, reading } from "./column-file.ts";
+import { countPages } from "./counting/page-columns.ts";
+import type { ColumnProfile } from "./counting/column-profile.ts";
 import { NumberColumns } from "./counting/number-columns.ts";
 
 export interface FileProfiles {
@@ -23,14 +24,6 @@ export interface FileProfiles {
 interface Side {
   readonly connection: DuckDBConnection;
   readonly file: FileColumns;
-}
-
-/** Both sides of one column, and what the reference had beyond the listed categories. */
-interface ColumnProfile {
-  readonly grid: FeatureGrid;
-  readonly reference: FeatureProfile;
-  readonly current: FeatureProfile;
-  readonly rare?: readonly string[];
 }
 
 /**
@@ -74,7 +67,11 @@ async function allOf<T>(work: readonly Promise<T>[]): Promise<T[]> {
 
 async function countByBlocks(before: Side, now: Side, names: readonly string[]): Promise<ColumnProfile[]> {
   const found: ColumnProfile[] = [];
-  for (const block of blocksOf(names, before.file.rows)) found.push(...(await countNumbers(before, now, block)));
+  for (const block of blocksOf(names, before.file.rows)) {
+    const direct = await countPages(before.file, now.file, block);
+    const rest = block.filter((name) => !direct.has(name));
+    found.push(...direct.values(), ...(rest.length === 0 ? [] : await countNumbers(before, now, rest)));
+  }
   return found;
 }
 

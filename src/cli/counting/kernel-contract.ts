@@ -1,6 +1,8 @@
 /** What both implementations offer: see kernels/profile.ts for what each function does. */
 export interface ProfileKernels {
   readonly buffer: ArrayBuffer;
+  /** Where there is WebAssembly: see kernels/parquet/. */
+  readonly pages?: PageKernels;
   narrow(from: number, to: number, count: number): void;
   range(values: number, count: number, out: number): void;
   countCells: CountCells;
@@ -17,3 +19,14 @@ export type CountCells = (
   max: number,
   slotsPerUnit: number,
 ) => void;
+
+export interface PageKernels {
+  unsnappy(from: number, length: number, to: number, capacity: number): number;
+  unpack(from: number, length: number, width: number, count: number, to: number, sought: number): number;
+  lookUp(places: number, count: number, dictionary: number, size: number, to: number): number;
+  spread(levels: number, count: number, present: number, at: number): void;
+  narrow(from: number, to: number, count: number): void;
+  copyFloats(from: number, to: number, count: number): void;
+  fromInt32(from: number, to: number, count: number, isUnsigned: number): void;
+  fromInt64(from: number, to: number, count: number, isUnsigned: number): void;
+}
