@@ -13,7 +13,7 @@ import type { LabelingSpec } from "../feedback/spec.ts";
 import { selectBatch } from "../feedback/select-batch.ts";
 import { findTrainer } from "../learn/index.ts";
 import type { ScoreRow } from "../learn/index.ts";
-import { createPredictor } from "../model/index.ts";
+import { backboneOf, createPredictor, embedFrame } from "../model/index.ts";
 import type { Artifact } from "../model/index.ts";
 import { expectedErrors, parseCalibration, quantileWidths } from "../monitor/index.ts";
 import { committeeUncertainty, rowUncertainty, type ScoreMatrix } from "../stats/index.ts";
@@ -193,12 +193,14 @@ function scoresOf(artifact: Artifact, frame: Frame, rows: Uint32Array): ScoreMat
 function scoreRows(artifact: Artifact, score: ScoreRow, frame: Frame, rows: Uint32Array): ScoreMatrix {
   const { task, classes } = artifact.manifest;
   const width = task === "regression" ? 1 : classes.length;
-  const writer = createPreparedWriter(artifact.preparation);
+  const { embed, ...own } = artifact.preparation;
+  const embedded = embed === undefined ? frame : embedFrame(frame, embed, backboneOf(artifact.weights), rows);
+  const writer = createPreparedWriter(own);
   const values = new Float64Array(rows.length * width);
   const out = new Float64Array(width);
   for (let from = 0; from < rows.length; from += SCORE_BLOCK) {
     const block = rows.subarray(from, from + SCORE_BLOCK);
-    const x = writer.writeFrame(frame, block);
+    const x = writer.writeFrame(embedded, block);
     for (let i = 0; i < block.length; i++) {
       score(x, i * writer.width, out);
       values.set(out, (from + i) * width);

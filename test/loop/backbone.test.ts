@@ -45,7 +45,7 @@ const shapes = {
   gates: [gate.betterThanBaseline("logLoss")],
 } as const;
 const models = () => [
-  defineModel({ ...shapes, name: "shapes", trainer: mlp({ hidden: [16], epochs: 30, embed }) }),
+  defineModel({ ...shapes, name: "shapes", trainer: mlp({ hidden: [16], epochs: 30, dropout: 0.1, embed }) }),
   defineModel({
     ...shapes,
     name: "rings",
@@ -195,7 +195,10 @@ describe("a head behind a backbone", () => {
       await test.loop.predict({ model: "shapes", rows: [{ ...row }] });
     }
     const batch = await test.loop.labeling.build("shapes", { count: 2, actor: "test" });
-    expect(batch).toMatchObject({ model: "shapes", picked: 2 });
+    expect(batch).toMatchObject({ model: "shapes", strategy: "margin", picked: 2 });
+    // The members of its committee stand behind the backbone too.
+    const rest = await test.loop.labeling.build("shapes", { count: 1, strategy: "committee", actor: "test" });
+    expect(rest).toMatchObject({ model: "shapes", strategy: "committee", picked: 1 });
   });
 
   it("lends its hidden layers to another head behind the same backbone", { timeout: 120_000 }, async () => {
