@@ -5,6 +5,7 @@
  */
 import type { JobHandler } from "../core/job-child.ts";
 import { fail, type JsonObject } from "../core/index.ts";
+import type { ModelSpec } from "../config/spec.ts";
 import type { Dataset, Splits } from "../data/index.ts";
 import { splitRows } from "../data/index.ts";
 import { findTrainer, inputOf } from "../learn/index.ts";
@@ -31,16 +32,7 @@ export const learningCurve: JobHandler = async (raw, control) => {
   const input = parseJobInput(raw);
   const { spec } = input;
   const dataset = await loadDataset(input.folder, spec);
-  const splits = splitRows(
-    dataset,
-    {
-      holdout: spec.data.holdout,
-      validationShare: spec.data.validationShare,
-      labelDelayMs: spec.labelDelayMs,
-      timeOrdered: spec.schema.time !== undefined,
-    },
-    input.asOf,
-  );
+  const splits = splitAtRandom(dataset, spec, input.asOf);
   const metric = (input.gatedMetrics[0] ?? (spec.schema.task === "regression" ? "mae" : "logLoss")) as MetricName;
   const order = [...splits.train].sort(
     (left, right) => (dataset.knownAt[left] as number) - (dataset.knownAt[right] as number) || left - right,
@@ -67,6 +59,26 @@ export const learningCurve: JobHandler = async (raw, control) => {
     lastGain: gainOf(strategy.length > LOOK_BACK ? strategy : random),
   };
 };
+
+/**
+ * Held-out rows are drawn from all mature ones that may judge, not the newest of them as for a version: people are asked about the
+ * newest rows, so across time no answer of theirs would train before the next ones. The curve compares labels; it judges no version.
+ */
+function splitAtRandom(dataset: Dataset, spec: ModelSpec, asOf: number): Splits {
+  const { holdout, validationShare } = spec.data;
+  const { at, knownAt, idHash, selective } = dataset;
+  const isTimed = spec.schema.time !== undefined;
+  const young = isTimed ? at.findIndex((one) => one > asOf - spec.labelDelayMs) : -1;
+  const rows = young < 0 ? dataset.rows : young;
+  const mature = {
+    rows,
+    at: at.subarray(0, rows),
+    knownAt: knownAt.subarray(0, rows),
+    idHash: idHash.subarray(0, rows * 2),
+    ...(selective === undefined ? {} : { selective: selective.subarray(0, rows) }),
+  };
+  return splitRows(mature, { holdout, validationShare, labelDelayMs: spec.labelDelayMs, timeOrdered: false }, asOf);
+}
 
 async function curveOf(
   rows: readonly number[],

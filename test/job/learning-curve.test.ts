@@ -16,7 +16,12 @@ beforeAll(async () => {
 afterAll(() => rm(root, { recursive: true, force: true }));
 
 /** @param isChosen SQL of the rows that were chosen by score */
-async function draw(count: number, isChosen: string, task: "binary" | "regression" = "binary"): Promise<LearningCurve> {
+async function draw(
+  count: number,
+  isChosen: string,
+  task: "binary" | "regression" = "binary",
+  { labelDelayMs = 0, asOf = 1e12 } = {},
+): Promise<LearningCurve> {
   const folder = await mkdtemp(join(root, "job-"));
   const schema = customerSchema(task);
   await writeDatasetFile(folder, schema, customers(count, { task }));
@@ -28,8 +33,8 @@ async function draw(count: number, isChosen: string, task: "binary" | "regressio
   );
   await rename(marked, file);
   const metric = task === "regression" ? "mae" : "logLoss";
-  const spec = { ...customerSpec(schema), gates: [{ kind: "noWorseThanChampion", metric }] };
-  const input = { folder, spec, seed: 5, strategy: "full", definitionRevision: "r", asOf: 1e12 };
+  const spec = { ...customerSpec(schema), labelDelayMs, gates: [{ kind: "noWorseThanChampion", metric }] };
+  const input = { folder, spec, seed: 5, strategy: "full", definitionRevision: "r", asOf };
   const handler = JOB_HANDLERS["learning-curve"] as NonNullable<(typeof JOB_HANDLERS)[string]>;
   const control = { signal: new AbortController().signal, progress: () => {} };
   return (await handler(input as unknown as JsonObject, control)) as unknown as LearningCurve;
@@ -66,8 +71,23 @@ describe("the learning curve", () => {
     expect(curve.strategy.at(-1)?.labels).toBeGreaterThan(100);
   });
 
+  it("has the answers of people who were asked about the newest rows alone", async () => {
+    const curve = await draw(900, `"at" >= ${600 * 3_600_000}`);
+    expect(curve.strategy.at(-1)?.labels).toBe(300);
+    expect(curve.strategy.length).toBeGreaterThanOrEqual(4);
+    expect(curve.random.at(-1)?.labels).toBeGreaterThan(300);
+  });
+
+  it("leaves out rows whose label is younger than the label delay", async () => {
+    const days = 20;
+    const curve = await draw(600, "false", "binary", { labelDelayMs: days * 86_400_000, asOf: 600 * 3_600_000 });
+    // 25 days of rows, one an hour; the newest 20 are too young: 120 mature ones, of which at most half is held out.
+    expect(curve.holdoutRows + (curve.random.at(-1)?.labels ?? 0)).toBeLessThanOrEqual(121);
+    expect(curve.random.length).toBeGreaterThan(0);
+  });
+
   it("is refused while there is too little to draw", async () => {
-    await expect(draw(60, "hash(example_id) % 2 = 0")).rejects.toMatchObject({
+    await expect(draw(30, "hash(example_id) % 2 = 0")).rejects.toMatchObject({
       code: expect.stringMatching(/DATASET_TOO_SMALL|SPLIT_EMPTY/),
     });
   });

@@ -119,7 +119,7 @@ describe("retrain tasks", () => {
     expect(drawn.random.length).toBeGreaterThan(3);
     const stats = await json<LabelingStats>("stats", "purchases");
     expect(stats.curve).toEqual(drawn);
-    expect(stats.advice.reason).toMatch(/The last three rounds (brought no measurable gain in|improved) logLoss/);
+    expect(stats.advice.reason).toMatch(/The last three rounds (brought no measurable gain in|improved) log loss/);
     const table = await command("curve", "purchases");
     expect(table.stdout).toContain("logLoss, chosen by score");
   });

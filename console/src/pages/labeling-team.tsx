@@ -14,6 +14,7 @@ import { useApi } from "../api/queries.ts";
 import { Chart } from "../chart/chart.tsx";
 import type { Ink } from "../chart/ink.ts";
 import { axisLook, legendLook } from "../chart/option.ts";
+import { metricLabel } from "../metrics.ts";
 import { Await, Empty, Refused } from "../parts/feedback.tsx";
 import { DataTable, Facts, Section } from "../parts/layout.tsx";
 import { Time } from "../parts/time.tsx";
@@ -292,7 +293,7 @@ function Curve({ stats, model }: { readonly stats: LabelingStats; readonly model
       yAxis: { type: "value" as const, scale: true, ...axisLook(ink) },
       series: [
         ["chosen by score", curve?.strategy ?? [], "solid", "circle"] as const,
-        ["drawn evenly", curve?.random ?? [], "dashed", "rect"] as const,
+        ["other labels", curve?.random ?? [], "dashed", "rect"] as const,
       ].map(([name, points, type, symbol], i) => ({
         name,
         type: "line" as const,
@@ -317,14 +318,14 @@ function Curve({ stats, model }: { readonly stats: LabelingStats; readonly model
     );
   }
   const [chosen, drawn] = [curve.strategy.at(-1), curve.random.at(-1)];
-  const summary = `${curve.metric} on ${curve.holdoutRows} fair rows: ${chosen === undefined ? "–" : `${chosen.value.toFixed(3)} with ${chosen.labels} labels chosen by score`}, ${drawn === undefined ? "–" : `${drawn.value.toFixed(3)} with ${drawn.labels} drawn evenly`}; ${curve.higherIsBetter ? "higher" : "lower"} is better.`;
+  const summary = `${metricLabel(curve.metric)} on ${curve.holdoutRows} fair rows: ${chosen === undefined ? "–" : `${chosen.value.toFixed(3)} with ${chosen.labels} labels chosen by score`}, ${drawn === undefined ? "–" : `${drawn.value.toFixed(3)} with ${drawn.labels} other labels`}; ${curve.higherIsBetter ? "higher" : "lower"} is better.`;
   return (
     <Section title="What the labels brought" actions={button}>
       <Chart
         title="Learning curve"
         summary={summary}
         table={{
-          head: ["Labels", "Chosen by score", "Drawn evenly"],
+          head: ["Labels", "Chosen by score", "Other labels"],
           rows: [...new Set([...curve.strategy, ...curve.random].map(({ labels }) => labels))]
             .sort((left, right) => left - right)
             .map((labels) => [

@@ -151,7 +151,7 @@ export async function curve(model: string, options: RemoteOptions): Promise<void
   const drawn = await connect(options).drawLearningCurve(model);
   printData(options, drawn, () =>
     table(
-      ["labels", `${drawn.metric}, chosen by score`, `${drawn.metric}, drawn evenly`],
+      ["labels", `${drawn.metric}, chosen by score`, `${drawn.metric}, other labels`],
       [...new Set([...drawn.strategy, ...drawn.random].map(({ labels }) => labels))]
         .sort((left, right) => left - right)
         .map((labels) => [

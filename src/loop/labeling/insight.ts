@@ -1,5 +1,13 @@
 /** Looking back: progress, agreement, performance from fair labels, advice to stop; the history of one example; mass relabeling. */
-import type { Annotation, Instant, Json, LabelEvent, LabelingTask, LoggedEvent } from "../../core/index.ts";
+import {
+  type Annotation,
+  type Instant,
+  type Json,
+  type LabelEvent,
+  type LabelingTask,
+  type LoggedEvent,
+  metricWord,
+} from "../../core/index.ts";
 import { effectiveLabel } from "../../data/effective-label.ts";
 import { groupedBy } from "../../feedback/grouping.ts";
 import { estimateFromTasks } from "../../feedback/labeled-estimate.ts";
@@ -116,11 +124,11 @@ function adviceOf(curve: LearningCurve | null): LabelingStats["advice"] {
   if (low <= 0)
     return {
       stop: true,
-      reason: `The last three rounds brought no measurable gain in ${curve.metric}: ${shown} a row. More labels of this kind are unlikely to help.`,
+      reason: `The last three rounds brought no measurable gain in ${metricWord(curve.metric)}: ${shown} a row. More labels of this kind are unlikely to help.`,
     };
   return {
     stop: false,
-    reason: `The last three rounds improved ${curve.metric} by ${shown} a row. Going on is worth it.`,
+    reason: `The last three rounds improved ${metricWord(curve.metric)} by ${shown} a row. Going on is worth it.`,
   };
 }
 
