@@ -152,6 +152,8 @@ function readers(get: Get) {
     versions: (model: string) => get<"GET /models/:model/versions">(`/models/${part(model)}/versions`),
     version: (model: string, version: string) =>
       get<"GET /models/:model/versions/:version">(`/models/${part(model)}/versions/${part(version)}`),
+    /** What a rollback would do now. */
+    rollbackPlan: (model: string) => get<"GET /models/:model/rollback">(`/models/${part(model)}/rollback`),
     /** What a version looks at, most important feature first. */
     importance: (model: string, version: string) =>
       get<"GET /models/:model/versions/:version/importance">(

@@ -29,6 +29,7 @@ import type { ModelSpec, RetrainSpec } from "../config/spec.ts";
 import type { CompareSurface } from "./compare-surface.ts";
 import type { GateSurface } from "./gate-surface.ts";
 import type { ImportanceSurface } from "./importance-surface.ts";
+import type { RollbackSurface } from "./rollback-surface.ts";
 import type { Reproduction, TransferSurface } from "./transfer-surface.ts";
 import type { DriftSurface } from "./drift-contract.ts";
 import type { MonitorSurface } from "./monitor-contract.ts";
@@ -230,6 +231,7 @@ export interface Loop
     GateSurface,
     ImportanceSurface,
     MonitorSurface,
+    RollbackSurface,
     RolloutSurface,
     DriftSurface {
   readonly spec: RetrainSpec;

@@ -33,6 +33,7 @@ import { createLabeling, registerLabeling } from "./labeling/index.ts";
 import { performanceSeries } from "./performance.ts";
 import { Predictor } from "./predict.ts";
 import { makeChampion, previousChampion } from "./promote.ts";
+import { planRollback } from "./rollback.ts";
 import { replayQuarantine } from "./quarantine.ts";
 import { reproduce } from "./reproduce.ts";
 import { endWatch } from "./rollouts/begin.ts";
@@ -190,6 +191,7 @@ export function createLoop(options: LoopOptions): Loop & { readonly predictor: P
       touch(model);
       return routing;
     },
+    rollbackPlan: (model) => planRollback(context, model),
     reproduce: (model, version) => reproduce(context, model, version),
     importance: (model, version) => versionImportance(context, model, version),
     compareVersions: (model, names) => compareVersions(context, model, names),

@@ -34,6 +34,7 @@ export const ANSWER_SCHEMAS: Readonly<Record<string, string>> = {
   "GET /models/:model/reviews":
     '{"type":"object","properties":{"items":{"type":"array","items":{"$ref":"#/components/schemas/ReviewRecord"}},"nextCursor":{"anyOf":[{"type":"null"},{"type":"string"}]}},"required":["items","nextCursor"]}',
   "GET /models/:model/reviews/:predictionId": '{"$ref":"#/components/schemas/ReviewRecord"}',
+  "GET /models/:model/rollback": '{"$ref":"#/components/schemas/RollbackPlan"}',
   "GET /models/:model/rollouts":
     '{"type":"object","properties":{"items":{"type":"array","items":{"$ref":"#/components/schemas/RolloutRecord"}},"nextCursor":{"anyOf":[{"type":"null"},{"type":"string"}]}},"required":["items","nextCursor"]}',
   "GET /models/:model/rollouts/plan": '{"$ref":"#/components/schemas/RolloutPlan"}',
@@ -309,6 +310,8 @@ export const TYPE_SCHEMAS: Readonly<Record<string, string>> = {
   ReviewTerms:
     '{"type":"object","properties":{"mode":{"enum":["flag","hold"]},"onDeadline":{"enum":["release","withhold"]}},"required":["mode","onDeadline"]}',
   Role: '{"enum":["admin","labeler","operator","viewer"]}',
+  RollbackPlan:
+    '{"type":"object","properties":{"model":{"type":"string"},"from":{"anyOf":[{"type":"null"},{"type":"string"}]},"to":{"anyOf":[{"type":"null"},{"type":"string"}]},"endsRollout":{"type":"boolean"},"refusal":{"anyOf":[{"type":"null"},{"type":"object","properties":{"message":{"type":"string"},"remedy":{"type":"string"}},"required":["message","remedy"]}]}},"required":["model","from","to","endsRollout","refusal"]}',
   RolloutDetail:
     '{"type":"object","properties":{"rollout":{"$ref":"#/components/schemas/RolloutRecord"},"evidence":{"type":"array","items":{"$ref":"#/components/schemas/PhaseEvidence"}},"looks":{"type":"array","items":{"$ref":"#/components/schemas/ExperimentLook"}},"serving":{"type":"array","items":{"$ref":"#/components/schemas/ServingCounts"}},"power":{"anyOf":[{"type":"null"},{"$ref":"#/components/schemas/PowerEstimate"}]}},"required":["rollout","evidence","looks","serving","power"]}',
   RolloutPhase:

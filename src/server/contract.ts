@@ -40,6 +40,7 @@ import type {
   StatusTable,
 } from "../loop/contract.ts";
 import type { VersionImportance } from "../loop/importance-surface.ts";
+import type { RollbackPlan } from "../loop/rollback-surface.ts";
 import type { ApprovalAnswer, ApprovalList, CompareAnswer } from "./contract/gates.ts";
 import type { ExportKeyAnswer, ImportAnswer } from "./contract/transfer.ts";
 import type { DriftFeatureView, DriftView, MultivariateView } from "./contract/drift.ts";
@@ -334,7 +335,7 @@ export type {
 } from "./contract/gates.ts";
 export type { CandidateChoice, TriedCandidate } from "../core/candidates.ts";
 export type { FeatureImportance } from "../core/importance.ts";
-export type { VersionImportance };
+export type { RollbackPlan, VersionImportance };
 export type { ExportKeyAnswer, ImportAnswer } from "./contract/transfer.ts";
 export type {
   AlertRecord,
@@ -401,6 +402,7 @@ export interface Api extends AuditApi, LabelingApi, FeedbackApi, ReviewApi, Roll
   readonly "GET /models/:model/compare": CompareAnswer;
   readonly "GET /export-key": ExportKeyAnswer;
   readonly "POST /models/:model/imports": ImportAnswer;
+  readonly "GET /models/:model/rollback": RollbackPlan;
   readonly "POST /models/:model/rollback": Routing;
   readonly "GET /runs": Page<RunRecord>;
   readonly "GET /runs/:id": RunRecord;

@@ -91,13 +91,16 @@ describe("a server with a lived model", () => {
     await settle(page);
     await page.getByRole("button", { name: "Roll back" }).click();
     const dialog = page.getByRole("dialog");
-    const confirm = dialog.getByRole("button", { name: "Roll back" });
+    const { from, to } = await server.client.rollbackPlan(MODEL);
+    expect(from).toBe(before);
+    await dialog.getByText(`${from} stops answering, and ${to} answers from the next request on.`).waitFor();
+    const confirm = dialog.getByRole("button", { name: `Roll back to ${to}` });
     expect(await confirm.isDisabled()).toBe(true);
     await dialog.getByLabel("Reason").fill("it answers nonsense");
     await confirm.click();
     await dialog.waitFor({ state: "detached" });
     const after = (await server.client.model(MODEL)).routing.champion;
-    expect(after).not.toBe(before);
+    expect(after).toBe(to);
     const [decision] = (await server.client.decisions({ model: MODEL, kind: "promotion", limit: 1 })).items;
     expect(decision?.reason).toContain("it answers nonsense");
     expect(await problems()).toEqual([]);

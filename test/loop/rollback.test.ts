@@ -35,8 +35,20 @@ describe("rolling back again and again", () => {
 
   it("goes one version further back each time, and is refused at the first", async () => {
     expect(await states()).toEqual({ v1: "retired", v2: "retired", v3: "live" });
+    expect(await test.loop.rollbackPlan(MODEL)).toMatchObject({
+      from: "v3",
+      to: "v2",
+      endsRollout: false,
+      refusal: null,
+    });
     expect(await back()).toBe("v2");
+    expect(await test.loop.rollbackPlan(MODEL)).toMatchObject({ from: "v2", to: "v1" });
     expect(await back()).toBe("v1");
+    expect(await test.loop.rollbackPlan(MODEL)).toMatchObject({
+      from: "v1",
+      to: null,
+      refusal: { message: expect.stringMatching(/v2.*v3|v3.*v2/), remedy: expect.stringContaining("retrain promote") },
+    });
     expect(await states()).toEqual({ v1: "live", v2: "rolled-back", v3: "rolled-back" });
     await expect(test.loop.rollback(MODEL, "tester", "complaints")).rejects.toMatchObject({
       code: "ROLLBACK_IMPOSSIBLE",
@@ -57,6 +69,7 @@ describe("rolling back again and again", () => {
     await test.loop.promote(MODEL, "v1", "tester", "the first again");
     await test.loop.promote(MODEL, "v3", "tester", "the third again");
     await test.loop.startRollout(MODEL, "v2", "tester");
+    expect(await test.loop.rollbackPlan(MODEL)).toMatchObject({ from: "v2", to: "v3", endsRollout: true });
     await test.loop.changeRollout(MODEL, "abort", "tester", "not now");
     expect(await states()).toMatchObject({ v2: "candidate" });
     expect(await back()).toBe("v1");

@@ -330,8 +330,10 @@ describe("writing", () => {
     const promoted = await post(`${MODEL}/versions/${other?.name}/promote`, { reason: "a test" });
     expect(promoted.body.champion).toBe(other?.name);
     expect((await post(`${MODEL}/predict`, ROW)).body.version).toBe(other?.name);
+    const plan = (await get(`${MODEL}/rollback`)).body;
+    expect(plan).toMatchObject({ from: other?.name, refusal: null });
     const back = await post(`${MODEL}/rollback`, { reason: "a test" });
-    expect(back.status).toBe(200);
+    expect(back).toMatchObject({ status: 200, body: { champion: plan.to } });
     expect((await post(`${MODEL}/predict`, ROW)).body.version).toBe(back.body.champion);
     const actions = ((await get("/api/v1/audit")).body.items as { action: string }[]).map(({ action }) => action);
     expect(actions).toEqual(expect.arrayContaining(["promotion", "rollback"]));

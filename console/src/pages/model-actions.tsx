@@ -2,8 +2,9 @@
 import { Button, Modal, NativeSelect, Stack, TextInput } from "@mantine/core";
 import { useNavigate } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
-import type { TrainingStrategy } from "../../../src/server/contract.ts";
+import type { RollbackPlan, TrainingStrategy } from "../../../src/server/contract.ts";
 import { useAction } from "../api/actions.ts";
+import { useApi } from "../api/queries.ts";
 import { Refused } from "../parts/feedback.tsx";
 import { ReasonDialog } from "../parts/reason-dialog.tsx";
 
@@ -20,6 +21,7 @@ export function ModelActions({ model, champion }: { readonly model: string; read
   const [open, setOpen] = useState<"train" | "rollback">();
   const rollback = useAction("POST /models/:model/rollback", { model });
   const close = () => setOpen(undefined);
+  const plan = useApi("GET /models/:model/rollback", { model }, { enabled: open === "rollback" }).data;
   return (
     <>
       <Button onClick={() => setOpen("train")}>Train now</Button>
@@ -30,8 +32,9 @@ export function ModelActions({ model, champion }: { readonly model: string; read
       <ReasonDialog
         isOpen={open === "rollback"}
         title={`Roll back ${model}`}
-        explanation={`${champion ?? "The champion"} stops answering, and the version that was live before it answers from the next request on.`}
-        confirm="Roll back"
+        explanation={rollbackWords(plan)}
+        confirm={plan?.to == null ? "Roll back" : `Roll back to ${plan.to}`}
+        isImpossible={plan?.to == null}
         isPending={rollback.isPending}
         error={rollback.error}
         onClose={close}
@@ -39,6 +42,14 @@ export function ModelActions({ model, champion }: { readonly model: string; read
       />
     </>
   );
+}
+
+function rollbackWords(plan: RollbackPlan | undefined): string {
+  if (plan === undefined) return "Reading which version answers after it …";
+  const { from, to, endsRollout, refusal } = plan;
+  if (refusal !== null) return `${refusal.message} ${refusal.remedy}`;
+  const ends = endsRollout ? " The open rollout ends." : "";
+  return `${from ?? "The champion"} stops answering, and ${to} answers from the next request on.${ends}`;
 }
 
 function TrainDialog(props: { readonly model: string; readonly isOpen: boolean; readonly onClose: () => void }) {

@@ -10,6 +10,8 @@ export function ReasonDialog(props: {
   readonly explanation: ReactNode;
   readonly confirm: string;
   readonly isPending: boolean;
+  /** Nothing to confirm: the explanation says why. */
+  readonly isImpossible?: boolean;
   readonly error: ApiError | null;
   readonly onConfirm: (reason: string) => void;
   readonly onClose: () => void;
@@ -44,7 +46,11 @@ export function ReasonDialog(props: {
             <Button variant="default" onClick={props.onClose}>
               Leave it as it is
             </Button>
-            <Button type="submit" loading={props.isPending} disabled={reason.trim() === ""}>
+            <Button
+              type="submit"
+              loading={props.isPending}
+              disabled={reason.trim() === "" || props.isImpossible === true}
+            >
               {props.confirm}
             </Button>
           </div>

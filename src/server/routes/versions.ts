@@ -87,6 +87,16 @@ function addVersionActions(app: FastifyInstance, context: ServerContext): void {
     },
   });
   addRoute(app, context, {
+    method: "GET",
+    url: "/api/v1/models/:model/rollback",
+    summary: "Which version a rollback would go back to",
+    tag: "versions",
+    access: { role: "viewer" },
+    params: object({ model: modelName }, ["model"]),
+    answer: "RollbackPlan",
+    handler: async (request) => loop.rollbackPlan((request.params as { model: string }).model),
+  });
+  addRoute(app, context, {
     method: "POST",
     url: "/api/v1/models/:model/rollback",
     summary: "Go back to the version that was live before",
