@@ -28,6 +28,7 @@ export * from "./ports.ts";
 export * from "./profiles.ts";
 export * from "./random.ts";
 export * from "./records.ts";
+export * from "./resting-storage.ts";
 export * from "./rollouts.ts";
 export * from "./stop-point.ts";
 export * from "./turns.ts";

@@ -19,7 +19,7 @@ import type * as queueing from "@dbos-inc/dbos-sdk/internal/wfqueue";
 import type { WorkflowQueue } from "@dbos-inc/dbos-sdk/internal/wfqueue";
 import type { StepInfo } from "@dbos-inc/dbos-sdk/internal/workflow";
 import type { Pool } from "pg";
-import { fail, type Instant, type Json, type Logger, RetrainError } from "../core/index.ts";
+import { fail, type Instant, type Json, type Logger, RestingStorage, RetrainError } from "../core/index.ts";
 import { fromLibrary, retryingPool } from "./retrying-pool.ts";
 
 type Sdk = typeof sdk;
@@ -85,7 +85,7 @@ export class DbosLibrary {
     if (holder !== undefined) throw secondEngine();
     // Required, not imported: for an import Node would read all of its sources a second time, to guess their names.
     const load = createRequire(import.meta.url);
-    const sdk = load("@dbos-inc/dbos-sdk") as Sdk;
+    const sdk = withRestingStorage(load, () => load("@dbos-inc/dbos-sdk") as Sdk);
     const executor = load("@dbos-inc/dbos-sdk/internal/dbos-executor") as typeof executors;
     const queues = load("@dbos-inc/dbos-sdk/internal/wfqueue") as typeof queueing;
     const context = load("@dbos-inc/dbos-sdk/internal/context") as Context;
@@ -296,6 +296,18 @@ export class DbosLibrary {
        WHERE workflow_uuid = ANY($1::text[]) AND status = 'PENDING' AND executor_id = $2 AND queue_name IS NOT NULL`,
       [workflowIds, this.#options.executorId],
     );
+  }
+}
+
+/** The library makes its asynchronous contexts while it loads; they are of the kind that costs nothing while no workflow runs. */
+function withRestingStorage<T>(load: NodeJS.Require, run: () => T): T {
+  const hooks = load("node:async_hooks") as { AsyncLocalStorage: unknown };
+  const own = hooks.AsyncLocalStorage;
+  hooks.AsyncLocalStorage = RestingStorage;
+  try {
+    return run();
+  } finally {
+    hooks.AsyncLocalStorage = own;
   }
 }
 

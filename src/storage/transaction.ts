@@ -5,10 +5,9 @@
  * for 2 s, or open for 5 s, is rolled back with an error that names its call site: a forgotten one stops everybody.
  * (3) COMMIT of a transaction that a swallowed error had aborted is an error, not the silent ROLLBACK that PostgreSQL does.
  */
-import { AsyncLocalStorage } from "node:async_hooks";
 import type { Kysely } from "kysely";
 import type pg from "pg";
-import { fail, type RetrainError, type SystemClock } from "../core/index.ts";
+import { fail, RestingStorage, type RetrainError, type SystemClock } from "../core/index.ts";
 import { isUnavailable, translateDatabaseError } from "./health.ts";
 import { kyselyOver, type QueryResult, sendOn } from "./session.ts";
 import type { Tables } from "./tables.ts";
@@ -90,7 +89,7 @@ class OpenTransaction implements Transaction {
 }
 
 export class Transactions {
-  readonly #context = new AsyncLocalStorage<OpenTransaction>();
+  readonly #context = new RestingStorage<OpenTransaction>();
   readonly #open = new Set<OpenTransaction>();
   readonly #connect: () => Promise<pg.PoolClient>;
   readonly #clock: SystemClock;
