@@ -124,9 +124,19 @@ function isMany(body: object): body is { readonly rows: readonly Row[] } {
   return Array.isArray((body as { rows?: unknown }).rows);
 }
 
-function readQuery(
-  query: Readonly<Record<string, string>>,
-): Partial<Pick<PredictRequest, "trace" | "version" | "log">> {
+type Asked = Partial<Pick<PredictRequest, "trace" | "version" | "log">>;
+/** The fast path hands over the same object for the same text. */
+const readQueries = new WeakMap<Readonly<Record<string, string>>, Asked>();
+
+function readQuery(query: Readonly<Record<string, string>>): Asked {
+  const known = readQueries.get(query);
+  if (known !== undefined) return known;
+  const asked = checkQuery(query);
+  readQueries.set(query, asked);
+  return asked;
+}
+
+function checkQuery(query: Readonly<Record<string, string>>): Asked {
   for (const key of Object.keys(query))
     if (!QUERY_KEYS.has(key)) throw badQuery(`has an unknown key "${key.slice(0, 40)}"`);
   const { trace, version, log } = query;
