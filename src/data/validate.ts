@@ -285,7 +285,8 @@ export function compileRowValidator(schema: DataSchema): RowValidator {
           continue;
         }
         const reason = (checks[i] as Check)(value);
-        if (reason === undefined) features[name] = value as FeatureValue;
+        // The log's JSON knows one zero; what is answered from memory and what is read back must be the same.
+        if (reason === undefined) features[name] = value === 0 ? 0 : (value as FeatureValue);
         else (reasons ??= []).push(reason);
         continue;
       }

@@ -23,7 +23,7 @@ function openWriter() {
     systemClock: clock,
     health,
     limits: APPEND_LIMITS,
-    onCommit: (requests) => batches.push(requests.length),
+    onCommit: ({ written }) => batches.push(written.length),
   });
   const label: LabelEvent = { kind: "label", exampleId: "e1", at: 1, value: true, labelSource: "system" };
   const append = () => writer.append({ model: "shop", events: [label] });

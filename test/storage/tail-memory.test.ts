@@ -156,6 +156,25 @@ describe("the remembered tail", () => {
     expect(queries).toBe(1);
   });
 
+  it("answers a fold that follows the writing without a question, also when the tail is too long to keep or was moved", async () => {
+    const many = Array.from({ length: 6_000 }, (_, i) => observation(`y${i}`));
+    await remembering.append({ model: "fast", events: many });
+    await remembering.append({ model: "fast", events: many });
+    const behind = await plain.readAfter("fast", LOG_START, { limit: 11_990 });
+    const follow = async () => {
+      queries = 0;
+      const read = await remembering.readAfter("fast", behind.cursor, { limit: 20 });
+      return { read, asked: queries };
+    };
+    const expected = await plain.readAfter("fast", behind.cursor, { limit: 20 });
+    expect(expected.events).toHaveLength(10);
+    expect(await follow()).toEqual({ read: expected, asked: 0 });
+    await remembering.compact();
+    expect(await follow()).toEqual({ read: expected, asked: 0 });
+    await remembering.deleteBefore("fast", ["label"], START);
+    expect((await follow()).read).toEqual(await plain.readAfter("fast", behind.cursor, { limit: 20 }));
+  });
+
   it("leaves a tail of more than ten thousand rows to the database until it is compacted", async () => {
     const many = Array.from({ length: 6_000 }, (_, i) => label(`x${i}`, true));
     await remembering.append({ model: "long", events: many });

@@ -5,8 +5,9 @@
  */
 import type { AppendRequest, Instant } from "../../core/index.ts";
 import { prepared } from "../session.ts";
-import type { Queryable } from "../sql.ts";
+import type { Queryable, SqlRow } from "../sql.ts";
 import { encodeText, eventBody, isLabelled, isUnasked, KIND_CODES } from "./encode.ts";
+import type { CommitPlace } from "./written-events.ts";
 
 const LABELLED = 4;
 /** The mark of a prediction nobody asked for: a challenger's mirrored answer. Counted, it would pass for a request. */
@@ -26,12 +27,14 @@ with counted as (
     label = volume.label + excluded.label, outcome = volume.outcome + excluded.outcome,
     labelled = volume.labelled + excluded.labelled, first_at = least(volume.first_at, excluded.first_at),
     last_at = greatest(volume.last_at, excluded.last_at)
-)
+), written as (
 insert into ingest (part, received_at, imported_at, at, model, kind, labelled, example_id, prediction_id, body)
 select s.active_part, coalesce(r::bigint, $1::bigint), case when r is not null then $1::bigint end, a::bigint, m, k::smallint % 4, k::smallint > 3, e, p, b
 from log_state s, unnest(string_to_array($2, E'\\n'), string_to_array($3, null), string_to_array($4, ',', ''),
   string_to_array($5, ','), string_to_array($6, E'\\n', ''), string_to_array($7, E'\\n', ''), string_to_array($8, E'\\n'))
-  as t (m, k, r, a, e, p, b)`);
+  as t (m, k, r, a, e, p, b)
+returning seq)
+select pg_current_xact_id()::text as xid, min(seq) as first, max(seq) as last from written`);
 
 /** A request with its texts made, waiting for its batch. */
 export interface EncodedRequest {
@@ -112,19 +115,22 @@ function volumeOf(batch: readonly EncodedRequest[], receivedAt: Instant): Volume
   );
 }
 
-/** Inserts the events of the batch and their counts: one statement, hence one transaction where none is open. */
+/**
+ * Inserts the events of the batch and their counts: one statement, hence one transaction where none is open.
+ * @returns where they are; undefined when there were none, or others wrote between them
+ */
 export async function insertEvents(
   database: Queryable,
   all: readonly EncodedRequest[],
   receivedAt: Instant,
-): Promise<void> {
+): Promise<CommitPlace | undefined> {
   const batch = all.filter((entry) => entry.rows > 0);
-  if (batch.length === 0) return;
+  if (batch.length === 0) return undefined;
   const lines = (text: (entry: EncodedRequest) => string, separator: string) => batch.map(text).join(separator);
   const imported = batch.some((entry) => entry.request.knownAt !== undefined);
   const volume = volumeOf(batch, receivedAt);
   const column = (value: (row: VolumeRow) => number) => volume.map(value).join(",");
-  await database.query(INSERT, [
+  const { rows } = await database.query(INSERT, [
     receivedAt,
     lines((entry) => `${`${entry.request.model}\n`.repeat(entry.rows - 1)}${entry.request.model}`, "\n"),
     lines((entry) => entry.kinds, ""),
@@ -143,4 +149,9 @@ export async function insertEvents(
     column((row) => row.first),
     column((row) => row.last),
   ]);
+  const { xid, first, last } = rows[0] as SqlRow;
+  const firstSeq = BigInt(first as number);
+  const count = batch.reduce((sum, entry) => sum + entry.rows, 0);
+  if (BigInt(last as number) - firstSeq !== BigInt(count - 1)) return undefined;
+  return { transactionId: BigInt(xid as string), firstSeq, receivedAt };
 }

@@ -23,6 +23,7 @@ import { saveSourcePosition } from "../tables/settings.ts";
 import { type EncodedRequest, encodeRequest, insertEvents } from "./append-sql.ts";
 import { claimKeys, type Outcome } from "./claim-keys.ts";
 import { rowsRefused, rowsRefusedByStore, unencodableRows } from "./refused-rows.ts";
+import type { CommitPlace, WrittenRequest } from "./written-events.ts";
 
 export interface AppendLimits {
   /** Rows and bytes that may wait. 200,000 rows are about three seconds of the embedded store's full speed. */
@@ -45,8 +46,20 @@ export const APPEND_LIMITS: AppendLimits = {
 const LINGER_BELOW_ROWS = 64;
 const RETRY_AFTER_MS = 250;
 
-/** @param receivedAt undefined where nobody knows whether the commit came about */
-type OnCommit = (requests: readonly AppendRequest[], receivedAt: Instant | undefined) => void;
+/** What a commit holds. */
+export interface Commit {
+  readonly written: readonly WrittenRequest[];
+  /** Undefined where nobody knows whether the commit came about. */
+  readonly receivedAt: Instant | undefined;
+  /** Undefined where that is not known. */
+  readonly place: CommitPlace | undefined;
+}
+type OnCommit = (commit: Commit) => void;
+
+interface Written {
+  readonly outcomes: readonly Outcome[];
+  readonly place: CommitPlace | undefined;
+}
 
 interface Waiting {
   readonly encoded: EncodedRequest;
@@ -173,15 +186,11 @@ export class GroupCommit {
 
   private async write(batch: readonly Waiting[]): Promise<void> {
     try {
-      const outcomes = await this.writeBatch(batch.map((waiting) => waiting.encoded));
-      this.settleBatch(batch, outcomes);
+      this.settleBatch(batch, await this.writeBatch(batch.map((waiting) => waiting.encoded)));
     } catch (error) {
       const ours = this.health.report(error);
       // The commit may have happened although its answer was lost: readers must look again.
-      this.onCommit(
-        batch.map((waiting) => waiting.encoded.request),
-        undefined,
-      );
+      this.onCommit({ written: batch.map(({ encoded }) => encoded), receivedAt: undefined, place: undefined });
       const isStore = ours instanceof RetrainError && (ours.code === "STORE_UNAVAILABLE" || ours.code === "STORE_FULL");
       if (isStore) for (const waiting of batch) waiting.reject(ours);
       else if (batch.length === 1) for (const waiting of batch) waiting.reject(await this.blame(waiting, ours));
@@ -201,18 +210,18 @@ export class GroupCommit {
     }
   }
 
-  private settleBatch(batch: readonly Waiting[], outcomes: readonly Outcome[]): void {
-    const written: AppendRequest[] = [];
+  private settleBatch(batch: readonly Waiting[], { outcomes, place }: Written): void {
+    const written: EncodedRequest[] = [];
     let receivedAt: Instant | undefined;
     for (let i = 0; i < batch.length; i++) {
       const outcome = outcomes[i] as Outcome;
       if (!(outcome instanceof RetrainError) && outcome.replayed === undefined) {
-        written.push((batch[i] as Waiting).encoded.request);
+        written.push((batch[i] as Waiting).encoded);
         receivedAt = outcome.receivedAt;
       }
     }
     // Hints for readers are in place before a caller learns of its commit.
-    this.onCommit(written, receivedAt);
+    this.onCommit({ written, receivedAt, place });
     for (let i = 0; i < batch.length; i++) {
       const { resolve, reject } = batch[i] as Waiting;
       const outcome = outcomes[i] as Outcome;
@@ -226,11 +235,11 @@ export class GroupCommit {
     return this.lastReceivedAt;
   }
 
-  private async writeBatch(batch: readonly EncodedRequest[]): Promise<Outcome[]> {
+  private async writeBatch(batch: readonly EncodedRequest[]): Promise<Written> {
     const receivedAt = this.nextReceivedAt();
     if (!batch.some(({ request }) => needsTransaction(request))) {
-      await insertEvents(this.database, batch, receivedAt);
-      return batch.map(() => ({ receivedAt }));
+      const place = await insertEvents(this.database, batch, receivedAt);
+      return { outcomes: batch.map(() => ({ receivedAt })), place };
     }
     return this.database.transaction((transaction) => writeAll(transaction, batch, receivedAt, this.systemClock.now()));
   }
@@ -261,10 +270,10 @@ async function writeAll(
   batch: readonly EncodedRequest[],
   receivedAt: Instant,
   systemNow: Instant,
-): Promise<Outcome[]> {
+): Promise<Written> {
   const earlier = await claimKeys(transaction, batch, systemNow);
   const written = batch.filter((_, i) => earlier[i] === undefined);
-  await insertEvents(transaction, written, receivedAt);
+  const place = await insertEvents(transaction, written, receivedAt);
   const requests = written.map(({ request }) => request);
   await insertBatches(
     transaction,
@@ -276,7 +285,7 @@ async function writeAll(
   );
   for (const { source } of requests) if (source) await saveSourcePosition(transaction, source);
   await markImports(transaction, requests, receivedAt);
-  return batch.map((_, i) => earlier[i] ?? { receivedAt });
+  return { outcomes: batch.map((_, i) => earlier[i] ?? { receivedAt }), place };
 }
 
 /** Notes the earliest instant an import reaches back to: what was summed as of later instants has become incomplete. */

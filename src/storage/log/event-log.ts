@@ -30,6 +30,7 @@ import { tailHasAfter, tailSize } from "./tail.ts";
 import { TailMemory } from "./tail-memory.ts";
 import { countEvents } from "./volume.ts";
 import { VolumeMemory } from "./volume-memory.ts";
+import { WrittenEvents } from "./written-events.ts";
 
 /** A dataset reads a longer tail twice (once now, once at the next compaction), so a longer one is compacted first. */
 const COMPACT_FIRST_ROWS = 5000;
@@ -100,6 +101,7 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
   const catalog = new SegmentCatalog(database);
   const memory = options.isOnlyWriter ? new TailMemory(database) : undefined;
   const volumes = options.isOnlyWriter ? new VolumeMemory() : undefined;
+  const newest = options.isOnlyWriter ? new WrittenEvents() : undefined;
   const parts: FindParts = {
     database,
     analytics,
@@ -107,6 +109,7 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
     folder,
     indexes: new IndexCache(),
     ...(memory === undefined ? {} : { memory }),
+    ...(newest === undefined ? {} : { newest }),
   };
   const quiet = new QuietModels();
   /** Models whose last page was full, so that more of its kind is likely to come. */
@@ -117,10 +120,12 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
     systemClock,
     health,
     limits: options.limits,
-    onCommit(requests, receivedAt) {
+    onCommit({ written, receivedAt, place }) {
+      const requests = written.map(({ request }) => request);
       quiet.note(requests);
       memory?.note(requests);
       volumes?.note(requests, receivedAt);
+      newest?.note(written, place);
     },
   });
   const turns = new Turns(systemClock, () => writer.isWriting);
@@ -149,6 +154,13 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
     } finally {
       memory?.clear();
       volumes?.clear();
+    }
+  };
+  const deleting = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await changing(work);
+    } finally {
+      newest?.clear();
     }
   };
   const compactOnce: () => Promise<CompactResult> = oneAtATime(() => reported(changing(compact(compactParts))));
@@ -199,7 +211,7 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
     },
     compact: compactOnce,
     maintain: maintainOnce,
-    deleteBefore: (model, kinds, before) => changing(deleteBefore({ database, systemClock }, model, kinds, before)),
+    deleteBefore: (model, kinds, before) => deleting(deleteBefore({ database, systemClock }, model, kinds, before)),
     damagedSegments: (model) => damagedSegments({ catalog, folder }, model),
     async segments(model) {
       return (await catalog.current(model)).map((segment) => toSegmentRecord(segment, folder));

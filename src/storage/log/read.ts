@@ -15,6 +15,7 @@ import { segmentPath } from "./segment-write.ts";
 import type { SegmentCatalog, StoredSegment } from "./segments.ts";
 import { tailAfter, type TailView, toLoggedEvent } from "./tail.ts";
 import type { TailMemory } from "./tail-memory.ts";
+import type { WrittenEvents } from "./written-events.ts";
 
 export interface LogParts {
   readonly database: SqlDatabase;
@@ -23,6 +24,8 @@ export interface LogParts {
   readonly folder: string;
   /** The only writer's memory of the tail. */
   readonly memory?: TailMemory;
+  /** What the only writer wrote last. */
+  readonly newest?: WrittenEvents;
 }
 
 /** Each round a compaction must have committed between two statements; ten in a row means something else is wrong. */
@@ -180,19 +183,31 @@ export async function readAfter(
   options: { limit: number; kinds?: readonly EventKind[]; isLong?: boolean },
 ): Promise<{ readonly events: readonly LoggedEvent[]; readonly cursor: LogCursor; readonly more: boolean }> {
   const limit = Math.max(1, Math.floor(options.limit));
-  const { rows, horizon, segments } = await consistently(parts, model, async () => {
-    const known = await parts.memory?.after(model, cursor, { ...options, limit });
-    if (known !== undefined) return known;
-    const asked = await tailAfter(parts.database, model, cursor, { ...options, isLong: options.isLong ?? true, limit });
-    return { ...asked, rows: asked.rows.map(toLoggedEvent) };
-  });
-  const wanted = options.kinds ? segments.filter(({ kind }) => options.kinds?.includes(kind)) : segments;
-  const old = await mergeSegments(parts, wanted, cursor, { limit, horizon });
-  const events = mergeSorted(old, rows, limit);
+  const events =
+    parts.newest?.after(model, cursor, { ...options, limit }) ??
+    (await readStored(parts, model, cursor, { ...options, limit }));
   const last = events.at(-1);
   return {
     events,
     cursor: last ? { transactionId: last.transactionId, seq: last.seq } : cursor,
     more: events.length === limit,
   };
+}
+
+async function readStored(
+  parts: LogParts,
+  model: string,
+  cursor: LogCursor,
+  options: { limit: number; kinds?: readonly EventKind[]; isLong?: boolean },
+): Promise<LoggedEvent[]> {
+  const { limit } = options;
+  const { rows, horizon, segments } = await consistently(parts, model, async () => {
+    const known = await parts.memory?.after(model, cursor, options);
+    if (known !== undefined) return known;
+    const asked = await tailAfter(parts.database, model, cursor, { ...options, isLong: options.isLong ?? true });
+    return { ...asked, rows: asked.rows.map(toLoggedEvent) };
+  });
+  const wanted = options.kinds ? segments.filter(({ kind }) => options.kinds?.includes(kind)) : segments;
+  const old = await mergeSegments(parts, wanted, cursor, { limit, horizon });
+  return mergeSorted(old, rows, limit);
 }
