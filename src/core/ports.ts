@@ -87,6 +87,8 @@ export interface FoldStore {
     readonly rows: readonly CounterDelta[];
     readonly exact: boolean;
   }>;
+  /** Whether any label of the model waits for its prediction. */
+  hasPending(model: string): Promise<boolean>;
   pendingLabels(model: string, keys: readonly string[]): Promise<readonly PendingLabel[]>;
   pendingCount(model: string): Promise<number>;
   /** Sums deltas of folds older than the instant into one. */

@@ -97,10 +97,12 @@ async function foldEvents(context: LoopContext, model: string, input: FoldInput)
   const { schema } = modelSpec(context, model);
   const notes = rememberNotes(context, model);
   const predictions = input.events.filter((event): event is Logged<PredictionEvent> => event.kind === "prediction");
-  for (const prediction of predictions) {
-    if (prediction.origin === "shadow") continue;
-    sums.add("predictions", prediction.version, prediction.at, { n: 1n }, 1n);
-    const own = await notes(prediction.version);
+  const asked = predictions.filter(({ origin }) => origin !== "shadow");
+  const answering = new Map<string, VersionNotes | undefined>();
+  for (const { version } of asked) if (!answering.has(version)) answering.set(version, await notes(version));
+  for (const prediction of asked) {
+    sums.add("predictions", prediction.version, prediction.at, ONE, 1n);
+    const own = answering.get(prediction.version);
     if (own !== undefined) countExpectations(own, prediction, { schema, sums });
   }
   input.experiments.exposures(predictions, sums);
@@ -139,6 +141,7 @@ async function foldEvents(context: LoopContext, model: string, input: FoldInput)
   };
 }
 
+const ONE = { n: 1n };
 const isNew = (label: LoggedEvent, input: FoldInput) => !isKnown(label, input.from) && isKnown(label, input.to);
 
 interface Touched {
@@ -193,7 +196,11 @@ async function touchPending(
   { predictions, experiments }: Pick<FoldInput, "experiments"> & { predictions: readonly Logged<PredictionEvent>[] },
   touched: Touched,
 ): Promise<void> {
-  if (predictions.length === 0) return;
+  // A system prediction answers a labelled observation, whose label never waited in the pending table.
+  for (const prediction of predictions)
+    if (prediction.origin === "system" || experiments.isReplayed(prediction))
+      touched.exampleIds.add(prediction.exampleId);
+  if (predictions.length === 0 || !(await context.store.folds.hasPending(model))) return;
   const exampleOfKey = new Map<string, string>();
   for (const prediction of predictions) {
     exampleOfKey.set(`example:${prediction.exampleId}`, prediction.exampleId);
@@ -203,10 +210,6 @@ async function touchPending(
     touched.exampleIds.add(exampleOfKey.get(pending.key) as string);
     touched.resolvedKeys.add(pending.key);
   }
-  // A system prediction answers a labelled observation, whose label never waited in the pending table.
-  for (const prediction of predictions)
-    if (prediction.origin === "system" || experiments.isReplayed(prediction))
-      touched.exampleIds.add(prediction.exampleId);
 }
 
 interface KnownFacts {
@@ -360,22 +363,34 @@ async function scoreUnpredicted(
   return events.length;
 }
 
+interface CounterSum {
+  readonly counter: string;
+  readonly version: string;
+  readonly bucket: Instant;
+  readonly values: Map<string, bigint>;
+}
+
 /** Sums of one fold, by (counter, version, hour). */
 class CounterSums {
-  readonly #sums = new Map<
-    string,
-    { counter: string; version: string; bucket: Instant; values: Map<string, bigint> }
-  >();
+  readonly #sums = new Map<string, CounterSum>();
+  /** The sum each counter was last added to: rows of a fold are mostly of one version and hour. */
+  readonly #last = new Map<string, CounterSum>();
 
   add(counter: string, version: string, at: Instant, values: Readonly<Record<string, bigint>>, sign: 1n | -1n): void {
     const bucket = Math.floor(at / HOUR_MS) * HOUR_MS;
-    const key = `${counter}\u001f${version}\u001f${bucket}`;
-    let sum = this.#sums.get(key);
-    if (sum === undefined) {
-      sum = { counter, version, bucket, values: new Map() };
-      this.#sums.set(key, sum);
+    let sum = this.#last.get(counter);
+    if (sum === undefined || sum.version !== version || sum.bucket !== bucket) {
+      sum = this.#sumOf(counter, version, bucket);
+      this.#last.set(counter, sum);
     }
     addInPlace(sum.values, values, sign);
+  }
+
+  #sumOf(counter: string, version: string, bucket: Instant): CounterSum {
+    const key = `${counter}\u001f${version}\u001f${bucket}`;
+    const sum = this.#sums.get(key) ?? { counter, version, bucket, values: new Map() };
+    this.#sums.set(key, sum);
+    return sum;
   }
 
   deltas(): CounterDelta[] {

@@ -47,7 +47,7 @@ import { Schedule } from "./schedule.ts";
 import { slicePerformance } from "./slices.ts";
 import { SourcePoller } from "./sources.ts";
 import { modelSummaries, statusTable } from "./status.ts";
-import { tick } from "./tick.ts";
+import { advanceFolds, tick } from "./tick.ts";
 import { createTickNotes } from "./tick-notes.ts";
 import { keepBackbones } from "./backbones.ts";
 import { exportOnnxVersion, importOnnxVersion } from "./onnx.ts";
@@ -101,6 +101,7 @@ export function createLoop(options: LoopOptions): Loop & { readonly predictor: P
   const schedule = new Schedule(context, predictor, tickModel, {
     sources: new SourcePoller(context, ingestRows),
     keeper,
+    fold: (model) => exclusive(model, () => advanceFolds(context, model)),
   });
   engine.register(RUN_WORKFLOW, createRunWorkflow(context));
   registerLabeling(engine, context);

@@ -39,6 +39,8 @@ export interface PredictionCounts {
 
 export class Predictor {
   readonly counts: PredictionCounts = { logged: 0, unlogged: 0, dropped: 0 };
+  /** Logged answers by model. */
+  readonly logged = new Map<string, number>();
   readonly routed: RoutedAnswers;
   readonly #context: LoopContext;
   readonly #validators = new Map<string, { schema: unknown; validate: RowValidator }>();
@@ -93,6 +95,7 @@ export class Predictor {
     return this.#log(model, events).then((logged) => {
       this.counts[logged ? "logged" : "unlogged"] += events.length;
       if (!logged) return give({ rows: rows.map(unlogged), events, logged });
+      this.logged.set(model, (this.logged.get(model) ?? 0) + events.length);
       if (route !== undefined) this.routed.mirror(model, route, events);
       return give({ rows, events, logged });
     });

@@ -27,7 +27,7 @@ export async function tick(context: LoopContext, model: string, at: Instant): Pr
   if (await isQuiet(context, spec, at)) return { skipped: true, decisions: [] };
   await labelSilence(context, spec, at);
   const reviewsDueAt = await tickLabeling(context, spec, at);
-  const [, isCounted] = await together(absorb(context, model), countProfiles(context, spec));
+  const { isCounted } = await advanceFolds(context, model);
   await context.states.keep(model);
   const learningDueAt = await advanceIncremental(context, spec, at);
   const driftDueAt = await monitorDrift(context, spec, { at, isCounted });
@@ -65,6 +65,12 @@ export async function tick(context: LoopContext, model: string, at: Instant): Pr
   };
   const { run } = await startRun(context, { model, ...(held?.due ?? { cause }) });
   return { skipped: false, decisions, runId: run.id };
+}
+
+/** Brings the counts of a model up to what is in the log. @returns whether nothing is left to count of its profiles */
+export async function advanceFolds(context: LoopContext, model: string): Promise<{ readonly isCounted: boolean }> {
+  const [, isCounted] = await together(absorb(context, model), countProfiles(context, modelSpec(context, model)));
+  return { isCounted };
 }
 
 /** Two folds of the same rows: one counts while the other waits for the store. Both have ended when this returns or throws. */

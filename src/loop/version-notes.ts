@@ -80,13 +80,15 @@ function estimatorOf(model: LoadedModel, calibration: VersionCalibration): Versi
 /** Keys of the counters of one slice: `<feature>␟<cell>␟<counter>`. */
 export const SLICE_SEPARATOR = "\u001f";
 
+const HISTOGRAM_KEY = /^[pq]\d+$|^e\d+[npy]$/;
+
 /** Counters of a row under every slice it belongs to. Histograms are left out: a slice is a few cells of many. */
 export function slicedCounters(notes: VersionNotes, features: Features, values: CounterValues): CounterValues {
-  const kept = Object.entries(values).filter(([key]) => !/^[pq]\d+$|^e\d+[npy]$/.test(key));
+  const kept = Object.keys(values).filter((key) => !HISTOGRAM_KEY.test(key));
   const found: Record<string, bigint> = {};
   for (const note of notes.slices) {
-    const cell = cellOf(note, features[note.feature]);
-    for (const [key, value] of kept) found[[note.feature, cell, key].join(SLICE_SEPARATOR)] = value;
+    const slice = `${note.feature}${SLICE_SEPARATOR}${cellOf(note, features[note.feature])}${SLICE_SEPARATOR}`;
+    for (const key of kept) found[slice + key] = values[key] as bigint;
   }
   return found;
 }

@@ -57,19 +57,12 @@ function expectedErrors({ expected }: EstimatedPrediction): CounterValues {
   };
 }
 
-function expectedDecisions({ task, classes, scores, decision, expected }: EstimatedPrediction): CounterValues {
+function expectedDecisions(one: EstimatedPrediction): CounterValues {
+  const { task, classes, scores, decision, expected } = one;
   const decided = classes.indexOf(decision);
   const right = expected[decided] ?? 0;
-  const clipped = scores.map(clip);
-  const total = task === "binary" ? 1 : clipped.reduce((sum, score) => sum + score, 0);
   const own = task === "binary" ? (scores[1] as number) : 0;
-  const losses = clipped.map((score) => -logDeterministic(score / total));
-  const briers =
-    task === "binary"
-      ? [own * own, (1 - own) * (1 - own)]
-      : scores.map((_, k) =>
-          scores.reduce((sum, score, j) => sum + (score - (j === k ? 1 : 0)) * (score - (j === k ? 1 : 0)), 0),
-        );
+  const { losses, briers } = task === "binary" ? binaryLosses(scores[0] as number, own) : classLosses(scores);
   const logLoss = moments(expected, losses);
   const brier = moments(expected, briers);
   const q = expected[1] as number;
@@ -96,6 +89,30 @@ function expectedDecisions({ task, classes, scores, decision, expected }: Estima
   };
 }
 
+interface LossesByTruth {
+  /** Log loss and Brier score, by the class that comes true. */
+  readonly losses: readonly number[];
+  readonly briers: readonly number[];
+}
+
+/** Every request of a binary model passes here, so nothing is made but what is returned. */
+function binaryLosses(other: number, own: number): LossesByTruth {
+  return {
+    losses: [-logDeterministic(clip(other)), -logDeterministic(clip(own))],
+    briers: [own * own, (1 - own) * (1 - own)],
+  };
+}
+
+function classLosses(scores: readonly number[]): LossesByTruth {
+  const clipped = scores.map(clip);
+  const total = clipped.reduce((sum, score) => sum + score, 0);
+  const errorOf = (score: number, isTrue: boolean) => (score - Number(isTrue)) * (score - Number(isTrue));
+  return {
+    losses: clipped.map((score) => -logDeterministic(score / total)),
+    briers: scores.map((_, k) => scores.reduce((sum, score, j) => sum + errorOf(score, j === k), 0)),
+  };
+}
+
 /** Mean and variance of a loss that takes `losses[k]` with probability `p[k]`. */
 function moments(
   p: readonly number[],
@@ -103,10 +120,11 @@ function moments(
 ): { readonly mean: number; readonly variance: number } {
   let mean = 0;
   let second = 0;
-  losses.forEach((loss, k) => {
+  for (let k = 0; k < losses.length; k++) {
+    const loss = losses[k] as number;
     mean += (p[k] as number) * loss;
     second += (p[k] as number) * loss * loss;
-  });
+  }
   return { mean, variance: Math.max(0, second - mean * mean) };
 }
 

@@ -121,8 +121,11 @@ function slateCounters(one: LabelledPrediction): CounterValues {
 
 /** Adds `delta` times `sign` to a sum kept in a Map; zeros are dropped. */
 export function addInPlace(sum: Map<string, bigint>, delta: CounterValues, sign: 1n | -1n = 1n): void {
-  for (const [key, value] of Object.entries(delta)) {
-    const next = (sum.get(key) ?? 0n) + sign * value;
+  // Not over entries: this runs for every row of a fold, and they would be most of its garbage.
+  for (const key in delta) {
+    const value = delta[key] as bigint;
+    const known = sum.get(key) ?? 0n;
+    const next = sign === 1n ? known + value : known - value;
     if (next === 0n) sum.delete(key);
     else sum.set(key, next);
   }

@@ -231,6 +231,12 @@ export function createFoldStore(database: SqlDatabase, isOnlyWriter: boolean, ha
   const memory = new FoldMemory(database, isOnlyWriter);
   /** Models known to have no label that waits: nearly all, whose labels come after their predictions. */
   const waiting = new RowMemory<boolean>(isOnlyWriter);
+  const anyPending = (model: string) =>
+    waiting.read(
+      model,
+      () => hasPending(database, model),
+      (some) => !some,
+    );
   return {
     read: (model, fold) => memory.state(model, fold),
     async commit(model, fold, change) {
@@ -258,10 +264,9 @@ export function createFoldStore(database: SqlDatabase, isOnlyWriter: boolean, ha
       }
       return { rows: toDeltas(query.counter, await sums.current(query.model, query.counter), query), exact: true };
     },
+    hasPending: anyPending,
     async pendingLabels(model, keys) {
-      if (keys.length === 0) return [];
-      const hasSome = () => hasPending(database, model);
-      if (!(await waiting.read(model, hasSome, (some) => !some))) return [];
+      if (keys.length === 0 || !(await anyPending(model))) return [];
       const { rows } = await database.query(
         "select xid, seq, body from pending_label where model = $1 and key = any ($2::text[]) order by xid, seq",
         [model, keys.map(escapeKey)],
