@@ -57,29 +57,44 @@ function targetOf(task: Task, row: Features): number {
 
 const CLASSES = { binary: [false, true], multiclass: ["high", "low", "middle"], regression: [] } as const;
 
-async function train(task: "binary" | "multiclass" | "regression", name: string, params: object) {
-  const schema = schemaOf(task);
-  const rows = makeRows(TRAIN_ROWS, 1, false);
+type RowTask = keyof typeof CLASSES;
+
+/** A trainer fitted on rows as a run does it: those up to `train` learn, the others validate. */
+async function fitRows(given: {
+  readonly task: RowTask;
+  readonly trainer: string;
+  readonly params: object;
+  readonly schema: DataSchema;
+  readonly rows: readonly Features[];
+  readonly target: Float64Array;
+  readonly train: number;
+}) {
+  const { task, schema, rows, target } = given;
+  const trainer = findTrainer(given.trainer);
   const frame = frameFromFeatures(schema, rows);
-  const trainer = findTrainer(name);
-  const all = Uint32Array.from({ length: TRAIN_ROWS }, (_, i) => i);
+  const all = Uint32Array.from({ length: rows.length }, (_, i) => i);
   const classes = CLASSES[task];
-  const preparation = fitPreparation({ frame, rows: all, input: trainer.input, classes });
-  const target = Float64Array.from(rows, (row) => targetOf(task, row));
+  const preparation = fitPreparation({ frame, rows: all, input: trainer.input, classes, wide: schema.features });
   const weights = await fitOnDataset({
     task,
     trainer,
-    params: trainer.resolveParams(params as never),
+    params: trainer.resolveParams(given.params as never),
     seed: 3,
-    dataset: { frame, target, classes, rows: TRAIN_ROWS } as never,
+    dataset: { frame, target, classes, rows: rows.length } as never,
     preparation,
-    train: all.subarray(0, 1_600),
-    validation: all.subarray(1_600),
+    train: all.subarray(0, given.train),
+    validation: all.subarray(given.train),
     folder: "",
     signal: new AbortController().signal,
     onPoint: async () => {},
   });
   return { task, classes, preparation, weights };
+}
+
+function train(task: RowTask, trainer: string, params: object) {
+  const rows = makeRows(TRAIN_ROWS, 1, false);
+  const target = Float64Array.from(rows, (row) => targetOf(task, row));
+  return fitRows({ task, trainer, params, schema: schemaOf(task), rows, target, train: 1_600 });
 }
 
 function manifestOf(task: Task, classes: readonly (string | boolean)[], threshold?: number) {
@@ -129,7 +144,7 @@ async function runOnnx(
   return session.run(feeds, undefined as never);
 }
 
-type Case = readonly ["binary" | "multiclass" | "regression", string, object];
+type Case = readonly [RowTask, string, object];
 const CASES: readonly Case[] = [
   ["binary", "gbdt", { epochs: 30 }],
   ["binary", "gbdt", { epochs: 12, grow: "depth", maxDepth: 4 }],
@@ -222,25 +237,9 @@ describe("exported ONNX models", () => {
         const note = Array.from({ length: random.nextInt(6) }, () => parts[random.nextInt(parts.length)]).join(" ");
         return { ...row, note: random.nextInt(15) === 0 ? null : note };
       });
-      const frame = frameFromFeatures(schema, rows);
-      const all = Uint32Array.from({ length: rows.length }, (_, i) => i);
-      const trainer = findTrainer(name);
-      const classes = CLASSES[task];
-      const preparation = fitPreparation({ frame, rows: all, input: trainer.input, classes, wide: schema.features });
       const target = Float64Array.from(rows, ({ note }) => (note?.includes("refund") === true ? 1 : 0));
-      const weights = await fitOnDataset({
-        task,
-        trainer,
-        params: trainer.resolveParams(params as never),
-        seed: 3,
-        dataset: { frame, target, classes, rows: rows.length } as never,
-        preparation,
-        train: all.subarray(0, 800),
-        validation: all.subarray(800),
-        folder: "",
-        signal: new AbortController().signal,
-        onPoint: async () => {},
-      });
+      const given = { task, trainer: name, params, schema, rows, target, train: 800 };
+      const { classes, preparation, weights } = await fitRows(given);
       const manifest = manifestOf(task, classes, task === "binary" ? 0.5 : undefined);
       expect(() => exportOnnx({ manifest, preparation, weights })).toThrow(
         expect.objectContaining({ code: "EXPORT_UNSUPPORTED", remedy: expect.stringContaining("onnx-counts") }),
@@ -318,30 +317,18 @@ describe("exported ONNX models", () => {
         return { features, place: isMissing ? undefined : place, photo: isMissing ? undefined : photo };
       });
     const rows = wide(600);
-    const frame = frameFromFeatures(
-      schema,
-      rows.map(({ features }) => features),
-    );
-    const all = Uint32Array.from({ length: rows.length }, (_, i) => i);
-    const trainer = findTrainer(name);
-    const classes = CLASSES[task];
-    const preparation = fitPreparation({ frame, rows: all, input: trainer.input, classes, wide: schema.features });
     const target = Float64Array.from(rows, ({ place }) => {
       const sum = (place?.[0] ?? 0) + (place?.[1] ?? 0);
       return task === "binary" ? (sum > 0 ? 1 : 0) : sum;
     });
-    const weights = await fitOnDataset({
+    const { classes, preparation, weights } = await fitRows({
       task,
-      trainer,
-      params: trainer.resolveParams(params as never),
-      seed: 3,
-      dataset: { frame, target, classes, rows: rows.length } as never,
-      preparation,
-      train: all.subarray(0, 500),
-      validation: all.subarray(500),
-      folder: "",
-      signal: new AbortController().signal,
-      onPoint: async () => {},
+      trainer: name,
+      params,
+      schema,
+      rows: rows.map(({ features }) => features),
+      target,
+      train: 500,
     });
     const bytes = exportOnnx({
       manifest: manifestOf(task, classes, task === "binary" ? 0.5 : undefined),
