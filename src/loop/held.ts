@@ -132,11 +132,19 @@ export interface HeldFinding {
 }
 const NOTHING: HeldFinding = { nextDueAt: Number.POSITIVE_INFINITY };
 
-/** Cost: one setting; with a held version one count of the log and the champion. */
-export async function judgeHeld(context: LoopContext, spec: ModelSpec, now: Instant): Promise<HeldFinding> {
+/**
+ * Cost: one setting; with a held version one count of the log and the champion.
+ * @param options.importedOnly looks at a version from elsewhere alone, which nobody has judged yet
+ */
+export async function judgeHeld(
+  context: LoopContext,
+  spec: ModelSpec,
+  now: Instant,
+  options: { readonly importedOnly?: boolean } = {},
+): Promise<HeldFinding> {
   const { settings, registry, runs, decisions, log } = context.store;
   const held = await readHeld(context, spec.name);
-  if (held === undefined) return NOTHING;
+  if (held === undefined || (options.importedOnly === true && held.imported === undefined)) return NOTHING;
   const record = (change: Pick<NewDecision, "outcome" | "reason" | "inputs">) =>
     decisions.record({
       model: spec.name,

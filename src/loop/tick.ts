@@ -45,8 +45,10 @@ export async function tick(context: LoopContext, model: string, at: Instant): Pr
   await concept.announce();
   context.emit("decision", model, { count: decisions.length, outcome: evaluation.outcome });
 
-  // A new training sees the rows a held version waits for, and more: it comes first.
-  const held = guarded.start ? undefined : await judgeHeld(context, spec, at);
+  // A new training sees the rows a held version waits for, and more: it comes first. Only where nothing is live an imported one
+  // comes before it: it is there already, and may be all that is needed.
+  const mayWait = guarded.start && evaluation.trigger === "first";
+  const held = guarded.start && !mayWait ? undefined : await judgeHeld(context, spec, at, { importedOnly: mayWait });
   const isHeld = guarded.heldUntil !== null;
   const nextDueAt = Math.min(
     guarded.heldUntil ?? Number.POSITIVE_INFINITY,

@@ -5,8 +5,9 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { approve } from "../../src/cli/commands/approve.ts";
 import { compare } from "../../src/cli/commands/compare.ts";
 import { exportVersion, importVersion } from "../../src/cli/commands/transfer.ts";
+import { DAY_MS, type RunRecord } from "../../src/core/index.ts";
 import { createClient } from "../../src/client/index.ts";
-import { openTestServer, type TestServer, trainFirstVersion } from "./support.ts";
+import { labelledRows, openTestServer, START, type TestServer, trainFirstVersion } from "./support.ts";
 
 describe("versions over HTTP", () => {
   let from: TestServer;
@@ -55,6 +56,28 @@ describe("versions over HTTP", () => {
     expect(printed.mock.calls.at(-1)?.[0]).toMatch(/"signedBy":null/);
     const { items } = await createClient({ url }).versions("purchases");
     expect(items[0]).toMatchObject({ name: "v3", trainer: "command", imported: { model: "onnx" } });
+  }, 120_000);
+
+  it("go in as ONNX where nothing is live yet, and are the first champion", async () => {
+    const out = join(mkdtempSync(join(tmpdir(), "export-")), "first.onnx");
+    const options = { json: true, quiet: true };
+    const printed = vi.spyOn(process.stdout, "write").mockReturnValue(true);
+    await exportVersion("purchases", "v1", { ...options, url, out, format: "onnx" });
+    const to = await openTestServer();
+    try {
+      const payload = labelledRows(1200, START - 20 * DAY_MS, 5, 20 * 60_000);
+      const sent = await to.server.app.inject({ method: "POST", url: "/api/v1/models/purchases/examples", payload });
+      expect(sent.statusCode).toBe(200);
+      const there = await to.server.listen({ host: "127.0.0.1", port: 0 });
+      // There is enough to train a first version, too; the one that is there is judged before.
+      expect(await importVersion("purchases", out, { ...options, url: there.url, wait: true })).toBe(0);
+      const imported = JSON.parse(String(printed.mock.calls.at(-1)?.[0])) as { data: { run: RunRecord } };
+      expect(imported.data.run).toMatchObject({ state: "promoted", version: "v1", regate: { version: "v1" } });
+      const versions = await createClient({ url: there.url }).versions("purchases");
+      expect(versions.items.find(({ name }) => name === "v1")).toMatchObject({ role: "champion", trainer: "command" });
+    } finally {
+      await to.dispose();
+    }
   }, 120_000);
 
   it("are compared and approved by command, as the roles allow", async () => {
