@@ -32,7 +32,8 @@ export type Attribute =
   | { readonly ints: ArrayLike<number> }
   | { readonly floats: ArrayLike<number> }
   | { readonly texts: readonly string[] }
-  | { readonly tensor: TensorValue };
+  | { readonly tensor: TensorValue }
+  | { readonly graph: GraphBuilder };
 
 function rawBytes(type: ElementName, values: ArrayLike<number>): Uint8Array {
   const of = () => {
@@ -71,23 +72,28 @@ function encodeAttribute(name: string, value: Attribute): Uint8Array {
   else if ("ints" in value) parts.push(packedInts(8, value.ints), intField(20, 7));
   else if ("floats" in value) parts.push(packedFloats(7, value.floats), intField(20, 6));
   else if ("texts" in value) parts.push(...value.texts.map((text) => textField(9, text)), intField(20, 8));
+  else if ("graph" in value) parts.push(messageField(6, value.graph.body(name)), intField(20, 5));
   else parts.push(messageField(5, encodeTensor(value.tensor, name)), intField(20, 4));
   return messageField(5, parts);
 }
 
-/** Numbers per row: one dimension, or several. */
-type Width = number | readonly number[];
+/** Numbers per row: one dimension, or several, each a size, −1 for any, or a name; without rows: one number, or a shape left open. */
+type Width = number | readonly (number | string)[] | "scalar" | "open";
 
-/** A value whose first dimension is the batch; −1 is a dimension of any size. */
+function shapeOf(width: Width): readonly Uint8Array[] {
+  if (width === "open") return [];
+  const dim = (size: number | string) => {
+    if (typeof size === "string") return messageField(1, [textField(2, size)]);
+    return messageField(1, [size < 0 ? textField(2, "any") : intField(1, size)]);
+  };
+  const dims = width === "scalar" ? [] : ["rows", ...(typeof width === "number" ? [width] : width)];
+  return [messageField(2, dims.map(dim))];
+}
+
 function valueInfo(field: number, name: string, type: ElementName, width: Width): Uint8Array {
-  const dim = (part: Uint8Array) => messageField(1, [part]);
-  const rest = (typeof width === "number" ? [width] : width).map((size) =>
-    dim(size < 0 ? textField(2, "any") : intField(1, size)),
-  );
-  const shape = messageField(2, [dim(textField(2, "rows")), ...rest]);
   return messageField(field, [
     textField(1, name),
-    messageField(2, [messageField(1, [intField(1, ELEMENT[type]), shape])]),
+    messageField(2, [messageField(1, [intField(1, ELEMENT[type]), ...shapeOf(width)])]),
   ]);
 }
 
@@ -111,7 +117,22 @@ export class GraphBuilder {
   readonly #constants: Uint8Array[] = [];
   readonly #inputs: Uint8Array[] = [];
   readonly #outputs: Uint8Array[] = [];
-  #next = 0;
+  /** Shared with the graphs inside: no two values of a model may have one name. */
+  readonly #numbers: { next: number };
+
+  constructor(numbers = { next: 0 }) {
+    this.#numbers = numbers;
+  }
+
+  /** The body of a Loop or Scan; it sees the values outside. */
+  subgraph(): GraphBuilder {
+    return new GraphBuilder(this.#numbers);
+  }
+
+  /** A name that no other value has. */
+  name(kind = "value"): string {
+    return `${kind}_${this.#numbers.next++}`;
+  }
 
   input(name: string, type: ElementName, width: Width = 1): string {
     this.#inputs.push(valueInfo(11, name, type, width));
@@ -119,7 +140,7 @@ export class GraphBuilder {
   }
 
   constant(value: TensorValue): string {
-    const name = `constant_${this.#next++}`;
+    const name = this.name("constant");
     this.#constants.push(messageField(5, encodeTensor(value, name)));
     return name;
   }
@@ -136,18 +157,40 @@ export class GraphBuilder {
     attributes: Readonly<Record<string, Attribute>> = {},
     options: { readonly domain?: string; readonly output?: string } = {},
   ): string {
-    const output = options.output ?? `value_${this.#next++}`;
+    const output = options.output ?? this.name();
+    this.#add(operator, inputs, attributes, [output], options.domain);
+    return output;
+  }
+
+  /** Adds a node with several outputs and returns their names. */
+  split(
+    operator: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, Attribute>>,
+    count: number,
+  ): string[] {
+    const outputs = Array.from({ length: count }, () => this.name());
+    this.#add(operator, inputs, attributes, outputs);
+    return outputs;
+  }
+
+  #add(
+    operator: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, Attribute>>,
+    outputs: readonly string[],
+    domain?: string,
+  ): void {
     this.#nodes.push(
       messageField(1, [
         ...inputs.map((name) => textField(1, name)),
-        textField(2, output),
-        textField(3, `${operator}_${output}`),
+        ...outputs.map((name) => textField(2, name)),
+        textField(3, `${operator}_${outputs[0]}`),
         textField(4, operator),
         ...Object.entries(attributes).map(([name, value]) => encodeAttribute(name, value)),
-        ...(options.domain === undefined ? [] : [textField(7, options.domain)]),
+        ...(domain === undefined ? [] : [textField(7, domain)]),
       ]),
     );
-    return output;
   }
 
   /** Adds nodes and constants of another model, whose versions of the operators then hold for all. */
@@ -162,17 +205,21 @@ export class GraphBuilder {
     this.#outputs.push(valueInfo(12, name, type, width));
   }
 
+  /** The graph itself, without what a model says around it. */
+  body(name: string): Uint8Array[] {
+    return [...this.#nodes, textField(2, name), ...this.#constants, ...this.#inputs, ...this.#outputs];
+  }
+
   encode(options: {
     readonly name: string;
     readonly producer: string;
     readonly notes: Readonly<Record<string, string>>;
   }) {
-    const graph = [...this.#nodes, textField(2, options.name), ...this.#constants, ...this.#inputs, ...this.#outputs];
     return concatBytes([
       intField(1, this.#irVersion),
       textField(2, "retrain"),
       textField(3, options.producer),
-      messageField(7, graph),
+      messageField(7, this.body(options.name)),
       ...[...this.#opsets].map(([domain, version]) => messageField(8, [textField(1, domain), intField(2, version)])),
       ...this.#functions,
       ...Object.entries(options.notes).map(([key, value]) =>
