@@ -28,6 +28,13 @@ export async function importOnnxVersion(
   actor: string,
 ): Promise<VersionRecord> {
   const spec = modelSpec(context, model);
+  const { task } = spec.schema;
+  if (task === "forecast" || task === "recommend") {
+    throw fail("CONFLICT", {
+      message: `Model ${model} is a ${task === "forecast" ? "forecaster" : "recommender"}, and an ONNX file answers rows of features: it could not follow new ${task === "forecast" ? "values" : "interactions"}.`,
+      remedy: "Move versions of it between servers as archives (`retrain export`, `retrain import FILE.retrain`).",
+    });
+  }
   // Refused before a process is started for it.
   inspectOnnx(onnx);
   const now = context.worldClock.now();

@@ -18,7 +18,7 @@ export interface TransferSurface {
   exportOnnx(model: string, version: string, options?: { readonly texts?: "refuse" | "counts" }): Promise<Uint8Array>;
   /**
    * Registers an ONNX file from elsewhere as a candidate and gates it here; it needs labelled rows to be judged by.
-   * @throws MODEL_INVALID, OUTPUT_INVALID, DATASET_EMPTY, DEPENDENCY_MISSING
+   * @throws CONFLICT for a forecaster or recommender, MODEL_INVALID, OUTPUT_INVALID, DATASET_EMPTY, DEPENDENCY_MISSING
    */
   importOnnx(
     model: string,

@@ -231,6 +231,10 @@ describe("a recommender in the loop", () => {
     const label = await ingest([{ predictionId: "018f0000-0000-7000-8000-000000000000", label: 1 }], "label");
     expect(label.problems[0]?.reasons[0]?.message).toMatch(/A slate is not labelled/);
     await expect(test.loop.exportOnnx("films", "v1")).rejects.toMatchObject({ code: "EXPORT_UNSUPPORTED" });
+    await expect(test.loop.importOnnx("films", new Uint8Array(9), "test")).rejects.toMatchObject({
+      code: "CONFLICT",
+      message: expect.stringContaining("is a recommender"),
+    });
     const refusals = [
       test.loop.compareVersions("films", { a: "v1", b: "v2" }),
       test.loop.startRollout("films", "v2", "test"),
