@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createClient } from "../../src/client/index.ts";
 import { defineConfig, defineModel, f, gate, matrixFactorization, when } from "../../src/config/index.ts";
 import { createRandom, DAY_MS, HOUR_MS, silentLogger, systemClock } from "../../src/core/index.ts";
+import { loadRuntime } from "../../src/model/onnx/runtime.ts";
 import { createServer, type Server } from "../../src/server/index.ts";
 import { openTestLoop, type TestLoop } from "../../src/testing/loop.ts";
 import { runCommand } from "../cli/support.ts";
@@ -40,6 +41,8 @@ describe("a shop's recommendations over HTTP and the command line", () => {
   let server: Server;
   let url: string;
   let folder: string;
+  /** Pieces by customer and article, in the order they were first bought. */
+  const bought = new Map<string, Map<string, number>>();
 
   beforeAll(async () => {
     test = await openTestLoop(defineConfig({ models: [shop] }), START);
@@ -51,6 +54,8 @@ describe("a shop's recommendations over HTTP and the command line", () => {
       const customer = random.nextInt(90);
       const drawn = random.nextInt(60);
       const article = random.nextInt(8) > 0 ? drawn - (drawn % GROUPS) + (customer % GROUPS) : drawn;
+      const own = bought.get(`c${customer}`) ?? new Map<string, number>();
+      bought.set(`c${customer}`, own.set(`a${article}`, (own.get(`a${article}`) ?? 0) + 1));
       return `c${customer},a${article},${new Date(START - 40 * DAY_MS + i * 2_000_000).toISOString()},1`;
     });
     writeFileSync(join(folder, "bought.csv"), `customer,article,at,pieces\n${lines.join("\n")}\n`);
@@ -114,10 +119,41 @@ describe("a shop's recommendations over HTTP and the command line", () => {
     expect(slates?.data.slice(0, 4)).toEqual(items);
   });
 
-  it("refuses to write the version as ONNX, and says what to do", async () => {
-    const out = await command("export", "shop", "v1", "--format", "onnx", "--out", join(folder, "shop.onnx"));
-    expect(out.code).toBe(2);
-    expect(out.stderr).toContain("archive");
+  it("writes the version as ONNX, which offers everyone what the server offers", async () => {
+    const file = join(folder, "shop.onnx");
+    const out = await command("export", "shop", "v1", "--format", "onnx", "--out", file);
+    expect([out.code, out.stderr]).toEqual([0, ""]);
+    expect(out.stdout).toMatch(
+    );
+    const customers = [...bought.keys(), "nobody"];
+    const taken = Math.max(...[...bought.values()].map((articles) => articles.size));
+    const names = new Array<string>(customers.length * taken).fill("");
+    const strengths = new Float32Array(names.length);
+    customers.forEach((customer, row) => {
+      [...(bought.get(customer) ?? [])].forEach(([article, pieces], i) => {
+        names[row * taken + i] = article;
+        strengths[row * taken + i] = pieces;
+      });
+    });
+    const { Tensor, InferenceSession } = await loadRuntime();
+    const session = await InferenceSession.create(readFileSync(file), {});
+    const answer = await session.run(
+      {
+        history: new Tensor("string", names, [customers.length, taken]),
+        strengths: new Tensor("float32", strengths, [customers.length, taken]),
+        k: new Tensor("int64", BigInt64Array.of(4n), []),
+      },
+      undefined as never,
+    );
+    const slates = await test.loop.predict({
+      model: "shop",
+      rows: customers.map((customer) => ({ customer })),
+      log: false,
+    });
+    const offered = slates.predictions.flatMap(({ recommend }) => recommend?.items ?? []);
+    expect(answer["items"]?.data).toEqual(offered.map(({ item }) => item));
+    const scores = answer["scores"]?.data as Float32Array;
+    offered.forEach(({ score }, i) => expect(scores[i]).toBeCloseTo(score, 5));
   });
 });
 

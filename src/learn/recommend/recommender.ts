@@ -47,15 +47,20 @@ export interface RankQuestion {
 }
 
 /** Interactions a user vector is solved from, the newest; users an item is solved from. */
-const MOST_OBSERVATIONS = 1024;
+export const MOST_OBSERVATIONS = 1024;
 /** Items a session folds in before the next training must take them. */
 const SPARE_ITEMS = 2048;
 /** Conjugate-gradient steps from zero: the vector is then within 1e-3 of the exact solution. */
-const FOLD_STEPS = 6;
+export const FOLD_STEPS = 6;
 /** Steps of ranking a user is given, at most. */
-const RANK_STEPS = 240;
+export const RANK_STEPS = 240;
+/** Steps of ranking for each item of a user. */
+export const RANK_STEPS_EACH = 20;
+/** How often an item that the user has is drawn anew as the one it has not, at most. */
+export const REDRAWS = 8;
 
-interface Shape {
+/** What a trained recommender says of itself beside its arrays. */
+export interface RecommenderShape {
   readonly method: Recommender["method"];
   readonly items: readonly string[];
   readonly users: number;
@@ -69,7 +74,7 @@ interface Shape {
 
 /** A session over trained weights: it holds the items in memory, and folded-in items belong to it alone. */
 export function createRecommender(weights: TrainedWeights, choice: KernelChoice = "auto"): Recommender {
-  const shape = weights.shape as unknown as Shape;
+  const shape = weights.shape as unknown as RecommenderShape;
   const trained = shape.items.length;
   const items = [...shape.items];
   const indexOf = new Map(items.map((name, i) => [name, i]));
@@ -115,7 +120,7 @@ export function createRecommender(weights: TrainedWeights, choice: KernelChoice 
 }
 
 /** The vectors of all items in the memory of the kernels. */
-function openVectors(weights: TrainedWeights, shape: Shape, choice: KernelChoice) {
+function openVectors(weights: TrainedWeights, shape: RecommenderShape, choice: KernelChoice) {
   const width = shape.width as number;
   const [penalty, confidence, unit] = [shape.penalty as number, shape.confidence as number, shape.unit as number];
   const trained = shape.items.length;
@@ -210,11 +215,11 @@ function rankedUser(
   const owned = new Set(own);
   if (owned.size >= count) return vector;
   const random = createRandom(own[0] as number);
-  const steps = Math.min(RANK_STEPS, 20 * own.length);
+  const steps = Math.min(RANK_STEPS, RANK_STEPS_EACH * own.length);
   for (let step = 0; step < steps; step++) {
     const liked = (own[step % own.length] as number) * width;
     let negative = random.nextInt(count);
-    for (let draws = 0; draws < 8 && owned.has(negative); draws++) negative = random.nextInt(count);
+    for (let draws = 0; draws < REDRAWS && owned.has(negative); draws++) negative = random.nextInt(count);
     const other = negative * width;
     let margin = 0;
     for (let j = 0; j < width; j++)

@@ -1,8 +1,9 @@
 /**
  * A built-in model as one ONNX file, preparation included: raw features in, answer and decision out. Classifiers have the outputs
- * `probabilities` (float32, rows × classes) and `decision`; regressions `value` (float64, rows × 1). Opset 21, ai.onnx.ml 5.
+ * `probabilities` (float32, rows × classes) and `decision`; regressions `value` (float64, rows × 1). Recommenders have inputs
+ * and outputs of their own (export-recommend.ts). Opset 21, ai.onnx.ml 5.
  *
- * Adding a trainer is one entry of `EXPORTERS`.
+ * Adding a trainer is one entry of `EXPORTERS`, or of `WHOLE_EXPORTERS`.
  */
 import { canonicalJson, fail } from "../../core/index.ts";
 import type { LabelValue, Task } from "../../core/index.ts";
@@ -11,7 +12,9 @@ import type { TrainedWeights } from "../../learn/index.ts";
 import { readLayers } from "../../learn/mlp/layers.ts";
 import { INPUT_LIMIT } from "../../learn/mlp/score.ts";
 import type { Artifact } from "../artifact.ts";
+import type { Manifest } from "../manifest.ts";
 import { addCodes, addConstantRows, addDense, addInputs } from "./export-preparation.ts";
+import { addRecommender } from "./export-recommend.ts";
 import { addTreeEnsemble } from "./export-trees.ts";
 import { GraphBuilder, ML_DOMAIN } from "./graph.ts";
 
@@ -99,14 +102,24 @@ const EXPORTERS: Readonly<Record<string, Exporter>> = {
   "last-value": exportConstant,
 };
 
-/** What no ONNX graph of ours could hold. */
-const REASONS: Readonly<Record<string, string>> = {
-  forecast: "a forecast is made from the newest values of its series, which the server keeps and a graph does not.",
-  "seasonal-naive":
-    "a forecast is made from the newest values of its series, which the server keeps and a graph does not.",
-  matrixFactorization:
-    "a slate leaves out what the user took already and follows the newest interactions, which the server keeps and a graph does not.",
-  popularity: "a slate leaves out what the user took already, which the server keeps and a graph does not.",
+/** Models whose questions are no rows of features: each has inputs and outputs of its own, and what a reader of the file may want to know. */
+type WholeExporter = (
+  graph: GraphBuilder,
+  weights: TrainedWeights,
+  preparation: Preparation,
+) => Readonly<Record<string, string>>;
+
+const NO_FORECAST =
+  "a forecast is made from the newest values of its series, which the server keeps and a graph does not.";
+
+const exportRecommend: WholeExporter = (graph, weights) => {
+  addRecommender(graph, weights);
+  return { method: String(weights.shape["method"]) };
+};
+
+const WHOLE_EXPORTERS: Readonly<Record<string, WholeExporter>> = {
+  matrixFactorization: exportRecommend,
+  popularity: exportRecommend,
 };
 
 /** What the artifact's model decides, as `predict.ts` does. */
@@ -147,17 +160,21 @@ export function exportOnnx(
   // A model that came as ONNX leaves as it came.
   const imported = weights.arrays["onnx"];
   if (imported instanceof Uint8Array) return imported;
-  const exporter = EXPORTERS[weights.trainer];
-  const why = REASONS[weights.trainer];
-  if (why !== undefined) {
+  const graph = new GraphBuilder();
+  const { task, classes } = manifest;
+  if (weights.trainer === "forecast") {
     throw fail("EXPORT_UNSUPPORTED", {
-      message: `Models of the trainer "${weights.trainer}" cannot be written as ONNX: ${why}`,
+      message: `Models of the trainer "forecast" cannot be written as ONNX: ${NO_FORECAST}`,
       remedy: "Export the version as an archive instead.",
     });
   }
+  const whole = WHOLE_EXPORTERS[weights.trainer];
+  if (whole !== undefined) return encode(graph, manifest, whole(graph, weights, preparation));
+  const exporter = EXPORTERS[weights.trainer];
   if (exporter === undefined) {
+    const known = [...Object.keys(EXPORTERS), ...Object.keys(WHOLE_EXPORTERS)];
     throw fail("EXPORT_UNSUPPORTED", {
-      message: `Models of the trainer "${weights.trainer}" cannot be written as ONNX; those of ${Object.keys(EXPORTERS).join(", ")} can.`,
+      message: `Models of the trainer "${weights.trainer}" cannot be written as ONNX; those of ${known.join(", ")} can.`,
       remedy: "Export the version as an archive instead.",
     });
   }
@@ -169,8 +186,6 @@ export function exportOnnx(
         "Export it with `--format onnx-counts`, which takes the counts of hashed words in the place of each text (docs/trainers.md), or as an archive.",
     });
   }
-  const graph = new GraphBuilder();
-  const { task, classes } = manifest;
   const inputs = addInputs(graph, preparation, weights);
   const answer = exporter({ graph, task, weights, preparation, inputs });
   if (task === "regression") {
@@ -181,15 +196,15 @@ export function exportOnnx(
     graph.node("Cast", [answer], { to: { int: 1 } }, { output: "probabilities" });
     graph.output("probabilities", "float", classes.length);
   }
+  const { threshold } = manifest;
+  return encode(graph, manifest, threshold === undefined ? {} : { threshold: String(threshold) });
+}
+
+function encode(graph: GraphBuilder, manifest: Manifest, notes: Readonly<Record<string, string>>): Uint8Array {
+  const { model, modelHash, task, classes, engine } = manifest;
   return graph.encode({
-    name: manifest.model,
-    producer: manifest.engine.retrain,
-    notes: {
-      model: manifest.model,
-      modelHash: manifest.modelHash,
-      task,
-      classes: canonicalJson(classes),
-      ...(manifest.threshold === undefined ? {} : { threshold: String(manifest.threshold) }),
-    },
+    name: model,
+    producer: engine.retrain,
+    notes: { model, modelHash, task, classes: canonicalJson(classes), ...notes },
   });
 }
