@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { defineConfig, defineModel, f, forecast, gate, when } from "../../src/config/index.ts";
 import { createRandom, DAY_MS, HOUR_MS } from "../../src/core/index.ts";
+import { loadRuntime } from "../../src/model/onnx/runtime.ts";
 import { openTestLoop, type TestLoop } from "../../src/testing/loop.ts";
 
 const START = Date.UTC(2026, 0, 1);
@@ -88,6 +89,40 @@ describe("a forecast in the loop", () => {
       expect(row.forecast?.high as number).toBeGreaterThanOrEqual(row.score as number);
       expect(promoted[i]?.score as number).toBeGreaterThan((row.score as number) * 1.15);
     }
+  });
+
+  it("leaves as ONNX, which forecasts what the server forecasts", async () => {
+    const horizon = 7;
+    const first = dayOf(START);
+    const text = (day: number) => new Date(day * DAY_MS).toISOString().slice(0, 10);
+    const promos = STORES.map((_, s) => Array.from({ length: horizon }, (_unused, i) => (s + i) % 3 === 0));
+    const { predictions } = await test.loop.predict({
+      model: "sales",
+      log: false,
+      rows: STORES.map((store, s) => ({
+        store,
+        future: (promos[s] as boolean[]).map((promo, i) => ({ day: text(first + i), promo })),
+      })),
+    });
+    const { Tensor, InferenceSession } = await loadRuntime();
+    const session = await InferenceSession.create(await test.loop.exportOnnx("sales", "v1"), {});
+    const known = STORES.map((_, s) =>
+      Array.from({ length: HISTORY_DAYS }, (_unused, i) => sold(s, first - HISTORY_DAYS + i).sold),
+    );
+    const given: Readonly<Record<string, unknown>> = {
+      history: new Tensor("float64", Float64Array.from(known.flat()), [STORES.length, HISTORY_DAYS]),
+      series: new Tensor("string", STORES, [STORES.length, 1]),
+      promo: new Tensor("float32", Float32Array.from(promos.flat(), Number), [STORES.length, horizon]),
+      origin: new Tensor("int64", new BigInt64Array(STORES.length).fill(BigInt(START - DAY_MS)), [STORES.length, 1]),
+    };
+    const outputs = await session.run(given, undefined as never);
+    const dataOf = (name: string) => outputs[name]?.data as Float64Array;
+    expect(predictions).toHaveLength(STORES.length * horizon);
+    predictions.forEach(({ score, forecast: own }, i) => {
+      expect(dataOf("forecast")[i]).toBeCloseTo(score as number, 4);
+      expect(dataOf("lower")[i]).toBeCloseTo(own?.low as number, 4);
+      expect(dataOf("upper")[i]).toBeCloseTo(own?.high as number, 4);
+    });
   });
 
   it("reproduces to the bit", async () => {

@@ -104,7 +104,8 @@ export function pointForecasts(parts: {
   };
 }
 
-interface Shape {
+/** What a trained forecaster says of itself beside its arrays. */
+export interface ForecasterShape {
   readonly method: Method;
   readonly frequency: Frequency;
   readonly horizon: number;
@@ -118,7 +119,7 @@ interface Shape {
 }
 
 export function createForecaster(weights: TrainedWeights): Forecaster {
-  const shape = weights.shape as unknown as Shape;
+  const shape = weights.shape as unknown as ForecasterShape;
   const { frequency, horizon, method, level, nonNegative, covariates, series, unit } = shape;
   const season = SEASON[frequency];
   const points = pointForecasts({
@@ -159,7 +160,8 @@ export function createForecaster(weights: TrainedWeights): Forecaster {
   };
 }
 
-function treesOf(weights: TrainedWeights, shape: JsonObject): TrainedWeights {
+/** The inner trees as a model of their own. */
+export function treesOf(weights: TrainedWeights, shape: JsonObject): TrainedWeights {
   const arrays = Object.fromEntries(
     Object.entries(weights.arrays)
       .filter(([name]) => name.startsWith(TREES))
@@ -168,7 +170,7 @@ function treesOf(weights: TrainedWeights, shape: JsonObject): TrainedWeights {
   return { trainer: "gbdt", shape, arrays, bestEpoch: weights.bestEpoch };
 }
 
-function smoothingOf(weights: TrainedWeights, series: readonly string[]): ReadonlyMap<string, SmoothingChoice> {
+export function smoothingOf(weights: TrainedWeights, series: readonly string[]): ReadonlyMap<string, SmoothingChoice> {
   const forms = weights.arrays["form"] as Int32Array;
   const parameters = weights.arrays["smoothing"] as Float64Array;
   return new Map(

@@ -17,7 +17,7 @@ export const QUANTILES = [0.1, 0.25, 0.5, 0.75, 0.9] as const;
 export const BAND_WIDTH = 2 + QUANTILES.length;
 
 /** Seasons of the newest changes in the unit of errors: one alone is noise where a season is four quarters. */
-const RECENT_SEASONS = 2;
+export const RECENT_SEASONS = 2;
 /** Fewer errors than this at one step borrow from its neighbors: a 95 % quantile of 20 errors is the largest of them. */
 const ERRORS_PER_STEP = 100;
 

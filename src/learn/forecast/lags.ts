@@ -10,11 +10,11 @@ import type { CovariateColumn, SeriesView } from "./panel.ts";
 import { originOf } from "./panel.ts";
 
 /** Newest values given as they are. */
-const RECENT = 3;
+export const RECENT = 3;
 /** The same place of this many seasons before the target. */
-const SEASONS_BACK = 4;
+export const SEASONS_BACK = 4;
 /** Series told apart by name: the widest categorical split there is. */
-const NAMED_SERIES = 254;
+export const NAMED_SERIES = 254;
 
 export interface LagLayout {
   readonly frequency: Frequency;

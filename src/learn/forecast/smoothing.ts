@@ -25,6 +25,8 @@ export type SmoothingParameters = readonly [number, number, number, number];
 
 /** Used for a series that training never saw: slow level, slower season. */
 export const DEFAULT_SMOOTHING: SmoothingParameters = [0.2, 0.02, 0.1, 0.95];
+/** Seasons that the start of a seasonal form is taken from, at most. */
+export const START_SEASONS = 3;
 const DAMPING_RANGE = [0.8, 0.98] as const;
 
 /** Whether a form can be fitted: two whole seasons for a seasonal one, positive values for a multiplicative one. */
@@ -54,7 +56,7 @@ function startOf(values: Float64Array, form: SmoothingForm, season: number): Sta
   const isMultiplicative = form.season === "multiplicative";
   const seasonal = new Float64Array(season).fill(isMultiplicative ? 1 : 0);
   if (form.season !== "none") {
-    const seasons = Math.min(3, Math.floor(values.length / season));
+    const seasons = Math.min(START_SEASONS, Math.floor(values.length / season));
     const sums = new Float64Array(season);
     const counts = new Float64Array(season);
     for (let i = 0; i < seasons * season; i++) {

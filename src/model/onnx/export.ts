@@ -1,7 +1,7 @@
 /**
  * A built-in model as one ONNX file, preparation included: raw features in, answer and decision out. Classifiers have the outputs
- * `probabilities` (float32, rows × classes) and `decision`; regressions `value` (float64, rows × 1). Recommenders have inputs
- * and outputs of their own (export-recommend.ts). Opset 21, ai.onnx.ml 5.
+ * `probabilities` (float32, rows × classes) and `decision`; regressions `value` (float64, rows × 1). Forecasters and recommenders have
+ * inputs and outputs of their own (export-forecast.ts, export-recommend.ts). Opset 21, ai.onnx.ml 5.
  *
  * Adding a trainer is one entry of `EXPORTERS`, or of `WHOLE_EXPORTERS`.
  */
@@ -13,6 +13,7 @@ import { readLayers } from "../../learn/mlp/layers.ts";
 import { INPUT_LIMIT } from "../../learn/mlp/score.ts";
 import type { Artifact } from "../artifact.ts";
 import type { Manifest } from "../manifest.ts";
+import { addForecaster } from "./export-forecast.ts";
 import { addCodes, addConstantRows, addDense, addInputs } from "./export-preparation.ts";
 import { addRecommender } from "./export-recommend.ts";
 import { addTreeEnsemble } from "./export-trees.ts";
@@ -109,8 +110,11 @@ type WholeExporter = (
   preparation: Preparation,
 ) => Readonly<Record<string, string>>;
 
-const NO_FORECAST =
-  "a forecast is made from the newest values of its series, which the server keeps and a graph does not.";
+const exportForecast: WholeExporter = (graph, weights, preparation) => {
+  addForecaster(graph, weights, preparation);
+  const { method, frequency, horizon, level } = weights.shape;
+  return { method: String(method), frequency: String(frequency), horizon: String(horizon), level: String(level) };
+};
 
 const exportRecommend: WholeExporter = (graph, weights) => {
   addRecommender(graph, weights);
@@ -118,6 +122,7 @@ const exportRecommend: WholeExporter = (graph, weights) => {
 };
 
 const WHOLE_EXPORTERS: Readonly<Record<string, WholeExporter>> = {
+  forecast: exportForecast,
   matrixFactorization: exportRecommend,
   popularity: exportRecommend,
 };
@@ -162,12 +167,6 @@ export function exportOnnx(
   if (imported instanceof Uint8Array) return imported;
   const graph = new GraphBuilder();
   const { task, classes } = manifest;
-  if (weights.trainer === "forecast") {
-    throw fail("EXPORT_UNSUPPORTED", {
-      message: `Models of the trainer "forecast" cannot be written as ONNX: ${NO_FORECAST}`,
-      remedy: "Export the version as an archive instead.",
-    });
-  }
   const whole = WHOLE_EXPORTERS[weights.trainer];
   if (whole !== undefined) return encode(graph, manifest, whole(graph, weights, preparation));
   const exporter = EXPORTERS[weights.trainer];
