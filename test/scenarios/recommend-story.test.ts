@@ -124,6 +124,7 @@ describe("a shop's recommendations over HTTP and the command line", () => {
     const out = await command("export", "shop", "v1", "--format", "onnx", "--out", file);
     expect([out.code, out.stderr]).toEqual([0, ""]);
     expect(out.stdout).toMatch(
+      /in +history +string +any × any\n *in +strengths +float32 +any × any\n *in +k +int64 +one number/,
     );
     const customers = [...bought.keys(), "nobody"];
     const taken = Math.max(...[...bought.values()].map((articles) => articles.size));

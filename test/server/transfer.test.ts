@@ -63,6 +63,18 @@ describe("versions over HTTP", () => {
     const options = { json: true, quiet: true };
     const printed = vi.spyOn(process.stdout, "write").mockReturnValue(true);
     await exportVersion("purchases", "v1", { ...options, url, out, format: "onnx" });
+    const { data } = JSON.parse(String(printed.mock.calls.at(-1)?.[0])) as {
+      data: { inputs: unknown; outputs: unknown };
+    };
+    expect(data.inputs).toEqual([
+      { name: "age", type: "float32", dims: [-1, 1] },
+      { name: "balance", type: "float32", dims: [-1, 1] },
+      { name: "job", type: "string", dims: [-1, 1] },
+    ]);
+    expect(data.outputs).toEqual([
+      { name: "decision", type: "bool", dims: [-1, 1] },
+      { name: "probabilities", type: "float32", dims: [-1, 2] },
+    ]);
     const to = await openTestServer();
     try {
       const payload = labelledRows(1200, START - 20 * DAY_MS, 5, 20 * 60_000);

@@ -1,7 +1,8 @@
 /** `retrain export`, `retrain import`, `retrain export-key`: a version from one server to the next. */
 import { readFile, writeFile } from "node:fs/promises";
 import { fail } from "../../core/index.ts";
-import { EXIT, note, printData } from "../output.ts";
+import type { OnnxFile } from "../../model/onnx/inspect.ts";
+import { EXIT, note, printData, table } from "../output.ts";
 import { connect, type RemoteOptions } from "../remote.ts";
 import { followRun } from "./run.ts";
 import { runText } from "./runs.ts";
@@ -36,8 +37,31 @@ export async function exportVersion(model: string, version: string, options: Exp
     if (cause.code !== "EEXIST") throw cause;
     throw fail("FILE_EXISTS", { message: `${file} is there already.`, remedy: "Name another file with --out.", cause });
   });
-  const data = { file, sizeBytes: content.byteLength };
-  printData(options, data, () => `${file}: ${model} ${version}, ${content.byteLength.toLocaleString("en-US")} bytes.`);
+  const ports = ending === "onnx" ? await readPorts(content) : undefined;
+  const data = { file, sizeBytes: content.byteLength, ...ports };
+  printData(options, data, () => {
+    const said = `${file}: ${model} ${version}, ${content.byteLength.toLocaleString("en-US")} bytes.`;
+    return ports === undefined ? said : `${said}\n\n${portsText(ports)}`;
+  });
+}
+
+type Ports = Pick<OnnxFile, "inputs" | "outputs">;
+
+/** What goes in and out of an ONNX file; undefined of one that is too large to be read here. */
+async function readPorts(content: Uint8Array): Promise<Ports | undefined> {
+  const { inspectOnnx, MAX_ONNX_BYTES } = await import("../../model/onnx/inspect.ts");
+  if (content.byteLength > MAX_ONNX_BYTES) return undefined;
+  const { inputs, outputs } = inspectOnnx(content);
+  return { inputs, outputs };
+}
+
+function portsText({ inputs, outputs }: Ports): string {
+  const rows = (side: string, ports: Ports["inputs"]) =>
+    ports.map(({ name, type, dims }) => {
+      const shape = dims.map((size) => (size < 0 ? "any" : String(size))).join(" × ");
+      return [side, name, type, shape === "" ? "one number" : shape];
+    });
+  return table(["", "name", "type", "shape"], [...rows("in", inputs), ...rows("out", outputs)]);
 }
 
 export async function importVersion(model: string, file: string, options: ImportOptions): Promise<number> {
