@@ -37,9 +37,12 @@ export function rowWeights(
     total += weight;
     return weight;
   });
-  if (rows.length > 0 && !(total > 0)) {
+  if (rows.length > 0 && !(total > 0 && total < Infinity)) {
     throw fail("TRAINER_FAILED", {
-      message: `All ${rows.length} training rows weigh 0 by "${feature}".`,
+      message:
+        total > 0
+          ? `The weights of the ${rows.length} training rows in "${feature}" add up to more than a number can hold.`
+          : `All ${rows.length} training rows weigh 0 by "${feature}".`,
       remedy: "Correct the column, or remove `data.weights.feature`.",
     });
   }

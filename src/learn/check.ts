@@ -4,6 +4,8 @@ import type { FitRequest, Matrix, Targets } from "./trainer.ts";
 
 /** Values looked at by one call: a function called often is compiled once for all trainings, a long loop anew in each of them. */
 const VALUES_PER_CALL = 8_192;
+/** Largest numeric target: sums of the squares of 10^7 of them stay finite, and so do the losses of every trainer. */
+const MOST_TARGET = 1e150;
 
 function checkPart(name: string, x: Matrix, y: Targets, allowMissing: boolean): void {
   if (x.values.length !== x.rows * x.columns || y.values.length !== x.rows) {
@@ -16,17 +18,46 @@ function checkPart(name: string, x: Matrix, y: Targets, allowMissing: boolean): 
   for (let from = 0; from < y.values.length; from += VALUES_PER_CALL) {
     checkTargets(name, y, from, Math.min(y.values.length, from + VALUES_PER_CALL));
   }
+  if (y.weights !== undefined) checkWeights(name, y.weights, x.rows);
+}
+
+/** One weight a row, from 0 up, and not all of them 0: nothing can be learned from rows that do not count. */
+function checkWeights(name: string, weights: Float64Array, rows: number): void {
+  if (weights.length !== rows) {
+    throw fail("TRAINER_FAILED", {
+      message: `The ${name} part has ${rows} rows, but ${weights.length} weights.`,
+      remedy: "Pass one weight per row, or none.",
+    });
+  }
+  let sum = 0;
+  for (let i = 0; i < rows; i++) {
+    const weight = weights[i] as number;
+    sum += weight;
+    if (weight >= 0 && weight < Infinity) continue;
+    throw fail("TRAINER_FAILED", {
+      message: `The weight of ${name} row ${i} is ${weight}; weights are finite numbers from 0 up.`,
+      remedy: "Correct the weight, or remove the row.",
+    });
+  }
+  if (rows === 0 || (sum > 0 && sum < Infinity)) return;
+  throw fail("TRAINER_FAILED", {
+    message: `The weights of the ${rows} ${name} rows add up to ${sum}; with that no row counts.`,
+    remedy: "Scale the weights so that they are 1 on average, or remove them.",
+  });
 }
 
 function checkTargets(name: string, y: Targets, from: number, end: number): void {
   const { values, classCount } = y;
   for (let i = from; i < end; i++) {
     const value = values[i] as number;
-    // Subtraction from itself is NaN for NaN and both infinities.
-    if (classCount === 0 ? value - value === 0 : value >= 0 && value < classCount && Math.floor(value) === value)
+    if (
+      classCount === 0
+        ? value >= -MOST_TARGET && value <= MOST_TARGET
+        : value >= 0 && value < classCount && Math.floor(value) === value
+    )
       continue;
     throw fail("TRAINER_FAILED", {
-      message: `The target of ${name} row ${i} is ${value}; it must be ${classCount === 0 ? "a finite number" : `a class index below ${classCount}`}.`,
+      message: `The target of ${name} row ${i} is ${value}; it must be ${classCount === 0 ? `a number from -${MOST_TARGET} to ${MOST_TARGET}` : `a class index below ${classCount}`}.`,
       remedy: "Remove the row or correct its label.",
     });
   }
@@ -88,7 +119,7 @@ export function checkTwoClasses(y: Targets): void {
   const first = y.values[0];
   for (let i = 1; i < y.values.length; i++) if (y.values[i] !== first) return;
   throw fail("CLASS_MISSING", {
-    message: `All ${y.values.length} training rows carry class ${first}; a classifier needs at least two classes.`,
+    message: `${y.values.length === 1 ? "The only training row carries" : `All ${y.values.length} training rows carry`} class ${first}; a classifier needs at least two classes.`,
     remedy: "Wait for labels of another class, or widen `data.window`.",
   });
 }

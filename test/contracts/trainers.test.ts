@@ -372,6 +372,60 @@ describe.each(learners)("the learner %s on a %s task", (_name, task, trainer) =>
     }
   });
 
+  it.each([
+    ["below 0", (i: number) => (i === 7 ? -1 : 1), "row 7 is -1"],
+    ["that are no number", (i: number) => (i === 7 ? Number.NaN : 1), "row 7 is NaN"],
+    ["without end", (i: number) => (i === 7 ? Infinity : 1), "row 7 is Infinity"],
+    ["that add up to 0", () => 0, "add up to 0"],
+    ["that add up to more than a number holds", () => 1e307, "add up to Infinity"],
+  ] as const)("refuses weights %s, of training and of validation", async (_what, weigh, message) => {
+    const request = requestOf(task);
+    for (const name of ["train", "validation"] as const) {
+      const { x, y } = request[name];
+      const weights = Float64Array.from(y.values, (_, i) => weigh(i));
+      await expect(trainer.fit({ ...request, [name]: { x, y: { ...y, weights } } })).rejects.toMatchObject({
+        code: "TRAINER_FAILED",
+        message: expect.stringContaining(message),
+      });
+    }
+    const { x, y } = request.train;
+    await expect(
+      trainer.fit({ ...request, train: { x, y: { ...y, weights: new Float64Array(3).fill(1) } } }),
+    ).rejects.toMatchObject({ code: "TRAINER_FAILED", message: expect.stringContaining("3 weights") });
+  });
+
+  it.runIf(task === "regression")("refuses targets whose squares no sum can hold, and takes those below", async () => {
+    const request = requestOf(task, { params: {} });
+    const scaled = (unit: number) => {
+      const of = ({ x, y }: Part) => ({ x, y: { ...y, values: y.values.map((value) => Math.sign(value - 1) * unit) } });
+      return { ...request, train: of(request.train), validation: of(request.validation) };
+    };
+    await expect(trainer.fit(scaled(1e200))).rejects.toMatchObject({
+      code: "TRAINER_FAILED",
+      message: expect.stringMatching(
+        /target of training row \d+ is -?1e\+200; it must be a number from -1e\+150 to 1e\+150/u,
+      ),
+    });
+    for (const unit of [1e140, 1e-140]) {
+      const weights = await trainer.fit(scaled(unit));
+      for (const score of answers(trainer, weights, task, request.train)) {
+        expect(Math.abs(score)).toBeLessThanOrEqual(3 * unit);
+      }
+    }
+  });
+
+  it("answers without a single column, or says that it cannot", async () => {
+    const request = requestOf(task);
+    const bare = ({ x, y }: Part) => ({ x: { rows: x.rows, columns: 0, values: new Float32Array(0) }, y });
+    const none = { ...request, train: bare(request.train), validation: bare(request.validation) };
+    if (trainer.name === "mlp") {
+      await expect(trainer.fit(none)).rejects.toMatchObject({ message: expect.stringContaining("no columns") });
+      return;
+    }
+    const scores = answers(trainer, await trainer.fit(none), task, none.train);
+    expect(scores.every(Number.isFinite)).toBe(true);
+  });
+
   it("stays finite for any finite prepared values", async () => {
     await fc.assert(
       fc.asyncProperty(

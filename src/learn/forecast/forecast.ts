@@ -4,7 +4,7 @@
  * validation periods from rolling origins, and the best by WAPE is the model. Its errors there give the intervals.
  */
 import { createRandom, fail, type Json, type JsonObject, seedFrom } from "../../core/index.ts";
-import { SEASON } from "../../data/calendar.ts";
+import { periodText, SEASON } from "../../data/calendar.ts";
 import { gbdt } from "../gbdt/gbdt.ts";
 import { parameterDefaults, resolveParameters } from "../params.ts";
 import type { TrainedWeights, TrainingPoint } from "../trainer.ts";
@@ -56,13 +56,15 @@ export const seasonalNaiveBaseline = {
 } as const;
 
 /**
- * @throws DATASET_EMPTY where no series has a training value. Cost: about 2 s for 100 daily series of 3 years on one thread.
+ * @throws DATASET_EMPTY where no series has a training value, or none the method can look back at; TRAINER_FAILED for values
+ * beyond what sums can hold. Cost: about 2 s for 100 daily series of 3 years on one thread.
  * The same panel, parameters and seed give the same bits.
  */
 async function fitForecast(request: ForecastRequest): Promise<TrainedWeights> {
   const params = forecast.resolveParams(request.params) as unknown as ForecastParams;
   const { panel, trainTo, signal } = request;
   const season = SEASON[panel.frequency];
+  checkValues(panel);
   const known = panel.series.map((series) => viewAt(series, trainTo, panel.frequency, panel.covariates.length));
   if (known.every((view) => view === undefined || view.values.every(Number.isNaN))) {
     throw fail("DATASET_EMPTY", {
@@ -75,11 +77,13 @@ async function fitForecast(request: ForecastRequest): Promise<TrainedWeights> {
     panel.series.map((series) => series.name),
     panel.covariates,
   );
-  const wanted: readonly Method[] = params.method === "auto" ? METHODS : [params.method];
-  const needsTrees = wanted.some((method) => method === "gbdt" || method === "combined");
-  const needsSmoothing = wanted.some((method) => method === "smoothing" || method === "combined");
+  const asked: readonly Method[] = params.method === "auto" ? METHODS : [params.method];
+  const needsSmoothing = asked.some((method) => method === "smoothing" || method === "combined");
   const smoothing = needsSmoothing ? await chooseSmoothing(request, season) : new Map<string, SmoothingChoice>();
-  const trees = needsTrees ? await fitTrees(request, layout, params) : undefined;
+  const trees = asked.some(needsTrees) ? await fitTrees(request, layout, params) : undefined;
+  // Young and silent series have nothing for trees to look back at; of several methods the others are then left.
+  const wanted = trees === undefined ? asked.filter((method) => !needsTrees(method)) : asked;
+  if (wanted.length === 0) throw tooShortForTrees(layout.season);
   const points = pointForecasts({
     layout,
     smoothing,
@@ -134,6 +138,32 @@ async function fitForecast(request: ForecastRequest): Promise<TrainedWeights> {
   };
 }
 
+function needsTrees(method: Method): boolean {
+  return method === "gbdt" || method === "combined";
+}
+
+/** Largest value of a series: sums of squares of that many as a series has stay finite. */
+const MOST_VALUE = 1e150;
+
+function checkValues({ series, frequency }: Panel): void {
+  for (const { name, start, values } of series) {
+    // NaN is a period without a value.
+    const at = values.findIndex((value) => value > MOST_VALUE || value < -MOST_VALUE);
+    if (at < 0) continue;
+    throw fail("TRAINER_FAILED", {
+      message: `Series "${name}" has the value ${values[at]} at ${periodText(start + at, frequency)}; forecasts take numbers from -${MOST_VALUE} to ${MOST_VALUE}.`,
+      remedy: "Correct the value, or remove it: a missing period is left out.",
+    });
+  }
+}
+
+function tooShortForTrees(season: number) {
+  return fail("DATASET_EMPTY", {
+    message: `No series has more than two seasons (${2 * season} periods) of training values with one that is not 0, which the lags need.`,
+    remedy: 'Wait for more periods, or choose the method "auto", "seasonal-naive" or "smoothing".',
+  });
+}
+
 /** Origins from which periods (from, to] are forecast: every `horizon` periods, which forecasts each once. */
 export function rollingOrigins(from: number, to: number, horizon: number): number[] {
   const origins: number[] = [];
@@ -177,8 +207,8 @@ function sumErrors(series: PanelSeries, origin: number, values: Float64Array, to
   return sum;
 }
 
-/** Trees on lags: each training target seen from a few seeded steps ahead, each validation target from its rolling origin. */
-async function fitTrees(request: ForecastRequest, layout: LagLayout, params: ForecastParams): Promise<TrainedWeights> {
+/** Trees on lags, undefined where no period has any: each training target seen from a few seeded steps ahead, each validation target from its rolling origin. */
+async function fitTrees(request: ForecastRequest, layout: LagLayout, params: ForecastParams) {
   const { panel, trainTo, validationTo } = request;
   const random = createRandom(seedFrom(request.seed, "forecast", "steps"));
   const train = new LagTable(layout);
@@ -199,12 +229,7 @@ async function fitTrees(request: ForecastRequest, layout: LagLayout, params: For
         validation.add(series, origin, step, panel, width);
     }
   }
-  if (train.rows === 0) {
-    throw fail("DATASET_EMPTY", {
-      message: `No series has more than two seasons (${2 * layout.season} periods) of training values, which the lags need.`,
-      remedy: 'Wait for more periods, or choose the method "seasonal-naive" or "smoothing".',
-    });
-  }
+  if (train.rows === 0) return undefined;
   return gbdt.fit({
     task: "regression",
     columns: layout.columns,

@@ -3,7 +3,7 @@
  * matrix. Keeps the epoch with the lowest validation loss and stops when it has not improved for `patience` epochs. One seed
  * gives one model on every machine and by either kernel; a checkpoint goes on to the same bits.
  */
-import { createRandom, seedFrom } from "../../core/index.ts";
+import { createRandom, fail, seedFrom } from "../../core/index.ts";
 import type { JsonObject } from "../../core/index.ts";
 import { checkFitRequest, checkTwoClasses } from "../check.ts";
 import { BestEpoch, epochMetrics } from "../epochs.ts";
@@ -46,9 +46,17 @@ export const mlp: TrainerKind = {
   committee: mlpCommittee,
 };
 
+function noColumns() {
+  return fail("TRAINER_FAILED", {
+    message: "The prepared matrix has no columns, so the network has no inputs.",
+    remedy: "Add a feature, or choose `linear()`, which then answers with what is most common.",
+  });
+}
+
 /** As `mlp.fit`; `kernels` picks one implementation, which changes the time and never the bits. */
 export async function fitMlp(given: FitRequest, kernels: KernelChoice = "auto"): Promise<TrainedWeights> {
   checkFitRequest(given, false);
+  if (given.train.x.columns === 0) throw noColumns();
   if (given.base === undefined || given.freeze !== undefined) checkTwoClasses(given.train.y);
   const params = mlp.resolveParams(given.params) as unknown as MlpParameters;
   const request = params.classWeights === "balanced" ? balanceClasses(given) : given;

@@ -9,7 +9,7 @@
 import { createRandom, fail, seedFrom } from "../../core/index.ts";
 import { takeTurn } from "../turn.ts";
 import { type KernelChoice, MAX_KERNEL_BYTES, MemoryPlan } from "../wasm.ts";
-import { meanStrength, rowsOfEntries, type SparseRows } from "./interactions.ts";
+import { confidenceOf, meanStrength, rowsOfEntries, type SparseRows } from "./interactions.ts";
 import { openRecommendKernels } from "./kernels.ts";
 import type { RecommendParams } from "./params.ts";
 
@@ -84,14 +84,14 @@ export function openFactorMemory(options: FactorOptions): FactorMemory {
   const whole = new Int32Array(kernels.buffer);
   const words = new Uint32Array(kernels.buffer);
   const doubles = new Float64Array(kernels.buffer);
-  const unit = meanStrength(byUser);
+  const scale = { confidence: params.confidence, unit: meanStrength(byUser) };
   const ridge = penaltyOf(params, users, items);
   whole.set(byUser.starts, at.userStarts / 4);
   whole.set(byItem.starts, at.itemStarts / 4);
   whole.set(byUser.indices, at.userIndices / 4);
   whole.set(params.method === "als" ? byItem.indices : rowsOfEntries(byUser), at.itemIndices / 4);
   const writeExtra = (place: number, { values }: SparseRows) => {
-    for (let i = 0; i < values.length; i++) floats[place / 4 + i] = (params.confidence * (values[i] as number)) / unit;
+    for (let i = 0; i < values.length; i++) floats[place / 4 + i] = confidenceOf(values[i] as number, scale);
   };
   writeExtra(at.userExtra, byUser);
   writeExtra(at.itemExtra, byItem);

@@ -3,6 +3,7 @@
  * are one observation with the sum of their strengths. What was rejected (strength 0 or less in sum) is no observation: it is
  * known to the seen list, and says nothing a count of likes could hold.
  */
+import { fail } from "../../core/index.ts";
 
 export interface Interactions {
   /** Distinct names in code-unit order, so that the order of rows numbers nobody. */
@@ -126,4 +127,29 @@ export function meanStrength({ values }: SparseRows): number {
   let sum = 0;
   for (let i = 0; i < values.length; i++) sum += values[i] as number;
   return values.length === 0 ? 1 : sum / values.length;
+}
+
+/** An observation may count like so many mean ones: past it the squares of single precision run out before it gains more weight. */
+const MOST_UNITS = 1e6;
+
+/** What an observation counts beyond the one that every pair has. */
+export function confidenceOf(
+  strength: number,
+  { confidence, unit }: { readonly confidence: number; readonly unit: number },
+): number {
+  return Math.min((confidence * strength) / unit, confidence * MOST_UNITS);
+}
+
+/** Largest strength: sums of them stay finite. */
+const MOST_STRENGTH = 1e150;
+
+/** @throws TRAINER_FAILED naming the first interaction whose strength is no number or beyond what sums can hold. */
+export function checkStrengths({ users, items, userOf, itemOf, strength }: Interactions): void {
+  const at = strength.findIndex((value) => !(value >= -MOST_STRENGTH && value <= MOST_STRENGTH));
+  if (at < 0) return;
+  const [user, item] = [users[userOf[at] as number] ?? "", items[itemOf[at] as number] ?? ""];
+  throw fail("TRAINER_FAILED", {
+    message: `The strength of "${user}" with "${item}" is ${strength[at]}; it must be a number from -${MOST_STRENGTH} to ${MOST_STRENGTH}.`,
+    remedy: "Correct the label of that interaction, or remove it.",
+  });
 }

@@ -9,7 +9,14 @@ import type { TrainedWeights, TrainingPoint } from "../trainer.ts";
 import { throwIfCanceled } from "../turn.ts";
 import type { KernelChoice } from "../wasm.ts";
 import { openFactorMemory, penaltyOf, rowWidth } from "./factors.ts";
-import { countsOf, type Interactions, meanStrength, observationsByUser, transposed } from "./interactions.ts";
+import {
+  checkStrengths,
+  countsOf,
+  type Interactions,
+  meanStrength,
+  observationsByUser,
+  transposed,
+} from "./interactions.ts";
 import { RECOMMEND_PARAMETERS, type RecommendParams } from "./params.ts";
 
 export interface RecommendRequest {
@@ -119,6 +126,7 @@ async function fitPopularity(request: RecommendRequest): Promise<TrainedWeights>
 }
 
 function observed({ interactions }: RecommendRequest) {
+  checkStrengths(interactions);
   const byUser = observationsByUser(interactions);
   if (byUser.indices.length === 0)
     throw fail("DATASET_EMPTY", {

@@ -7,6 +7,7 @@ import { createRandom } from "../../core/index.ts";
 import { expDeterministic } from "../../stats/index.ts";
 import type { TrainedWeights } from "../trainer.ts";
 import { type KernelChoice, MemoryPlan } from "../wasm.ts";
+import { confidenceOf } from "./interactions.ts";
 import { openRecommendKernels } from "./kernels.ts";
 import { type Ranked, topRanked } from "./top.ts";
 
@@ -122,7 +123,8 @@ export function createRecommender(weights: TrainedWeights, choice: KernelChoice 
 /** The vectors of all items in the memory of the kernels. */
 function openVectors(weights: TrainedWeights, shape: RecommenderShape, choice: KernelChoice) {
   const width = shape.width as number;
-  const [penalty, confidence, unit] = [shape.penalty as number, shape.confidence as number, shape.unit as number];
+  const penalty = shape.penalty as number;
+  const scale = { confidence: shape.confidence as number, unit: shape.unit as number };
   const trained = shape.items.length;
   const capacity = trained + SPARE_ITEMS;
   const plan = new MemoryPlan();
@@ -166,7 +168,7 @@ function openVectors(weights: TrainedWeights, shape: RecommenderShape, choice: K
       const strength = taste.strengths[i] as number;
       if (!(strength > 0)) continue;
       whole[at.indices / 4 + count] = taste.items[i] as number;
-      floats[at.extra / 4 + count] = (confidence * strength) / unit;
+      floats[at.extra / 4 + count] = confidenceOf(strength, scale);
       count++;
     }
     return count;
@@ -191,7 +193,7 @@ function openVectors(weights: TrainedWeights, shape: RecommenderShape, choice: K
       used.forEach(({ vector, strength }, i) => {
         floats.set(vector, at.others / 4 + i * width);
         whole[at.indices / 4 + i] = i;
-        floats[at.extra / 4 + i] = (confidence * strength) / unit;
+        floats[at.extra / 4 + i] = confidenceOf(strength, scale);
       });
       solve(at.items + index * width * 4, at.others, at.userGram, used.length);
     },

@@ -207,6 +207,45 @@ describe("the forecast trainer", () => {
     expect(() => forecast.resolveParams({ method: "arima" })).toThrow(/seasonal-naive/);
   });
 
+  it.each([
+    ["series younger than their season", 5, (t: number) => t, ["seasonal-naive", "smoothing"]],
+    ["series of less than two seasons", 15, (t: number) => 10 + (t % 7), ["seasonal-naive", "smoothing"]],
+    ["silence", 90, () => 0, ["seasonal-naive", "smoothing"]],
+    ["one value that never changes", 90, () => 5, ["seasonal-naive", "smoothing", "gbdt", "combined"]],
+  ] as const)("has a model for %s, of the methods that can look at it", async (what, count, value, methods) => {
+    const values = Float64Array.from({ length: count }, (_, t) => value(t));
+    const series = [{ name: "a", start: FIRST, values, covariates: new Float32Array(0) }];
+    const one: Panel = { frequency: "daily", horizon: 7, covariates: [], series };
+    const weights = await forecast.fit(requestOf(one, count));
+    expect((weights.shape["tried"] as { method: string }[]).map(({ method }) => method)).toEqual(methods);
+    const known = viewAt(series[0] as Panel["series"][number], FIRST + count - 1, "daily", 0);
+    const points = createForecaster(weights).forecast(known as NonNullable<typeof known>, 7);
+    expect(points).toHaveLength(7);
+    const [low, high] = [Math.min(...values), Math.max(...values)];
+    for (const point of points) {
+      expect(point.value).toBeGreaterThanOrEqual(low);
+      expect(point.value).toBeLessThanOrEqual(2 * high);
+      expect(point.low).toBeLessThanOrEqual(point.value);
+      expect(point.high).toBeGreaterThanOrEqual(point.value);
+      if (low === high) expect([point.value, point.low, point.high]).toEqual([low, low, low]);
+    }
+    if (what === "one value that never changes") return;
+    await expect(forecast.fit(requestOf(one, count, { params: { method: "gbdt" } }))).rejects.toMatchObject({
+      code: "DATASET_EMPTY",
+      message: expect.stringContaining("two seasons (14 periods)"),
+    });
+  });
+
+  it.each([1e200, -Infinity])("names the series and the day of %d, whose sums no number holds", async (value) => {
+    const values = Float64Array.from({ length: 90 }, (_, t) => (t === 3 ? value : t % 7));
+    const series = [{ name: "a", start: FIRST, values, covariates: new Float32Array(0) }];
+    const one: Panel = { frequency: "daily", horizon: 7, covariates: [], series };
+    await expect(forecast.fit(requestOf(one, 90))).rejects.toMatchObject({
+      code: "TRAINER_FAILED",
+      message: `Series "a" has the value ${value} at 2020-01-04; forecasts take numbers from -1e+150 to 1e+150.`,
+    });
+  });
+
   it("forecasts months and quarters as well as days", async () => {
     for (const [frequency, season, horizon] of [
       ["monthly", 12, 6],

@@ -208,6 +208,31 @@ describe("matrix factorization", () => {
     expect(() => matrixFactorization.resolveParams({ method: "svd" })).toThrow(/als/);
   });
 
+  it.each([Number.NaN, Infinity, -1e200])("names who has the strength %d with what", async (strength) => {
+    const broken = { ...data, strength: data.strength.map((value, i) => (i === 5 ? strength : value)) };
+    for (const trainer of [matrixFactorization, popularity] as const) {
+      const params = trainer === popularity ? {} : small;
+      await expect(fit({ interactions: broken, params }, trainer as typeof matrixFactorization)).rejects.toMatchObject({
+        code: "TRAINER_FAILED",
+        message: expect.stringMatching(/The strength of "u0000" with "i\d{4}" is /u),
+      });
+    }
+  });
+
+  it("stays finite for a strength far beyond those of training", async () => {
+    const model = createRecommender(await fit());
+    for (const strength of [1e12, 1e308, Infinity]) {
+      const vector = model.userVector({ items: [3, 5], strengths: [1, strength] });
+      const [best] = model.rank({ vector, isExcluded: () => false, k: 3 });
+      expect(vector?.every(Number.isFinite)).toBe(true);
+      expect(best?.score).toBeGreaterThan(0);
+      model.foldItem("new", [{ vector: vector as Float32Array, strength }]);
+      expect(model.rank({ vector, isExcluded: () => false, k: 60 }).every(({ score }) => Number.isFinite(score))).toBe(
+        true,
+      );
+    }
+  });
+
   it("keeps to a sensible model for one user and one item", async () => {
     const one: Interactions = {
       users: ["u"],
