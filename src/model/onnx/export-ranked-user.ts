@@ -127,7 +127,7 @@ function addWord(o: Operators, state: string): { readonly word: string; readonly
   const low = (value: string) => graph.node("BitwiseAnd", [value, o.int(WORD - 1)]);
   const xor = (left: string, right: string) => graph.node("BitwiseXor", [left, right]);
   const turn = (value: string, bits: number) =>
-    graph.node("BitwiseOr", [low(o.mul(value, o.int(2 ** bits))), o.div(value, o.int(2 ** (32 - bits)))]);
+    graph.node("BitwiseOr", [low(o.mul(value, o.int(1 << bits))), o.div(value, o.int(1 << (32 - bits)))]);
   const [a, b, c, d] = graph.split("Split", [state], { axis: { int: 1 }, num_outputs: { int: 4 } }, 4) as [
     string,
     string,
