@@ -29,7 +29,10 @@ export interface StepResult {
   /** For later steps and for the console. */
   readonly data: JsonObject;
   /** Ends the run after this step. */
-  readonly stop?: { readonly state: RunState; readonly code?: string; readonly reason: string };
+  readonly stop?: { readonly state: RunState; readonly reason: string } & (
+    | { readonly code?: undefined }
+    | { readonly code: string; readonly remedy: string }
+  );
 }
 export interface StepInput {
   readonly context: LoopContext;
@@ -177,7 +180,7 @@ export async function finishRun(run: OpenRun): Promise<JsonObject> {
       durationMs: context.systemClock.monotonicMs() - run.startedMs,
       ...(run.stop?.code === undefined
         ? {}
-        : { error: { code: run.stop.code, message: run.stop.reason, remedy: "See the step that stopped." } }),
+        : { error: { code: run.stop.code, message: run.stop.reason, remedy: run.stop.remedy } }),
     });
     stopPoint("finish.updated");
     await reportEnd(run, state);

@@ -33,7 +33,8 @@ describe("a run", () => {
     await send(50, 1, true);
     const run = await runByHand();
     expect(run).toMatchObject({ state: "stopped", error: { code: "DATASET_TOO_SMALL" } });
-    expect(run.error?.message).toContain("50 labelled rows");
+    expect(run.error?.message).toContain("50 labelled rows are");
+    expect(run.error?.remedy).toContain("`data.minRows`");
     expect(run.steps.find(({ step }) => step === "snapshot")).toMatchObject({ state: "stopped" });
     expect(run.steps.find(({ step }) => step === "train")?.state ?? "waiting").not.toBe("done");
   }, 60_000);
@@ -43,6 +44,7 @@ describe("a run", () => {
     const run = await runByHand();
     expect(run).toMatchObject({ state: "stopped", error: { code: "DATA_BROKEN" } });
     expect(run.error?.message).toContain("there is nothing to learn");
+    expect(run.error?.remedy).toContain("send the rows again");
     const alerts = await test.store.alerts.list({ state: "open", limit: 10 });
     expect(alerts.some(({ model }) => model === "purchases")).toBe(true);
     expect(await test.store.registry.list("purchases")).toEqual([]);

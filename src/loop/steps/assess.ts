@@ -46,10 +46,14 @@ export const assess: RunStep = {
       input: `${rows.toLocaleString("en-US")} rows, ${newRows.toLocaleString("en-US")} new${origins}`,
       output: pays === undefined ? summary : `${summary}; expected to pay: ${pays.outcome}`,
       data: { ...found, anomalies: anomalies as unknown as Json },
-      ...(blocking.length > 0 ? { stop: { state: "stopped" as const, code: "DATA_BROKEN", reason } } : {}),
+      ...(blocking.length > 0
+        ? { stop: { state: "stopped" as const, code: "DATA_BROKEN", reason, remedy: BROKEN_REMEDY } }
+        : {}),
     };
   },
 };
+
+const BROKEN_REMEDY = "Correct the source and send the rows again; the run after that looks at them anew.";
 
 /**
  * Blocking anomalies of the newest delivery that no version has seen. Only the newest: once good rows arrive again the run may

@@ -24,12 +24,18 @@ export const snapshot: RunStep = {
     const columns = spec.schema.features.length;
     const read = `labelled rows as of ${new Date(run.asOf).toISOString()}`;
     if (file.rows < spec.data.minRows) {
-      const reason = `${file.rows} labelled rows are in the window; a run of ${spec.name} needs ${spec.data.minRows} (data.minRows).`;
+      const rows = `${file.rows} labelled ${file.rows === 1 ? "row is" : "rows are"}`;
+      const reason = `${rows} in the window; a run of ${spec.name} needs ${spec.data.minRows} (data.minRows).`;
       return {
         input: read,
         output: `${file.rows} of ${spec.data.minRows} rows needed`,
         data: { rows: file.rows },
-        stop: { state: "stopped", code: "DATASET_TOO_SMALL", reason },
+        stop: {
+          state: "stopped",
+          code: "DATASET_TOO_SMALL",
+          reason,
+          remedy: "Send labelled rows, widen `data.window`, or lower `data.minRows`.",
+        },
       };
     }
     const opened = await runJob(input, "open", jobInput(input), jobOptions(input));
