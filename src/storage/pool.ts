@@ -58,6 +58,8 @@ export interface DatabaseOptions {
   readonly transactionLimits?: TransactionLimits;
   /** Connections of the pool. Default 10; virtual ones for the embedded database. */
   readonly poolSize?: number;
+  /** Called when the embedded database opens in its own thread, so that the caller's may be busy until it has. */
+  readonly onBegun?: () => void;
 }
 
 const POOL_SIZE = 10;
@@ -84,12 +86,12 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
 }
 
 async function openBackend(options: DatabaseOptions): Promise<Backend> {
-  const { url, directory, systemClock: clock, logger, template } = options;
+  const { url, directory, systemClock: clock, logger, template, onBegun } = options;
   if (url !== undefined) {
     await dropPreparedThread();
     return serverBackend(url);
   }
-  if (directory !== undefined) return await embeddedBackend({ directory, clock, logger, template });
+  if (directory !== undefined) return await embeddedBackend({ directory, clock, logger, template, onBegun });
   throw fail("CONFIG_INVALID", {
     message: "The database has neither a URL nor a directory.",
     remedy: "Set DATABASE_URL or the data directory.",

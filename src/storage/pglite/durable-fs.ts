@@ -7,19 +7,11 @@
 import { closeSync, fsyncSync, openSync } from "node:fs";
 import type { PGlite } from "@electric-sql/pglite";
 import { NodeFS } from "@electric-sql/pglite/nodefs";
+import type { FileStream, NodeFileSystem, SyncedFiles } from "./synced-files.ts";
 
 /** WASI error numbers. A thrown error instead would leave PostgreSQL's loop running for ever. */
 const ENOSPC = 51;
 const EIO = 29;
-
-interface FileStream {
-  readonly nfd?: number;
-  readonly node: unknown;
-}
-interface NodeFileSystem {
-  readonly stream_ops: { fsync?: (stream: FileStream) => number };
-  realPath(node: unknown): string;
-}
 
 /** `no-fsync`: leave the hook out. `fsync-eio:N`: the Nth fsync after start fails once, as a dying disk reports it. */
 export interface FsyncFault {
@@ -36,10 +28,19 @@ export class DurableNodeFS extends NodeFS {
   /** Calls since the object was made; the start-up probe compares it before and after one commit. */
   fsyncs = 0;
   readonly #fault: FsyncFault;
+  readonly #synced: SyncedFiles;
+  #endWatch = () => {};
 
-  constructor(directory: string, fault: FsyncFault) {
+  /** `synced` may answer for the disk until `opened`. */
+  constructor(directory: string, fault: FsyncFault, synced: SyncedFiles) {
     super(directory);
     this.#fault = fault;
+    this.#synced = synced;
+  }
+
+  /** The database is open: from here on every call reaches the disk. */
+  opened(): void {
+    this.#endWatch();
   }
 
   override async init(pg: PGlite, options: Parameters<NodeFS["init"]>[1]): ReturnType<NodeFS["init"]> {
@@ -48,11 +49,13 @@ export class DurableNodeFS extends NodeFS {
       if (this.#fault.isHookMissing) return;
       const files = (module as { NODEFS: NodeFileSystem }).NODEFS;
       files.stream_ops.fsync = (stream) => this.#fsync(stream, files);
+      this.#endWatch = this.#synced.watch(files);
     });
     return result;
   }
 
   #fsync(stream: FileStream, files: NodeFileSystem): number {
+    if (this.#synced.has(stream, files)) return 0;
     this.fsyncs += 1;
     if (this.fsyncs === this.#fault.failsAt) return EIO;
     try {

@@ -1,14 +1,12 @@
 /** The embedded back-end: the directory's lock, its cluster, the thread, and the pool's way to it. */
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { type Logger, type SystemClock, silentLogger } from "../../core/index.ts";
 import type { Backend } from "../backend.ts";
 import { lockDirectory } from "../directory-lock.ts";
 import { HealthMonitor } from "../health.ts";
 import { PgliteHub } from "./hub.ts";
 import { startMaintenance } from "./maintenance.ts";
-import { builtTemplate, unpackTemplate } from "./template.ts";
+import { builtTemplate } from "./template.ts";
 
 /** Below the data directory, which also holds segments and artifacts. */
 const CLUSTER_FOLDER = "database";
@@ -18,6 +16,7 @@ export interface EmbeddedOptions {
   readonly clock: SystemClock;
   readonly logger?: Logger | undefined;
   readonly template?: string | undefined;
+  readonly onBegun?: (() => void) | undefined;
 }
 
 /** @throws DIRECTORY_LOCKED, STORE_NOT_DURABLE, STORE_UNAVAILABLE */
@@ -27,10 +26,13 @@ export async function embeddedBackend(options: EmbeddedOptions): Promise<Backend
   const health = new HealthMonitor();
   const stop = new AbortController();
   const cluster = join(options.directory, CLUSTER_FOLDER);
-  const hub = new PgliteHub({ directory: cluster, clock, logger, health, fault: process.env["RETRAIN_FAULT"] });
+  const template = options.template ?? builtTemplate();
+  const fault = process.env["RETRAIN_FAULT"];
+  const hub = new PgliteHub({ directory: cluster, template, clock, logger, health, fault });
   try {
-    await unpackTemplate(cluster, options.template ?? builtTemplate(), pgliteVersion());
-    await hub.open();
+    const opening = hub.open();
+    options.onBegun?.();
+    await opening;
   } catch (error) {
     lock.release();
     throw error;
@@ -59,11 +61,4 @@ export async function embeddedBackend(options: EmbeddedOptions): Promise<Backend
       lock.release();
     },
   };
-}
-
-/** A template is only as good as the version that made it: the same one. */
-function pgliteVersion(): string {
-  const main = createRequire(import.meta.url).resolve("@electric-sql/pglite");
-  const manifest = JSON.parse(readFileSync(join(dirname(main), "..", "package.json"), "utf8")) as { version: string };
-  return manifest.version;
 }

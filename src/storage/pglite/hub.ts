@@ -29,6 +29,8 @@ const OPEN_TIMEOUT_MS = 60_000;
 
 export interface HubOptions {
   readonly directory: string;
+  /** Folder of the template for a cluster that is not there yet. */
+  readonly template: string;
   readonly clock: SystemClock;
   readonly logger: Logger;
   readonly health: HealthMonitor;
@@ -53,7 +55,8 @@ export class PgliteHub implements StreamOwner {
   /** Starts the thread. @throws STORE_NOT_DURABLE, STORE_UNAVAILABLE */
   async open(): Promise<void> {
     this.#state = "opening";
-    const worker = openThread(this.#options.directory, this.#options.fault);
+    const { directory, template, fault } = this.#options;
+    const worker = openThread({ kind: "open", directory, template, fault });
     try {
       await this.#ready(worker);
     } catch (error) {

@@ -5,14 +5,17 @@
 import { createRequire } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
-import type { ToWorker } from "./messages.ts";
+import type { OpenMessage, ThreadData } from "./messages.ts";
 
 let spare: Worker | undefined;
 
-/** Starts a thread for the next `takeThread`. It keeps no program alive that ends before. */
-export function prepareThread(): void {
+/**
+ * Starts a thread for the next `openThread`. It keeps no program alive that ends before.
+ * @param template of a cluster that is sure to be made: it is read ahead
+ */
+export function prepareThread(template?: string): void {
   if (spare !== undefined) return;
-  const worker = startThread();
+  const worker = startThread(template);
   worker.unref();
   spare = worker;
   const forget = () => {
@@ -30,12 +33,12 @@ export async function dropPreparedThread(): Promise<void> {
   await worker?.terminate();
 }
 
-/** The prepared thread or a fresh one, opening the cluster of the folder; its first message says how that went. */
-export function openThread(directory: string, fault: string | undefined): Worker {
+/** The prepared thread or a fresh one, opening the cluster as the message says; its first message says how that went. */
+export function openThread(message: OpenMessage): Worker {
   const worker = spare ?? startThread();
   spare = undefined;
   worker.ref();
-  worker.postMessage({ kind: "open", directory, fault } satisfies ToWorker);
+  worker.postMessage(message);
   return worker;
 }
 
@@ -43,10 +46,13 @@ export function openThread(directory: string, fault: string | undefined): Worker
  * The thread runs the built JavaScript. Run from the TypeScript sources (tests, development), Node 20 cannot load its
  * file, so the loader that also reads the user's configuration translates it there.
  */
-function startThread(): Worker {
-  if (!import.meta.url.endsWith(".ts")) return new Worker(new URL("./worker.js", import.meta.url), { execArgv: [] });
+function startThread(template?: string): Worker {
+  const workerData = { template } satisfies ThreadData;
+  if (!import.meta.url.endsWith(".ts")) {
+    return new Worker(new URL("./worker.js", import.meta.url), { execArgv: [], workerData });
+  }
   const jiti = createRequire(import.meta.url).resolve("jiti");
   const file = fileURLToPath(new URL("./worker.ts", import.meta.url));
   const source = `require(${JSON.stringify(jiti)}).createJiti(${JSON.stringify(pathToFileURL(file).href)}).import(${JSON.stringify(file)})`;
-  return new Worker(source, { execArgv: [], eval: true });
+  return new Worker(source, { execArgv: [], eval: true, workerData });
 }

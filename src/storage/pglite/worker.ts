@@ -5,11 +5,13 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { parentPort } from "node:worker_threads";
+import { parentPort, workerData } from "node:worker_threads";
 import { PGlite, type PGliteOptions } from "@electric-sql/pglite";
 import { DurableNodeFS, parseFault } from "./durable-fs.ts";
-import type { FromWorker, OpenMessage, ToWorker } from "./messages.ts";
+import type { FromWorker, OpenMessage, ThreadData, ToWorker } from "./messages.ts";
 import { SessionScheduler } from "./session-scheduler.ts";
+import { SyncedFiles } from "./synced-files.ts";
+import { readTemplate, type Template, unpackTemplate } from "./template.ts";
 
 /**
  * fsync is on, and by fsync(): the fdatasync of the WebAssembly build does nothing. 16 MB of buffers keep the thread's
@@ -35,29 +37,43 @@ const LOG_LINES = 5;
 const port = parentPort;
 if (port) {
   // Begun before the folder is known: most of what opening costs besides the reading of files.
-  const compiled = compile();
-  // A failure is told where the module is asked for.
-  compiled.catch(() => {});
-  port.once("message", (message: OpenMessage) => void serve(message, compiled, (answer) => port.postMessage(answer)));
+  const begun: Begun = { compiled: compile() };
+  const { template } = (workerData ?? {}) as Partial<ThreadData>;
+  if (template !== undefined) begun.template = { folder: template, tar: readTemplate(template) };
+  // A failure is told where the outcome is asked for.
+  begun.compiled.catch(() => {});
+  begun.template?.tar.catch(() => {});
+  port.once("message", (message: OpenMessage) => void serve(message, begun, (answer) => port.postMessage(answer)));
+}
+
+interface Begun {
+  readonly compiled: Promise<CompiledModule>;
+  /** Forgotten once unpacked: it is 30 MB. */
+  template?: Required<Template>;
 }
 
 /** What of WebAssembly is used here; the compiler's library of ECMAScript alone does not describe it. */
 type CompiledModule = NonNullable<PGliteOptions["pgliteWasmModule"]>;
 declare const WebAssembly: { compile(bytes: Uint8Array): Promise<CompiledModule> };
 
+function pgliteFolder(): string {
+  return dirname(createRequire(import.meta.url).resolve("@electric-sql/pglite"));
+}
+
 async function compile(): Promise<CompiledModule> {
-  const main = createRequire(import.meta.url).resolve("@electric-sql/pglite");
-  return WebAssembly.compile(await readFile(join(dirname(main), "pglite.wasm")));
+  return WebAssembly.compile(await readFile(join(pgliteFolder(), "pglite.wasm")));
 }
 
 async function serve(
-  { directory, fault }: OpenMessage,
-  compiled: Promise<CompiledModule>,
+  { directory, template, fault }: OpenMessage,
+  begun: Begun,
   tell: (message: FromWorker) => void,
 ): Promise<void> {
-  const files = new DurableNodeFS(directory, parseFault(fault));
+  if (template !== undefined) await makeCluster(directory, template, begun);
+  const files = new DurableNodeFS(directory, parseFault(fault), await SyncedFiles.of(directory));
   const logLines: string[] = [];
-  const database = await openCluster(files, compiled, logLines);
+  const database = await openCluster(files, begun.compiled, logLines);
+  files.opened();
   const fatal = (reason: string) => tell({ kind: "fatal", reason: [reason, ...logLines].join("\n") });
   const loop = watchMainLoop(database, fatal);
   const probeFsyncs = await probe(database, files);
@@ -75,6 +91,14 @@ async function serve(
     else void database.close().then(() => tell({ kind: "closed" }));
   });
   tell({ kind: "ready", probeFsyncs });
+}
+
+async function makeCluster(directory: string, folder: string, begun: Begun): Promise<void> {
+  const template = begun.template?.folder === folder ? begun.template : { folder };
+  delete begun.template;
+  // A template is only as good as the version that made it: the same one.
+  const manifest = await readFile(join(pgliteFolder(), "..", "package.json"), "utf8");
+  await unpackTemplate(directory, template, (JSON.parse(manifest) as { version: string }).version);
 }
 
 async function openCluster(
