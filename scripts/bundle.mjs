@@ -1,4 +1,5 @@
-// Puts the program's modules into a few files: node scripts/bundle.mjs FOLDER (which holds `src`, as the compiler wrote it).
+// Puts the modules of the program and of its training processes into a few files: node scripts/bundle.mjs FOLDER (which holds `src`,
+// as the compiler wrote it).
 //
 // A server loads some nine hundred modules, a third of them the query builder's; opened one by one they cost a start more than the
 // database does. CommonJS, because Node reads the source of every CommonJS package that an ES module imports a second time, to guess
@@ -42,7 +43,7 @@ await build({
     outDir: output,
     emptyOutDir: true,
     rolldownOptions: {
-      input: { program: join(sources, "cli", "program.js") },
+      input: { program: join(sources, "cli", "program.js"), job: join(sources, "job", "main.js") },
       output: { format: "cjs", intro: OWN_PLACE, entryFileNames: "[name].cjs", chunkFileNames: "[name]-[hash].cjs" },
     },
   },
