@@ -3,20 +3,18 @@
  * the order of dependence, closed in the reverse; whatever fails to open closes what was opened before it.
  */
 import { existsSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import { hostname } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import type { RetrainSpec } from "../config/spec.ts";
-import { fail, type Logger, type Store, systemClock, type VirtualWorldClock, type WorldClock } from "../core/index.ts";
-import { createDbosEngine, createJobPool, createModelHost } from "../engine/index.ts";
+import { type Logger, type Store, systemClock, type VirtualWorldClock, type WorldClock } from "../core/index.ts";
+import { createDbosEngine, createJobPool, createModelHost, loadEngine } from "../engine/index.ts";
 import { logSchemaOf } from "../loop/context.ts";
 import { createLoop, type Loop, type ProcessRole } from "../loop/index.ts";
-import { createServer, type Server } from "../server/index.ts";
+import { createServer, loadServer, type Server } from "../server/index.ts";
 import { openFileStore } from "../storage/files/object-store.ts";
-import { readyTemplate } from "../storage/pglite/template.ts";
-import { openDatabase } from "../storage/pool.ts";
 import { openStore } from "../storage/store.ts";
+import { type BegunDatabase, beginDatabase } from "./begin-database.ts";
 import { packageRoot, packageVersion } from "./package-info.ts";
 
 export interface SystemOptions {
@@ -32,6 +30,8 @@ export interface SystemOptions {
   readonly role?: ProcessRole;
   /** Default: `main`, or the role with the machine's name and the process's number. */
   readonly instance?: string;
+  /** The database, where it was begun before this file was loaded. It is closed with the system. */
+  readonly begun?: BegunDatabase;
 }
 export interface System {
   readonly loop: Loop;
@@ -47,16 +47,9 @@ const WORKFLOW_VERSION = "1";
 /** @throws DIRECTORY_LOCKED, STORE_NOT_DURABLE, STORE_UNAVAILABLE, MIGRATION_FAILED, CONFIG_INVALID */
 export async function openSystem(options: SystemOptions): Promise<System> {
   const { spec, worldClock, logger } = options;
-  const { directory, databaseUrl } = spec.storage;
+  const { directory } = spec.storage;
   const role = options.role ?? "all";
   const instance = options.instance ?? defaultInstance(role);
-  if (role !== "all" && databaseUrl === undefined) {
-    throw fail("USAGE", {
-      message: `A process of role "${role}" shares its database with others, and the embedded database has one process only.`,
-      remedy:
-        "Set DATABASE_URL or --database-url, and give all processes the same data directory; or leave --role out.",
-    });
-  }
   const closers: (() => Promise<void>)[] = [];
   let closing: Promise<void> | undefined;
   const close = () => {
@@ -64,15 +57,24 @@ export async function openSystem(options: SystemOptions): Promise<System> {
     return closing;
   };
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    const template = readyTemplate();
-    const database = await openDatabase({
-      ...(databaseUrl === undefined ? { directory } : { url: databaseUrl }),
-      ...(template === undefined ? {} : { template }),
+    const begun = options.begun ?? (await beginDatabase({ spec, logger, role }));
+    closers.unshift(async () => (await begun.database.catch(() => undefined))?.close());
+    const jobs = createJobPool({
+      entry: jobEntry(),
       systemClock,
       logger,
+      environment: grantedEnvironment(spec),
+      ...(options.jobs === undefined ? {} : { size: options.jobs }),
     });
-    closers.unshift(() => database.close());
+    closers.unshift(() => jobs.close());
+    // The first run should not wait for a process to start. It starts now because starting one copies this process's tables of
+    // memory, which are small yet: later each takes a tenth of a second, during which nobody is answered.
+    if (role !== "api")
+      jobs.warm(1).catch((error: unknown) => logger.warn({ error: String(error) }, "no training process started"));
+    // The database opens in a thread of its own; what this one needs for its answers and its runs loads meanwhile.
+    loadEngine();
+    await loadServer();
+    const database = await begun.database;
     // Filled below: the store asks for schemas only once the loop is there to have changed them.
     const built: { loop?: Loop } = {};
     const schemaOf = (name: string) => {
@@ -82,14 +84,6 @@ export async function openSystem(options: SystemOptions): Promise<System> {
     };
     const store = await openStore({ database, directory, worldClock, systemClock, schemaOf, logger });
     closers.unshift(() => store.close());
-    const jobs = createJobPool({
-      entry: jobEntry(),
-      systemClock,
-      logger,
-      environment: grantedEnvironment(spec),
-      ...(options.jobs === undefined ? {} : { size: options.jobs }),
-    });
-    closers.unshift(() => jobs.close());
     const modelHost = createModelHost({ systemClock, logger });
     closers.unshift(() => modelHost.close());
     const engine = createDbosEngine({
@@ -125,17 +119,7 @@ export async function openSystem(options: SystemOptions): Promise<System> {
     });
     closers.unshift(() => server.close());
     await starting;
-    // The first run should not wait for a process to start, nor should the first answer.
-    const warm = () => {
-      if (role === "api") return;
-      jobs.warm().catch((error: unknown) => logger.warn({ error: String(error) }, "training processes did not start"));
-    };
-    const listen: Server["listen"] = async (address) => {
-      const listening = await server.listen(address);
-      setImmediate(warm);
-      return listening;
-    };
-    return { loop, store, server: { ...server, listen }, close };
+    return { loop, store, server, close };
   } catch (error) {
     await close();
     throw error;
@@ -161,9 +145,9 @@ function grantedEnvironment(spec: RetrainSpec): string[] {
   return [...new Set(names)];
 }
 
-/** The training process is always the built one: Node 20 cannot run TypeScript. */
+/** The training process is always the built one: Node 20 cannot run TypeScript. From the few files of the bundle where there is one. */
 function jobEntry(): URL {
-  const here = fileURLToPath(import.meta.url);
-  const besides = join(dirname(dirname(here)), "job", "main.js");
-  return pathToFileURL(existsSync(besides) ? besides : join(packageRoot(), "dist", "src", "job", "main.js"));
+  const built = join(packageRoot(), "dist", "src");
+  const bundle = join(built, "bundle", "job.cjs");
+  return pathToFileURL(existsSync(bundle) ? bundle : join(built, "job", "main.js"));
 }

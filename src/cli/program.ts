@@ -3,6 +3,7 @@
  * and this file alone. One function of the table at the end is one line of help.
  */
 import { Command, CommanderError, Option } from "commander";
+import { readyTemplate } from "../storage/pglite/template.ts";
 import { prepareThread } from "../storage/pglite/thread.ts";
 import type { DemoOptions } from "./commands/demo.ts";
 import type { StartOptions } from "./commands/start.ts";
@@ -71,7 +72,8 @@ function addServerCommands(program: Command, ran: Ran): void {
     "retrain demo",
     "retrain demo --once --json",
   ).action(async (options: DemoOptions) => {
-    prepareDatabase();
+    // In a directory of its own, with a cluster that is not there yet.
+    prepareThread(options.dir === undefined ? readyTemplate() : undefined);
     return (await import("./commands/demo.ts")).demo(options);
   });
 

@@ -73,6 +73,10 @@ export interface JobOptions {
 export interface JobPool {
   /** @throws TRAINER_CRASHED, TRAINER_TIMEOUT, TRAINER_OUT_OF_MEMORY, TRAINER_CANCELED, or the error the job threw */
   run(request: JobRequest, options?: JobOptions): Promise<JsonObject>;
-  warm(): Promise<void>;
+  /**
+   * Starts children until there are `count` (default: every one) and waits until they can take jobs; the others start when jobs wait.
+   * @throws TRAINER_CRASHED when the entry does not load
+   */
+  warm(count?: number): Promise<void>;
   close(): Promise<void>;
 }

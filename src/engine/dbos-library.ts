@@ -51,6 +51,22 @@ const AT_ONCE = AbortSignal.abort(new Error("not waiting for the database"));
 const ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"] as const;
 const PRUNE_BATCH = 500;
 
+/**
+ * Loads the library, once. It takes a tenth of a second, which commands without a server need not pay and a server pays while it waits
+ * for something else.
+ */
+export function loadEngine() {
+  // Required, not imported: for an import Node would read all of its sources a second time, to guess their names.
+  const load = createRequire(import.meta.url);
+  return {
+    sdk: withRestingStorage(load, () => load("@dbos-inc/dbos-sdk") as Sdk),
+    executor: load("@dbos-inc/dbos-sdk/internal/dbos-executor") as typeof executors,
+    queues: load("@dbos-inc/dbos-sdk/internal/wfqueue") as typeof queueing,
+    context: load("@dbos-inc/dbos-sdk/internal/context") as Context,
+    utils: load("@dbos-inc/dbos-sdk/internal/utils") as typeof utilities,
+  };
+}
+
 /** The engine that holds the library's statics in this process. */
 let holder: DbosLibrary | undefined;
 
@@ -80,17 +96,10 @@ export class DbosLibrary {
     this.#runner = runner;
   }
 
-  /** Loads the library, which takes a tenth of a second that commands without a server need not pay. */
-  static async open(options: LibraryOptions): Promise<DbosLibrary> {
+  static open(options: LibraryOptions): DbosLibrary {
     if (holder !== undefined) throw secondEngine();
-    // Required, not imported: for an import Node would read all of its sources a second time, to guess their names.
-    const load = createRequire(import.meta.url);
-    const sdk = withRestingStorage(load, () => load("@dbos-inc/dbos-sdk") as Sdk);
-    const executor = load("@dbos-inc/dbos-sdk/internal/dbos-executor") as typeof executors;
-    const queues = load("@dbos-inc/dbos-sdk/internal/wfqueue") as typeof queueing;
-    const context = load("@dbos-inc/dbos-sdk/internal/context") as Context;
-    const utils = load("@dbos-inc/dbos-sdk/internal/utils") as typeof utilities;
-    if (holder !== undefined || sdk.DBOS.isInitialized()) throw secondEngine();
+    const { sdk, executor, queues, context, utils } = loadEngine();
+    if (sdk.DBOS.isInitialized()) throw secondEngine();
     Object.assign(utils.dbRetryConfig, RETRY_SECONDS);
     holder = new DbosLibrary(
       options,

@@ -114,7 +114,7 @@ class DbosEngine implements Engine {
     if (this.#state !== "new") throw this.#state === "running" ? startedTwice() : stoppedError();
     const { pool, logger, executorId, applicationVersion } = this.#options;
     const dispatches = this.#options.role !== "api";
-    const library = await DbosLibrary.open({ pool, logger, executorId, applicationVersion, dispatches });
+    const library = DbosLibrary.open({ pool, logger, executorId, applicationVersion, dispatches });
     try {
       for (const name of this.#workflows.keys()) {
         library.register(name, this.#options.maxRecoveryAttempts ?? 20, (input, place) =>

@@ -2,6 +2,7 @@
 export { createJobPool, type JobPoolOptions } from "./children/pool.ts";
 export { createModelHost, type ModelHostOptions } from "./model-host.ts";
 export { createDbosEngine, type DbosEngineOptions } from "./dbos.ts";
+export { loadEngine } from "./dbos-library.ts";
 export {
   createVirtualEngine,
   createVirtualMemory,

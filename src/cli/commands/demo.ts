@@ -30,7 +30,8 @@ import {
   type StoryResult,
   tellStory,
 } from "../../replay/index.ts";
-import { openSystem, type System } from "../compose.ts";
+import { beginDatabase } from "../begin-database.ts";
+import type { System } from "../compose.ts";
 import { httpTarget } from "../http-target.ts";
 import { createLogger } from "../logger.ts";
 import { formatInstant, note, type OutputOptions, printData, table } from "../output.ts";
@@ -48,7 +49,7 @@ interface Story {
   readonly title: string;
   readonly model: ReturnType<typeof bankModel>;
   readonly columns: { readonly id: string; readonly time: string; readonly label: string };
-  readonly rows: readonly HistoryRow[];
+  readonly rows: () => readonly HistoryRow[];
   readonly beginAt: Instant;
   readonly labelDelayMs: number;
   /** How often the policy is looked at; hourly looks at two and a half years would be most of the replay. */
@@ -68,7 +69,7 @@ function bankStory(): Story {
     title: "A Portuguese bank sells deposits by phone, May 2008 to November 2010",
     model: bankModel(),
     columns: { id: "customer", time: "contactedAt", label: "purchased" },
-    rows: readBankHistory(readFileSync(path, "utf8")),
+    rows: () => readBankHistory(readFileSync(path, "utf8")),
     beginAt: BANK_BEGINS_AT,
     labelDelayMs: BANK_LABEL_DELAY_MS,
     tickEvery: "1d",
@@ -80,7 +81,7 @@ function generatedStory(): Story {
     title: "A shop's visitors, half a year, generated from a seed",
     model: generatedModel(),
     columns: { id: "visit", time: "visitedAt", label: "purchased" },
-    rows: generateHistory(),
+    rows: generateHistory,
     beginAt: GENERATED_START + 30 * DAY_MS,
     labelDelayMs: GENERATED_LABEL_DELAY_MS,
     tickEvery: "6h",
@@ -95,19 +96,27 @@ export async function demo(options: DemoOptions): Promise<void> {
   const logger = createLogger(process.env["LOG_LEVEL"] ?? "warn", process.stderr.isTTY === true);
   const clock = createVirtualClock(story.beginAt);
   const spec = demoSpec(story, directory);
-  let system: System | undefined;
+  let opening: Promise<System> | undefined;
   try {
-    system = await openSystem({ spec, worldClock: clock, logger, replay: true });
+    const begun = await beginDatabase({ spec, logger });
+    // Loaded only now: the database opens meanwhile.
+    const { openSystem } = await import("../compose.ts");
+    opening = openSystem({ spec, worldClock: clock, logger, replay: true, begun });
+    const rows = story.rows();
+    const system = await opening;
     const { url } = await system.server.listen({ host: "127.0.0.1", port: options.port ?? 0 });
     note(options, `${story.title}.`);
     note(options, `Console  ${url}`);
     const interrupted = untilInterrupted();
-    const told = await tell(story, url, options, interrupted.signal);
+    const told = await tell(story, rows, { url, options, signal: interrupted.signal });
     const seconds = Math.round((systemClock.monotonicMs() - startedMs) / 10) / 100;
     report(story, told, seconds, options);
     if (options.once !== true) await stayUp(url, told, options, interrupted.done, logger);
   } finally {
-    await system?.close();
+    await opening?.then(
+      (system) => system.close(),
+      () => {},
+    );
     if (isTemporary) await rm(directory, { recursive: true, force: true });
   }
 }
@@ -121,10 +130,14 @@ function demoSpec(story: Story, directory: string): RetrainSpec {
   return resolveConfig(config, { folder: directory, origin: "demo" });
 }
 
-async function tell(story: Story, url: string, options: DemoOptions, signal: AbortSignal): Promise<StoryResult> {
+async function tell(
+  story: Story,
+  rows: readonly HistoryRow[],
+  { url, options, signal }: { readonly url: string; readonly options: DemoOptions; readonly signal: AbortSignal },
+): Promise<StoryResult> {
   const client = createClient({ url, timeoutMs: 120_000 });
   let month = "";
-  return tellStory(httpTarget(client, story.model.name), story.rows, {
+  return tellStory(httpTarget(client, story.model.name), rows, {
     columns: story.columns,
     labelDelayMs: story.labelDelayMs,
     beginAt: story.beginAt,

@@ -3,7 +3,8 @@ import { loadConfig, watchConfig } from "../../config/index.ts";
 import { liveWorldClock, type Logger } from "../../core/index.ts";
 import { removeAddress, writeAddress } from "../address.ts";
 import type { ProcessRole } from "../../loop/index.ts";
-import { openSystem, type System } from "../compose.ts";
+import { beginDatabase } from "../begin-database.ts";
+import type { System } from "../compose.ts";
 import { createLogger } from "../logger.ts";
 import { untilInterrupted } from "../signals.ts";
 
@@ -30,6 +31,10 @@ export async function start(options: StartOptions): Promise<void> {
   const loaded = await loadConfig(config, layers);
   const { spec } = loaded;
   const logger = createLogger(process.env["LOG_LEVEL"] ?? "info", process.stderr.isTTY === true);
+  const { role } = options;
+  const begun = await beginDatabase({ spec, logger, role });
+  // Loaded only now: the database opens meanwhile.
+  const { openSystem } = await import("../compose.ts");
   const interrupted = untilInterrupted();
   const adminSecret = process.env["RETRAIN_ADMIN_TOKEN"];
   const system = await openSystem({
@@ -37,14 +42,15 @@ export async function start(options: StartOptions): Promise<void> {
     worldClock: liveWorldClock,
     logger,
     requireTokens: options.requireTokens ?? false,
-    ...(options.role === undefined ? {} : { role: options.role }),
+    begun,
+    ...(role === undefined ? {} : { role }),
     ...(options.instance === undefined ? {} : { instance: options.instance }),
     ...(adminSecret === undefined || adminSecret === "" ? {} : { adminSecret }),
   });
   try {
     const { url } = await system.server.listen({ host: spec.server.host, port: spec.server.port });
     // Commands run in this folder find the server by it; a worker is not the one they look for.
-    if (options.role !== "worker") writeAddress(spec.storage.directory, url);
+    if (role !== "worker") writeAddress(spec.storage.directory, url);
     process.stderr.write(
       `${welcome(
         spec.models.map(({ name }) => name),

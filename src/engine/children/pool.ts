@@ -72,10 +72,9 @@ class ChildPool implements JobPool {
     };
   }
 
-  /** Starts every child and waits until they can take jobs. @throws TRAINER_CRASHED when the entry does not load */
-  async warm(): Promise<void> {
+  async warm(count = this.#size): Promise<void> {
     this.#checkOpen();
-    while (this.#children.size < this.#size) this.#start();
+    while (this.#children.size < Math.min(count, this.#size)) this.#start();
     await Promise.all([...this.#children].map((child) => child.ready));
   }
 
