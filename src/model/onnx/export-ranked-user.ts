@@ -9,6 +9,8 @@ import type { History, UserParts } from "./export-user.ts";
 import { Operators } from "./operators.ts";
 
 const WORD = 4_294_967_296;
+/** Turns of a draw at most: a word that counts for nothing is rarer than one in two, so this is never reached. */
+const MOST_WORDS = 1000;
 
 /** @returns rows × width, float64; zeros but for the last where there is nothing to compare */
 export function addRankedUser(o: Operators, parts: UserParts): string {
@@ -31,7 +33,8 @@ export function addRankedUser(o: Operators, parts: UserParts): string {
   const start = o.expand(o.doubles(begin, [1, width]), history.items, [width]);
   const turns = graph.node("ReduceMax", [steps], { keepdims: { int: 0 } });
   const body = { graph: turnOf(o, parts, { owned, steps }) };
-  return graph.split("Loop", [turns, "", start, state], { body }, 2)[0] as string;
+  const yes = graph.constant({ type: "bool", dims: [], values: [1] });
+  return graph.split("Loop", [turns, yes, start, state], { body }, 2)[0] as string;
 }
 
 /** rows × (items + 1), 1 where the user has the item. */
@@ -114,7 +117,14 @@ function addDraw(
   const zeros = outside.mul(outside.cast(isOn, "int64"), outside.int(0));
   const [after, found] = outside.graph.split(
     "Loop",
-    ["", outside.graph.constant({ type: "bool", dims: [], values: [1] }), before, zeros, zeros, isOn],
+    [
+      outside.int(MOST_WORDS),
+      outside.graph.constant({ type: "bool", dims: [], values: [1] }),
+      before,
+      zeros,
+      zeros,
+      isOn,
+    ],
     { body: { graph: body } },
     4,
   ) as [string, string];
