@@ -3,6 +3,7 @@ import { encode as encodePng } from "fast-png";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { defineConfig, defineModel, f, gate, mlp, when } from "../../src/config/index.ts";
 import { createRandom, DAY_MS, silentLogger, systemClock } from "../../src/core/index.ts";
+import { inspectOnnx } from "../../src/model/index.ts";
 import { createServer, type Server } from "../../src/server/index.ts";
 import { openTestLoop, type TestLoop } from "../../src/testing/loop.ts";
 import { checkAnswers } from "./checked-answers.ts";
@@ -78,4 +79,18 @@ describe("wide features over HTTP", () => {
     expect(wrong.status).toBe(422);
     expect(JSON.stringify(wrong.body)).toContain("VECTOR_INVALID");
   }, 60_000);
+
+  it("leave as ONNX with the counts of a text's terms, and without them the answer says so", async () => {
+    const get = (format: string) =>
+      server.app.inject({ method: "GET", url: `/api/v1/models/reviews/versions/v1/export?format=${format}` });
+    const refused = await get("onnx");
+    expect(refused.statusCode).toBe(422);
+    expect(refused.json()).toMatchObject({
+      code: "EXPORT_UNSUPPORTED",
+      detail: expect.stringContaining('"note" is a text'),
+    });
+    expect(refused.body).toContain("?format=onnx-counts");
+    const { inputs } = inspectOnnx(new Uint8Array((await get("onnx-counts")).rawPayload));
+    expect(inputs).toContainEqual({ name: "note", type: "float32", dims: [-1, 64] });
+  });
 });

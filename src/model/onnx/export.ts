@@ -182,7 +182,7 @@ export function exportOnnx(
     throw fail("EXPORT_UNSUPPORTED", {
       message: `The feature "${text.name}" is a text, whose words are folded and hashed into columns; ONNX has operators for neither.`,
       remedy:
-        "Export it with `--format onnx-counts`, which takes the counts of hashed words in the place of each text (docs/trainers.md), or as an archive.",
+        "Export it in the format `onnx-counts` (`--format onnx-counts`, over HTTP `?format=onnx-counts`), which takes the counts of hashed words in the place of each text (docs/trainers.md), or as an archive.",
     });
   }
   const inputs = addInputs(graph, preparation, weights);
