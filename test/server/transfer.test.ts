@@ -1,13 +1,26 @@
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { approve } from "../../src/cli/commands/approve.ts";
 import { compare } from "../../src/cli/commands/compare.ts";
 import { exportVersion, importVersion } from "../../src/cli/commands/transfer.ts";
 import { DAY_MS, type RunRecord } from "../../src/core/index.ts";
 import { createClient } from "../../src/client/index.ts";
+import { GraphBuilder } from "../../src/model/onnx/graph.ts";
 import { labelledRows, openTestServer, START, type TestServer, trainFirstVersion } from "./support.ts";
+
+/** Says 0.9 of everybody. */
+function certainModel(): Uint8Array {
+  const graph = new GraphBuilder();
+  for (const name of ["age", "balance"]) graph.input(name, "float");
+  graph.input("job", "string");
+  const known = graph.node("Where", [graph.node("IsNaN", ["age"]), graph.scalar("float", 0), "age"]);
+  const nothing = graph.node("Mul", [known, graph.scalar("float", 0)]);
+  graph.node("Add", [nothing, graph.scalar("float", 0.9)], {}, { output: "probability" });
+  graph.output("probability", "float", 1);
+  return graph.encode({ name: "certain", producer: "test", notes: {} });
+}
 
 describe("versions over HTTP", () => {
   let from: TestServer;
@@ -81,12 +94,18 @@ describe("versions over HTTP", () => {
       const sent = await to.server.app.inject({ method: "POST", url: "/api/v1/models/purchases/examples", payload });
       expect(sent.statusCode).toBe(200);
       const there = await to.server.listen({ host: "127.0.0.1", port: 0 });
-      // There is enough to train a first version, too; the one that is there is judged before.
-      expect(await importVersion("purchases", out, { ...options, url: there.url, wait: true })).toBe(0);
-      const imported = JSON.parse(String(printed.mock.calls.at(-1)?.[0])) as { data: { run: RunRecord } };
-      expect(imported.data.run).toMatchObject({ state: "promoted", version: "v1", regate: { version: "v1" } });
+      // There is enough to train a first version, too; what is there already is judged before, one after the other.
+      const certain = join(dirname(out), "certain.onnx");
+      writeFileSync(certain, certainModel());
+      const bring = async (file: string) => {
+        const code = await importVersion("purchases", file, { ...options, url: there.url, wait: true });
+        const answer = JSON.parse(String(printed.mock.calls.at(-1)?.[0])) as { data: { run: RunRecord } };
+        return { code, run: answer.data.run };
+      };
+      expect(await bring(certain)).toMatchObject({ run: { state: "rejected", version: "v1" } });
+      expect(await bring(out)).toMatchObject({ code: 0, run: { state: "promoted", version: "v2" } });
       const versions = await createClient({ url: there.url }).versions("purchases");
-      expect(versions.items.find(({ name }) => name === "v1")).toMatchObject({ role: "champion", trainer: "command" });
+      expect(versions.items.find(({ name }) => name === "v2")).toMatchObject({ role: "champion", trainer: "command" });
     } finally {
       await to.dispose();
     }
