@@ -109,6 +109,16 @@ describe("retrain tasks", () => {
     expect(refused.stdout).toContain("row 1:");
     const { states } = await json<LabelingStats>("stats", "purchases");
     expect(states).toMatchObject({ done: lines.length });
+    // A spreadsheet writes what it takes for truth in capitals.
+    await writeFile(file, `\uFEFFtask;answer\r\n${(lines[1] as string).split(",")[0]};TRUE\r\n`);
+    expect((await command("import", "purchases", file)).stdout).toBe("1 answers kept, 0 rows without an answer.\n");
+    await writeFile(file, "example,label\n1,true\n");
+    const foreign = await command("import", "purchases", file);
+    expect(foreign.code).toBe(2);
+    expect(foreign.stderr).toMatch(/has no column "task" and no column "answer"; it has example, label/);
+    const missing = await command("import", "purchases", join(file, "..", "missing.csv"));
+    expect(missing.code).toBe(5);
+    expect(missing.stderr).toMatch(/missing\.csv cannot be read/);
   });
 
   it("draws the learning curve, keeps it for the page, and advises by it", async () => {

@@ -3,8 +3,8 @@ import { readFile } from "node:fs/promises";
 import { fail } from "../../core/index.ts";
 import type { FeedbackAnswer, FeedbackQuery, LabelValue } from "../../server/contract.ts";
 import { formatInstant, printData, table } from "../output.ts";
+import { labelReaderOf } from "../label-text.ts";
 import { connect, type RemoteOptions } from "../remote.ts";
-import { parseLabel } from "./label.ts";
 
 export interface ListOptions extends RemoteOptions {
   readonly thumb?: string;
@@ -53,10 +53,11 @@ export async function give(model: string, predictionId: string, options: GiveOpt
   if (up === true && down === true) {
     throw fail("USAGE", { message: "A thumb is up or down, not both.", remedy: "Leave one of --up and --down out." });
   }
-  const answer = await connect(options).giveFeedback(model, {
+  const client = connect(options);
+  const answer = await client.giveFeedback(model, {
     predictionId,
     ...(up === true ? { thumb: "up" } : down === true ? { thumb: "down" } : {}),
-    ...(value === undefined ? {} : { value: parseLabel(value) }),
+    ...(value === undefined ? {} : { value: value === "null" ? null : (await labelReaderOf(client, model))(value) }),
     ...(comment === undefined ? {} : { comment }),
     ...(user === undefined ? {} : { user }),
   });

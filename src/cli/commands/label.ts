@@ -1,6 +1,7 @@
 /** `retrain label`: what was true of one example. */
 import type { LabelBody, LabelSource } from "../../server/contract.ts";
 import { fail, LABEL_PRECEDENCE } from "../../core/index.ts";
+import { labelReaderOf } from "../label-text.ts";
 import { printData } from "../output.ts";
 import { connect, type RemoteOptions } from "../remote.ts";
 import { ingestText } from "./ingest.ts";
@@ -19,28 +20,17 @@ export async function label(model: string, id: string, text: string, options: La
       remedy: `Use ${LABEL_PRECEDENCE.join(", ")}.`,
     });
   }
+  const client = connect(options);
   const body: LabelBody = {
     ...(options.prediction === true ? { predictionId: id } : { exampleId: id }),
-    label: parseLabel(text),
+    label: text === "null" ? null : (await labelReaderOf(client, model))(text),
     ...(options.at === undefined ? {} : { at: options.at }),
     ...(source === undefined ? {} : { source: source as LabelSource }),
   };
-  const answer = await connect(options).label(model, body);
+  const answer = await client.label(model, body);
   if (answer.quarantined > 0) {
     const reasons = answer.problems.flatMap((problem) => problem.reasons.map(({ message }) => message));
     throw fail("ROW_INVALID", { message: reasons.join(" "), remedy: "Correct the value or the id." });
   }
   printData(options, answer, () => ingestText(answer));
-}
-
-/** `true`, `12.5` and `null` mean what they mean in JSON; any other word is a class name. */
-export function parseLabel(text: string): LabelBody["label"] {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (value === null || typeof value === "boolean" || typeof value === "number" || typeof value === "string")
-      return value;
-  } catch {
-    // A class name needs no quotes.
-  }
-  return text;
 }

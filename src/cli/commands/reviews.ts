@@ -1,9 +1,9 @@
 /** `retrain reviews`: uncertain answers a person decides. */
 import { fail } from "../../core/index.ts";
 import type { ReviewDecisionBody, ReviewRecord, TaskState } from "../../server/contract.ts";
+import { labelReaderOf, type ReadLabel } from "../label-text.ts";
 import { formatInstant, printData, table } from "../output.ts";
 import { connect, type RemoteOptions } from "../remote.ts";
-import { parseLabel } from "./label.ts";
 
 /** Below the client's patience with one request. */
 const LONGEST_WAIT_S = 25;
@@ -54,11 +54,13 @@ export async function decide(
     readonly comment?: string;
   },
 ): Promise<void> {
-  const review = await connect(options).decideReview(model, predictionId, bodyOf(options));
+  const client = connect(options);
+  const read = options.value === undefined ? String : await labelReaderOf(client, model);
+  const review = await client.decideReview(model, predictionId, bodyOf(options, read));
   printData(options, review, () => sentenceOf(review));
 }
 
-function bodyOf(options: Parameters<typeof decide>[2]): ReviewDecisionBody {
+function bodyOf(options: Parameters<typeof decide>[2], read: ReadLabel): ReviewDecisionBody {
   const { approve, value, withhold, comment } = options;
   const said = comment === undefined ? {} : { comment };
   const chosen = [approve === true, value !== undefined, withhold === true].filter(Boolean).length;
@@ -70,9 +72,8 @@ function bodyOf(options: Parameters<typeof decide>[2]): ReviewDecisionBody {
   }
   if (approve === true) return { action: "approve", ...said };
   if (withhold === true) return { action: "withhold", ...said };
-  const right = parseLabel(value as string);
-  if (right === null) throw fail("USAGE", { message: "null is no answer.", remedy: "Use --withhold to give none." });
-  return { action: "correct", value: right, ...said };
+  if (value === "null") throw fail("USAGE", { message: "null is no answer.", remedy: "Use --withhold to give none." });
+  return { action: "correct", value: read(value as string), ...said };
 }
 
 function sentenceOf(review: ReviewRecord): string {

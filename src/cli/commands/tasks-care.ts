@@ -1,9 +1,9 @@
 /** `retrain tasks adjudicate|gold|relabel`: what those do who care for the labeling queue. */
 import { fail } from "../../core/index.ts";
 import { parseInstant } from "../../data/index.ts";
+import { labelReaderOf } from "../label-text.ts";
 import { printData } from "../output.ts";
 import { connect, type RemoteOptions } from "../remote.ts";
-import { parseValue } from "./tasks.ts";
 
 export async function adjudicate(
   model: string,
@@ -24,12 +24,16 @@ export async function adjudicate(
     printData(options, answer, () => "Given up; nobody is asked about this example again.");
     return;
   }
-  const answer = await connect(options).adjudicateTask(model, task, { value: parseValue(value), ...said });
+  const client = connect(options);
+  const read = await labelReaderOf(client, model);
+  const answer = await client.adjudicateTask(model, task, { value: read(value), ...said });
   printData(options, answer, () => `Decided; the task is ${answer.state}.`);
 }
 
 export async function gold(model: string, example: string, value: string, options: RemoteOptions): Promise<void> {
-  const { added } = await connect(options).addGoldTasks(model, [{ exampleId: example, value: parseValue(value) }]);
+  const client = connect(options);
+  const read = await labelReaderOf(client, model);
+  const { added } = await client.addGoldTasks(model, [{ exampleId: example, value: read(value) }]);
   printData(options, { added }, () =>
     added === 0 ? `${example} is a gold question already.` : `Everybody is asked about ${example} once.`,
   );
@@ -53,13 +57,15 @@ export async function relabel(model: string, to: string, options: RelabelOptions
       remedy: "Write an ISO 8601 time, such as 2026-03-01T12:00:00Z.",
     });
   }
-  const found = await connect(options).relabel(model, {
-    to: to === "null" ? null : parseValue(to),
+  const client = connect(options);
+  const read = await labelReaderOf(client, model);
+  const found = await client.relabel(model, {
+    to: to === "null" ? null : read(to),
     reason,
     dryRun: !yes,
     ...(labeler === undefined ? {} : { labeler }),
     ...(batch === undefined ? {} : { batchId: batch }),
-    ...(value === undefined ? {} : { value: parseValue(value) }),
+    ...(value === undefined ? {} : { value: read(value) }),
     ...(from === undefined ? {} : { since: from }),
   });
   printData(options, found, () =>

@@ -3,9 +3,9 @@ import { readFile, writeFile } from "node:fs/promises";
 import { readRows } from "../../collect/index.ts";
 import { fail } from "../../core/index.ts";
 import type { TaskState } from "../../server/contract.ts";
+import { isPacked, labelReaderOf } from "../label-text.ts";
 import { printData } from "../output.ts";
 import { connect, type RemoteOptions } from "../remote.ts";
-import { parseValue } from "./tasks.ts";
 
 export interface FileOptions extends RemoteOptions {
   readonly format?: string;
@@ -33,7 +33,7 @@ export async function exportFile(model: string, file: string, options: FileOptio
 
 export async function importFile(model: string, file: string, options: FileOptions): Promise<void> {
   if (!isStudio(file, options)) return importCsv(model, file, options);
-  const done = await connect(options).importFromStudio(model, readJson(file, await readFile(file, "utf8")));
+  const done = await connect(options).importFromStudio(model, readJson(file, (await readBytes(file)).toString("utf8")));
   printData(options, done, () =>
     [
       `${done.labels} answers kept, ${done.skipped} tasks without an answer.`,
@@ -46,6 +46,16 @@ export async function importFile(model: string, file: string, options: FileOptio
       remedy: "Correct the tasks named above and import the file again: what was kept stays.",
     });
   }
+}
+
+async function readBytes(file: string): Promise<Buffer> {
+  return readFile(file).catch((cause: NodeJS.ErrnoException) => {
+    throw fail("NOT_FOUND", {
+      message: `${file} cannot be read: ${cause.message}.`,
+      remedy: "Name a file of answered tasks.",
+      cause,
+    });
+  });
 }
 
 function readJson(file: string, text: string): unknown {
@@ -65,6 +75,9 @@ export async function studioConfig(model: string, options: RemoteOptions): Promi
   printData(options, found, () => found.config);
 }
 
+/** Columns of the file that are not features. */
+const OWN_COLUMNS: readonly string[] = ["task", "example", "answer"];
+
 /** Open tasks with their features, as CSV with an empty `answer` column for a spreadsheet. */
 async function exportCsv(model: string, file: string, options: FileOptions): Promise<void> {
   const client = connect(options);
@@ -76,9 +89,16 @@ async function exportCsv(model: string, file: string, options: FileOptions): Pro
     tasks.push(...page.items.filter((task) => task.origin !== "gold"));
     cursor = page.nextCursor ?? undefined;
   } while (cursor !== undefined);
-  const names = [...new Set(tasks.flatMap((task) => Object.keys(task.features)))];
+  // Pictures and vectors are no cells; people see them on the labeling page and in Label Studio.
+  const names = [
+    ...new Set(
+      tasks.flatMap(({ features }) =>
+        Object.entries(features).flatMap(([name, value]) => (isPacked(value) ? [] : [name])),
+      ),
+    ),
+  ];
   const lines = [
-    ["task", "example", ...names, "answer"],
+    ["task", "example", ...names.map((name) => (OWN_COLUMNS.includes(name) ? `${name} (feature)` : name)), "answer"],
     ...tasks.map((task) => [
       task.id,
       task.exampleId,
@@ -94,8 +114,11 @@ async function exportCsv(model: string, file: string, options: FileOptions): Pro
   );
 }
 
-function csvCell(value: unknown): string {
-  const text = String(value);
+/** A spreadsheet takes a text that begins so for a formula; users of the application may have written it. */
+const FORMULA = /^[=+\-@\t\r]/;
+
+export function csvCell(value: unknown): string {
+  const text = typeof value === "string" && FORMULA.test(value) ? `'${value}` : String(value);
   return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
@@ -106,21 +129,24 @@ async function importCsv(
   options: RemoteOptions & { readonly as?: string },
 ): Promise<void> {
   const client = connect(options);
+  const content = await readBytes(file);
+  const read = await labelReaderOf(client, model);
   let kept = 0;
   let empty = 0;
   const problems: string[] = [];
-  for await (const reading of readRows("csv", await readFile(file))) {
+  for await (const reading of readRows("csv", content)) {
     if ("problem" in reading) {
       problems.push(`row ${reading.rowNumber}: ${reading.problem.message}`);
       continue;
     }
     const { task, answer: text } = reading.row as { task?: string; answer?: string };
-    if (task === undefined || text === undefined || text === "") {
+    if (task === undefined || text === undefined) throw columnsMissing(file, Object.keys(reading.row));
+    if (text.trim() === "") {
       empty++;
       continue;
     }
     try {
-      await client.adjudicateTask(model, task, { value: parseValue(text) });
+      await client.adjudicateTask(model, task, { value: read(text) });
       kept++;
     } catch (error) {
       problems.push(`row ${reading.rowNumber}: ${(error as Error).message}`);
@@ -135,4 +161,12 @@ async function importCsv(
       remedy: "Correct the rows named above and import the file again: what was kept stays.",
     });
   }
+}
+
+function columnsMissing(file: string, columns: readonly string[]) {
+  const missing = ["task", "answer"].filter((name) => !columns.includes(name));
+  return fail("FILE_INVALID", {
+    message: `${file} has no column ${missing.map((name) => `"${name}"`).join(" and no column ")}; it has ${columns.join(", ")}.`,
+    remedy: "Fill in the file that `retrain tasks export` writes, and keep its first line.",
+  });
 }

@@ -1,9 +1,10 @@
 /** `retrain tasks`: the labeling queue. */
-import type { LabelingStats, LabelValue, TaskState } from "../../server/contract.ts";
+import type { LabelingStats, TaskState } from "../../server/contract.ts";
 import type { QueueStrategy } from "../../feedback/spec.ts";
 import { fail } from "../../core/index.ts";
 import { parseInstant } from "../../data/index.ts";
 import { formatInstant, formatNumber, printData, table } from "../output.ts";
+import { featureText, labelReaderOf } from "../label-text.ts";
 import { connect, type RemoteOptions } from "../remote.ts";
 
 export interface ListOptions extends RemoteOptions {
@@ -62,7 +63,7 @@ export async function claim(
         task.suggestion === undefined
           ? ""
           : `\nmodel says ${String(task.suggestion.decision)} (${task.suggestion.version})`;
-      const rows = Object.entries(task.features).map(([name, value]) => [name, value === null ? null : String(value)]);
+      const rows = Object.entries(task.features).map(([name, value]) => [name, featureText(value)]);
       return `task ${task.id}, example ${task.exampleId}\n${table(["feature", "value"], rows)}${suggestion}`;
     });
     if (blocks.length === 0) return "No task is left for you.";
@@ -80,9 +81,10 @@ export async function answer(
   if ((kind === "answer") !== (value !== undefined)) {
     throw fail("USAGE", { message: "An answer needs a value; a skip or a flag has none.", remedy: "Add one of them." });
   }
-  const answered = await connect(options).answerTask(model, task, {
+  const client = connect(options);
+  const answered = await client.answerTask(model, task, {
     kind,
-    ...(value === undefined ? {} : { value: parseValue(value) }),
+    ...(value === undefined ? {} : { value: (await labelReaderOf(client, model))(value) }),
     ...(options.comment === undefined ? {} : { comment: options.comment }),
   });
   printData(options, answered, () => `${kind} kept; the task is ${answered.state}.`);
@@ -189,15 +191,4 @@ export async function history(
     ]);
     return table(["", "value", "source", "true since", "known since", "may judge", "comment"], rows);
   });
-}
-
-/** `true`, `12.5` and quoted texts mean what they mean in JSON; any other word is a class name. */
-export function parseValue(text: string): LabelValue {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === "boolean" || typeof value === "number" || typeof value === "string") return value;
-  } catch {
-    // A class name needs no quotes.
-  }
-  return text;
 }
