@@ -121,7 +121,7 @@ export const TYPE_SCHEMAS: Readonly<Record<string, string>> = {
   Anomaly:
     '{"type":"object","properties":{"code":{"type":"string"},"column":{"type":"string"},"message":{"type":"string"},"blocking":{"type":"boolean"},"details":{"$ref":"#/components/schemas/JsonObject"}},"required":["code","message","blocking"]}',
   Answered:
-    '{"type":"object","properties":{"annotation":{"$ref":"#/components/schemas/Annotation"},"state":{"enum":["adjudicate","discarded","done","open"]}},"required":["annotation","state"]}',
+    '{"type":"object","properties":{"annotation":{"type":"object","properties":{"id":{"type":"string"},"taskId":{"type":"string"},"model":{"type":"string"},"exampleId":{"type":"string"},"labeler":{"type":"string"},"kind":{"enum":["adjudication","answer","flag","skip"]},"value":{"anyOf":[{"type":"boolean"},{"type":"string"},{"type":"number"}]},"comment":{"type":"string"},"at":{"type":"number"},"durationMs":{"type":"number"},"undone":{"type":"boolean"}},"required":["id","taskId","model","exampleId","labeler","kind","at","undone"]},"state":{"enum":["adjudicate","discarded","done","open"]}},"required":["annotation","state"]}',
   ApprovalAnswer:
     '{"type":"object","properties":{"approval":{"$ref":"#/components/schemas/ApprovalRecord"},"runId":{"anyOf":[{"type":"null"},{"type":"string"}]}},"required":["approval","runId"]}',
   ApprovalList:
@@ -392,7 +392,7 @@ export const TYPE_SCHEMAS: Readonly<Record<string, string>> = {
   TriggerJudgement:
     '{"type":"object","properties":{"kind":{"enum":["all","any","atLeast","conceptDrift","dataDrift","debounce","event","interval","manual","newLabels","newRows","not","performanceDrop","predictionDrift","schedule","staleness","worthIt"]},"outcome":{"$ref":"#/components/schemas/Outcome"},"subject":{"type":"string"},"rule":{"type":"string"},"reason":{"type":"string"},"inputs":{"$ref":"#/components/schemas/JsonObject"},"threshold":{"type":"number"},"of":{"type":"array","items":{"$ref":"#/components/schemas/TriggerJudgement"}}},"required":["kind","outcome","subject","rule","reason","inputs","of"]}',
   UndoAnswer:
-    '{"type":"object","properties":{"task":{"$ref":"#/components/schemas/TaskView"},"annotation":{"$ref":"#/components/schemas/Annotation"},"state":{"enum":["adjudicate","discarded","done","open"]}},"required":["task","annotation","state"]}',
+    '{"type":"object","properties":{"task":{"$ref":"#/components/schemas/TaskView"},"annotation":{"type":"object","properties":{"id":{"type":"string"},"taskId":{"type":"string"},"model":{"type":"string"},"exampleId":{"type":"string"},"labeler":{"type":"string"},"kind":{"enum":["adjudication","answer","flag","skip"]},"value":{"anyOf":[{"type":"boolean"},{"type":"string"},{"type":"number"}]},"comment":{"type":"string"},"at":{"type":"number"},"durationMs":{"type":"number"},"undone":{"type":"boolean"}},"required":["id","taskId","model","exampleId","labeler","kind","at","undone"]},"state":{"enum":["adjudicate","discarded","done","open"]}},"required":["task","annotation","state"]}',
   VersionComparison:
     '{"type":"object","properties":{"model":{"type":"string"},"a":{"type":"string"},"b":{"type":"string"},"asOf":{"type":"number"},"rows":{"type":"number"},"knownToA":{"type":"number"},"thresholds":{"type":"object","properties":{"a":{"anyOf":[{"type":"null"},{"type":"number"}]},"b":{"anyOf":[{"type":"null"},{"type":"number"}]}},"required":["a","b"]},"report":{"$ref":"#/components/schemas/EvaluationReport"}},"required":["model","a","b","asOf","rows","knownToA","thresholds","report"]}',
   VersionImportance:

@@ -36,8 +36,14 @@ export function viewOf(task: LabelingTask, policy: LabelingSpec): TaskView {
   };
 }
 
-/** @throws ROW_INVALID unless the value is a label of the model */
+/** @throws BODY_INVALID without a value, ROW_INVALID unless it is a label of the model */
 export function checkLabel(spec: ModelSpec, value: unknown): LabelValue {
+  if (value === undefined) {
+    throw fail("BODY_INVALID", {
+      message: "The answer has no `value`.",
+      remedy: 'Give one, or the kind "skip" or "flag".',
+    });
+  }
   const problem = compileLabelValidator(spec.schema)(value);
   if (problem === undefined) return value as LabelValue;
   throw fail("ROW_INVALID", {
@@ -84,7 +90,9 @@ export function peopleMethods(context: LoopContext): People {
   const settled = async (model: string, outcome: Awaited<ReturnType<typeof labeling.annotate>>): Promise<Answered> => {
     await flush();
     context.ticks.dirty.add(model);
-    const { annotation, task } = outcome;
+    const { task } = outcome;
+    // Who is told that it was a gold question takes the answer back and asks around.
+    const { origin: _, ...annotation } = outcome.annotation;
     rememberAnswer(context, model, annotation.value);
     context.emit("labeling.answer", model, { taskId: task.id, state: task.state, kind: annotation.kind });
     return { annotation, state: task.state };

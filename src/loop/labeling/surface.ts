@@ -66,7 +66,8 @@ export interface AnswerRequest {
   readonly durationMs?: number;
 }
 export interface Answered {
-  readonly annotation: Annotation;
+  /** Without why the example was asked about. */
+  readonly annotation: Omit<Annotation, "origin">;
   readonly state: TaskState;
 }
 export interface TaskDetail {
