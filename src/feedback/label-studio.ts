@@ -4,6 +4,7 @@
  * and Image. Only answers that are one value are understood: one choice, a number or a rating; regions and spans are not.
  */
 import type { Annotation, Features, LabelingTask, LabelValue } from "../core/index.ts";
+import { shownValue } from "../data/index.ts";
 import type { DataSchema, FeatureSpec } from "../data/schema.ts";
 
 /** The object a row is shown in, where no feature is a picture or a text. */
@@ -215,7 +216,8 @@ function dataOf(schema: DataSchema, features: Features): Record<string, unknown>
   const data: Record<string, unknown> = {};
   const row: Record<string, unknown> = {};
   for (const { name, spec } of schema.features) {
-    const value = features[name] ?? null;
+    const given = features[name] ?? null;
+    const value = spec.kind === "image" || spec.kind === "vector" ? shownValue(spec, given) : given;
     if (isPicture(spec) || isText(spec))
       data[name] = typeof value === "string" && isPicture(spec) ? asUrl(value) : value;
     else row[name] = value;

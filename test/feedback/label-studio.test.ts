@@ -1,7 +1,9 @@
 // Label Studio's formats. Configurations and results are those of its documentation (tags Choices, Number, Rating; task format).
+import { decode, encode } from "fast-png";
 import { describe, expect, it } from "vitest";
 import type { LabelingTask } from "../../src/core/index.ts";
 import type { DataSchema } from "../../src/data/schema.ts";
+import { compileRowValidator } from "../../src/data/validate.ts";
 import {
   annotatorOf,
   exampleOf,
@@ -228,5 +230,35 @@ describe("a task", () => {
     expect(exampleOf(schema, { data })).toBe("12");
     expect(featuresOf(schema, { data })).toEqual({ note: "tall", "width & height": 2 });
     expect(featuresOf(schema, { data: { flower: 12 } })).toBeUndefined();
+  });
+
+  it("of pictures and vectors goes out as files and lists that anybody reads, and comes back as the same row", () => {
+    const wide: DataSchema = {
+      ...schema,
+      features: [
+        { name: "photo", spec: { kind: "image", width: 4, height: 3, channels: 3 } },
+        { name: "scan", spec: { kind: "image", width: 3, height: 3, channels: 1 } },
+        { name: "sound", spec: { kind: "vector", size: 3 } },
+      ],
+    };
+    const color = Uint8Array.from({ length: 36 }, (_, i) => (i * 37) % 256);
+    const gray = Uint8Array.from({ length: 9 }, (_, i) => 255 - i);
+    const base64 = (width: number, channels: number, data: Uint8Array) =>
+      Buffer.from(encode({ width, height: 3, channels, data })).toString("base64");
+    const sent = { photo: base64(4, 3, color), scan: base64(3, 1, gray), sound: [0.5, -2, 3] };
+    const check = compileRowValidator(wide);
+    const featuresAs = (row: unknown) => {
+      const checked = check(row, { forPrediction: true });
+      if (!checked.ok) throw new Error(JSON.stringify(checked.reasons));
+      return checked.features;
+    };
+    const stored = featuresAs(sent);
+    expect(stored["photo"]).toMatch(/^px8:/);
+    const out = studioTask({ ...task, features: stored }, { schema: wide, annotations: [], isHidden: true });
+    const pixels = (url: unknown) => decode(Buffer.from(String(url).replace("data:image/png;base64,", ""), "base64"));
+    expect(pixels(out.data["photo"])).toMatchObject({ width: 4, height: 3, channels: 3, data: color });
+    expect(pixels(out.data["scan"])).toMatchObject({ width: 3, height: 3, channels: 1, data: gray });
+    expect(out.data["row"]).toEqual({ sound: [0.5, -2, 3] });
+    expect(featuresAs(featuresOf(wide, out))).toEqual(stored);
   });
 });

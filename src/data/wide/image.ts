@@ -2,7 +2,7 @@
  * PNG and JPEG files as pixels of a declared size: decoded, laid over white, brought to gray or RGB, and averaged down (or
  * repeated up) to width × height. Everything a file may get wrong ends as a reason, never as an exception.
  */
-import { convertIndexedToRgb, decode as decodePng } from "fast-png";
+import { convertIndexedToRgb, decode as decodePng, encode as encodePng } from "fast-png";
 import jpeg from "jpeg-js";
 
 export interface ImageShape {
@@ -161,4 +161,9 @@ function shares(from: number, to: number): readonly (readonly Share[])[] {
     }
     return list;
   });
+}
+
+/** Pixels of a shape as a PNG file. */
+export function writePng(pixels: Uint8Array, { width, height, channels }: ImageShape): Uint8Array {
+  return encodePng({ width, height, channels, depth: 8, data: pixels });
 }
