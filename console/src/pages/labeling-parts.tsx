@@ -24,6 +24,12 @@ export function nameOf(value: LabelValue): string {
   return String(value);
 }
 
+/** No number has such a character, and nothing is there to take back in an empty field. */
+function isNoNumber(target: HTMLElement, key: string): boolean {
+  if (!(target instanceof HTMLInputElement) || target.inputMode !== "decimal") return false;
+  return key === "Backspace" ? target.value === "" : /^[ fc?]$/.test(key);
+}
+
 /** Keys of this page come before those of the whole console; what is typed into a field, or pressed on a button, is not one. */
 export function useKeys(onKey: (key: string) => boolean): void {
   const latest = useRef(onKey);
@@ -32,7 +38,10 @@ export function useKeys(onKey: (key: string) => boolean): void {
     const listen = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
       const { target } = event;
-      const isTyping = target instanceof HTMLElement && /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
+      const isTyping =
+        target instanceof HTMLElement &&
+        /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName) &&
+        !isNoNumber(target, event.key);
       const isPressing =
         target instanceof HTMLElement &&
         /^(BUTTON|A|SUMMARY)$/.test(target.tagName) &&

@@ -11,6 +11,9 @@ const PREFETCHED = 5;
 /** Bulk mode shows a screen of similar ones. */
 export const BULK = 24;
 
+const isGone = (caught: unknown) =>
+  caught instanceof ApiError && (caught.problem.status === 404 || caught.problem.status === 409);
+
 export interface Answer {
   readonly kind: "answer" | "skip" | "flag";
   readonly value?: LabelValue;
@@ -40,6 +43,8 @@ export function useLabelingWork(model: string, mode: "one" | "bulk" | "reviews")
   const queue = useRef<Promise<unknown>>(Promise.resolve());
   const shownAt = useRef(performance.now());
   const reading = useRef(false);
+  /** The error shown is of an answer: it stays until an answer arrives. */
+  const isRefused = useRef(false);
   const wanted = isBulk ? BULK : PREFETCHED + 1;
 
   const refresh = useCallback(async () => {
@@ -53,7 +58,7 @@ export function useLabelingWork(model: string, mode: "one" | "bulk" | "reviews")
         { count: wanted, ...(only === undefined ? {} : { only }) },
       );
       setSession(found);
-      setError(undefined);
+      if (!isRefused.current) setError(undefined);
       setTasks((shown) => {
         const known = new Set(shown.map(({ id }) => id));
         const kept = only === undefined ? shown : shown.filter(({ isReview }) => isReview);
@@ -68,9 +73,17 @@ export function useLabelingWork(model: string, mode: "one" | "bulk" | "reviews")
 
   /** After what is under way, in order; a refusal is shown and stops nothing. */
   const send = useCallback((work: () => Promise<void>) => {
-    queue.current = queue.current.then(work).catch((caught: unknown) => {
-      if (caught instanceof ApiError) setError(caught);
-    });
+    queue.current = queue.current
+      .then(work)
+      .then(() => {
+        isRefused.current = false;
+        setError(undefined);
+      })
+      .catch((caught: unknown) => {
+        if (!(caught instanceof ApiError)) return;
+        isRefused.current = true;
+        setError(caught);
+      });
     return queue.current;
   }, []);
 
@@ -83,7 +96,16 @@ export function useLabelingWork(model: string, mode: "one" | "bulk" | "reviews")
       setTasks((shown) => shown.filter(({ id }) => id !== task.id));
       if (given.kind === "answer") setAnswered((count) => count + 1);
       void send(async () => {
-        await write("POST /models/:model/tasks/:id/answer", { model, id: task.id }, { ...given, durationMs });
+        try {
+          await write("POST /models/:model/tasks/:id/answer", { model, id: task.id }, { ...given, durationMs });
+        } catch (caught) {
+          left.current.delete(task.id);
+          if (given.kind === "answer") setAnswered((count) => Math.max(0, count - 1));
+          // Asked again, behind the others: what is on the screen must not change under a key. A task that is closed, or somebody
+          // else's by now, is gone.
+          if (!isGone(caught)) setTasks((shown) => [...shown.filter(({ id }) => id !== task.id), task]);
+          throw caught;
+        }
       });
     },
     [model, send],
@@ -92,7 +114,6 @@ export function useLabelingWork(model: string, mode: "one" | "bulk" | "reviews")
     void send(async () => {
       const { task } = await write("POST /models/:model/tasks/undo", { model }, {});
       left.current.delete(task.id);
-      setError(undefined);
       setAnswered((count) => Math.max(0, count - 1));
       shownAt.current = performance.now();
       setTasks((shown) => [task, ...shown.filter(({ id }) => id !== task.id)]);
