@@ -80,9 +80,8 @@ export function createRecommender(weights: TrainedWeights, choice: KernelChoice 
   const items = [...shape.items];
   const indexOf = new Map(items.map((name, i) => [name, i]));
   const counts = [...(weights.arrays["counts"] as Int32Array)];
-  const total = Math.max(1, shape.users);
   const vectors = shape.method === "popularity" ? undefined : openVectors(weights, shape, choice);
-  const popular = Float32Array.from(counts, (count) => count / total);
+  const popular = popularScores(weights);
   const scoresOf = (vector: Float32Array | undefined): Float32Array =>
     vector === undefined || vectors === undefined ? popular : vectors.scores(vector, items.length);
   return {
@@ -120,6 +119,39 @@ export function createRecommender(weights: TrainedWeights, choice: KernelChoice 
   };
 }
 
+/** What a cold user is offered by: the share of users who took each trained item. */
+export function popularScores({ arrays, shape }: TrainedWeights): Float32Array {
+  const total = Math.max(1, shape["users"] as number);
+  return Float32Array.from(arrays["counts"] as Int32Array, (count) => count / total);
+}
+
+/** Both halves of a symmetric matrix whose upper one was summed, with the penalty on its diagonal. */
+function mirrored(sums: Float64Array, width: number, penalty: number, out: Float32Array): void {
+  for (let i = 0; i < width; i++) {
+    for (let j = 0; j < width; j++) {
+      const upper = Math.min(i, j) * width + Math.max(i, j);
+      out[i * width + j] = (sums[upper] as number) + (i === j ? penalty : 0);
+    }
+  }
+}
+
+/** What all items together pull a user with, and the penalty: width × width, as `userVector` of least squares sees it. */
+export function itemGram(weights: TrainedWeights, choice: KernelChoice = "auto"): Float32Array {
+  const { width = 0, penalty = 0, items } = weights.shape as unknown as RecommenderShape;
+  const plan = new MemoryPlan();
+  const at = {
+    items: plan.reserve(items.length * width * 4),
+    sums: plan.reserve(width * width * 8),
+    scratch: plan.reserve(width * width * 4),
+  };
+  const kernels = openRecommendKernels(plan.used, choice);
+  new Float32Array(kernels.buffer).set(weights.arrays["items"] as Float32Array, at.items / 4);
+  kernels.gram(at.items, 0, items.length, width, at.sums, at.scratch);
+  const gram = new Float32Array(width * width);
+  mirrored(new Float64Array(kernels.buffer, at.sums, width * width), width, penalty, gram);
+  return gram;
+}
+
 /** The vectors of all items in the memory of the kernels. */
 function openVectors(weights: TrainedWeights, shape: RecommenderShape, choice: KernelChoice) {
   const width = shape.width as number;
@@ -148,15 +180,9 @@ function openVectors(weights: TrainedWeights, shape: RecommenderShape, choice: K
   const sums = new Float64Array(kernels.buffer, at.sums, width * width);
   floats.set(weights.arrays["items"] as Float32Array, at.items / 4);
   kernels.gram(at.items, 0, trained, width, at.sums, at.scratch);
-  const userSums = weights.arrays["userGram"] as Float64Array;
-  for (let i = 0; i < width; i++) {
-    for (let j = 0; j < width; j++) {
-      const upper = Math.min(i, j) * width + Math.max(i, j);
-      const ridge = i === j ? penalty : 0;
-      floats[at.itemGram / 4 + i * width + j] = (sums[upper] as number) + ridge;
-      floats[at.userGram / 4 + i * width + j] = (userSums[i * width + j] as number) + ridge;
-    }
-  }
+  const gramAt = (place: number) => floats.subarray(place / 4, place / 4 + width * width);
+  mirrored(sums, width, penalty, gramAt(at.itemGram));
+  mirrored(weights.arrays["userGram"] as Float64Array, width, penalty, gramAt(at.userGram));
   const solve = (x: number, others: number, gram: number, count: number) => {
     whole[at.starts / 4 + 1] = count;
     floats.fill(0, x / 4, x / 4 + width);

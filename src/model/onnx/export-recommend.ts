@@ -3,8 +3,8 @@
  * the server does it (fold-in); there is nobody to look up, since a version keeps items and no users. Who took nothing the version
  * knows is answered by popularity. What was taken is left out of the slate.
  */
-import { createRecommender, type TrainedWeights } from "../../learn/index.ts";
-import { MOST_OBSERVATIONS, type RecommenderShape } from "../../learn/recommend/recommender.ts";
+import type { TrainedWeights } from "../../learn/index.ts";
+import { MOST_OBSERVATIONS, popularScores, type RecommenderShape } from "../../learn/recommend/recommender.ts";
 import { addRankedUser } from "./export-ranked-user.ts";
 import { addSolvedUser, type History } from "./export-user.ts";
 import type { GraphBuilder } from "./graph.ts";
@@ -16,7 +16,9 @@ export function addRecommender(graph: GraphBuilder, weights: TrainedWeights): vo
   const o = new Operators(graph);
   const history = addHistory(o, shape.items);
   const wanted = graph.input("k", "int64", "scalar");
-  const popular = o.expand(popularScores(o, weights), history.items, [shape.items.length]);
+  const count = shape.items.length;
+  const shares = graph.constant({ type: "float", dims: [1, count], values: popularScores(weights) });
+  const popular = o.expand(shares, history.items, [count]);
   const scores = shape.method === "popularity" ? popular : tasteScores(o, { weights, shape, history, popular });
   addSlate(o, { items: shape.items, taken: history.items, wanted, scores });
 }
@@ -38,14 +40,6 @@ function addHistory(o: Operators, names: readonly string[]): History {
   const age = graph.node("CumSum", [o.cast(isLiked, "int64"), o.int(1)], { reverse: { int: 1 } });
   const isUsed = o.and(isLiked, o.less(age, o.int(MOST_OBSERVATIONS + 1)));
   return { items, strengths, isUsed, age, count: o.reduce("ReduceSum", o.cast(isUsed, "int64")) };
-}
-
-function popularScores(o: Operators, weights: TrainedWeights): string {
-  const model = createRecommender(weights);
-  const k = model.items.length;
-  const scores = new Float32Array(k);
-  for (const { index, score } of model.rank({ vector: undefined, isExcluded: () => false, k })) scores[index] = score;
-  return o.graph.constant({ type: "float", dims: [1, k], values: scores });
 }
 
 /** Float32 as in our own predictor, where float64 sums are rounded at the end: equal items keep equal scores. */

@@ -3,7 +3,7 @@
  * that one rounds to float32 between steps.
  */
 import type { TrainedWeights } from "../../learn/index.ts";
-import { FOLD_STEPS, type RecommenderShape } from "../../learn/recommend/recommender.ts";
+import { FOLD_STEPS, itemGram, type RecommenderShape } from "../../learn/recommend/recommender.ts";
 import type { Operators } from "./operators.ts";
 
 /** A user's history in the graph. All are rows × taken, or rows × 1. */
@@ -34,7 +34,7 @@ const NO_RESIDUAL = 1e-20;
 export function addSolvedUser(o: Operators, { weights, shape, history, factors }: UserParts): string {
   const { graph } = o;
   const width = shape.width as number;
-  const gram = o.doubles(gramOf(weights.arrays["items"] as Float32Array, shape), [width, width]);
+  const gram = o.doubles(itemGram(weights), [width, width]);
   // rows × taken × width; what is no observation weighs nothing.
   const taken = o.cast(
     o.gather(factors, graph.node("Min", [history.items, o.int(shape.items.length - 1)]), 0),
@@ -66,19 +66,4 @@ export function addSolvedUser(o: Operators, { weights, shape, history, factors }
     size = o.where(isOpen, fresh, 0);
   }
   return vector;
-}
-
-/** What all items together pull with, and the penalty on the diagonal: float32, as the kernels keep it. */
-function gramOf(items: Float32Array, { width = 0, penalty = 0 }: RecommenderShape): Float32Array {
-  const sums = new Float64Array(width * width);
-  for (let at = 0; at < items.length; at += width) {
-    for (let i = 0; i < width; i++) {
-      for (let j = 0; j < width; j++) {
-        const place = i * width + j;
-        sums[place] = (sums[place] as number) + (items[at + i] as number) * (items[at + j] as number);
-      }
-    }
-  }
-  for (let i = 0; i < width; i++) sums[i * width + i] = (sums[i * width + i] as number) + penalty;
-  return Float32Array.from(sums);
 }
