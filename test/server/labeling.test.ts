@@ -248,6 +248,15 @@ describe("the care of the queue by the command line", () => {
     const [record] = await place.test.store.settings.auditLog({ limit: 1 });
     expect(record).toMatchObject({ action: "labeling.discard", details: { comment: "broken picture" } });
     expect((await post(`tasks/${broken?.id}/discard`)).body.code).toBe("CONFLICT");
+    // Taking one's flag back does not ask anybody about a task that was given up.
+    const { tasks: mine } = await claim("flo", 1);
+    const id = mine[0]?.id as string;
+    expect((await post(`tasks/${id}/answer`, { as: "flo", kind: "flag" })).body).toMatchObject({ state: "adjudicate" });
+    expect((await post(`tasks/${id}/discard`)).status).toBe(200);
+    expect((await post("tasks/undo", { as: "flo" })).body).toMatchObject({ state: "discarded", task: { id } });
+    expect(await place.test.store.labeling.task(id)).toMatchObject({ state: "discarded", closedBy: "adjudication" });
+    expect((await claim("flo", 50)).tasks.map((task) => task.id)).not.toContain(id);
+    expect((await post("tasks/release", { as: "flo" })).status).toBe(200);
     expect((await tasks("adjudicate", torn?.id as string)).code).toBe(2);
     expect((await tasks("adjudicate", torn?.id as string, "true")).stdout).toContain("the task is done");
     expect((await tasks("gold", held?.exampleId as string, "true")).stdout).toContain("Everybody is asked");

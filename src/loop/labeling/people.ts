@@ -62,8 +62,16 @@ export function checkLabeler(name: string): string {
   });
 }
 
-/** What was released cannot be called back; anything else can. */
+/** What was released cannot be called back; anything else can. A task that was given up, or whose truth arrived, stays closed. */
 function settleUndone(...[task, annotations]: Parameters<typeof settleTask>): ReturnType<typeof settleTask> {
+  const { state, needed, answer, closedBy } = task;
+  if (state === "discarded")
+    return {
+      state,
+      needed,
+      ...(answer === undefined ? {} : { answer }),
+      ...(closedBy === undefined ? {} : { closedBy }),
+    };
   if (task.origin !== "review" || task.state !== "done") return settleTask(task, annotations);
   throw fail("CONFLICT", {
     message: `The answer about ${task.exampleId} was released with your decision.`,
