@@ -120,12 +120,28 @@ async function compare(one: Case, peers: Peers | undefined, folder: string): Pro
   return figures;
 }
 
-async function small(): Promise<Figure> {
+async function small(peers: Peers | undefined, folder: string): Promise<Figure[]> {
   const train = table(1000, 10, 3);
-  const times: number[] = [];
-  for (let round = 0; round < 12; round++) times.push((await timed(() => gbdt.fit(requestOf(train)))).cpu * 1000);
-  const value = median(times.slice(4));
-  return { name: "1000 × 10, 100 trees, warm process, processor", value, unit: "ms", atMost: 60 };
+  const files = {
+    train: save(join(folder, "small"), train),
+    test: save(join(folder, "small test"), table(1000, 10, 5)),
+  };
+  const ask = { ...files, rows: 1000, testRows: 1000, columns: 10, categories: [], trees: TREES, threads: 1 };
+  const names = Object.keys(peers?.versions ?? {});
+  const times = new Map<string, number[]>(["gbdt", ...names].map((name) => [name, []]));
+  for (let round = 0; round < 12; round++) {
+    times.get("gbdt")?.push((await timed(() => gbdt.fit(requestOf(train)))).cpu * 1000);
+    for (const name of names) times.get(name)?.push((await (peers as Peers).fit({ name, ...ask })).cpu * 1000);
+  }
+  // The first rounds warm the process up.
+  const of = (name: string) => median((times.get(name) ?? []).slice(4));
+  const own = { name: "1000 × 10, 100 trees, warm process, processor", value: of("gbdt"), unit: "ms", atMost: 60 };
+  const ratios = names.map((name) => ({
+    name: `1000 × 10: processor to ${name}`,
+    value: of("gbdt") / of(name),
+    unit: "×",
+  }));
+  return [own, ...ratios];
 }
 
 async function warmStart(peers: Peers | undefined, folder: string): Promise<Figure[]> {
@@ -189,7 +205,7 @@ export async function run(): Promise<BenchResult> {
   try {
     const figures: Figure[] = [];
     for (const one of CASES) figures.push(...(await compare(one, peers, folder)));
-    figures.push(await small(), ...(await warmStart(peers, folder)), ...(await predictions()));
+    figures.push(...(await small(peers, folder)), ...(await warmStart(peers, folder)), ...(await predictions()));
     if (peers === undefined) {
       const note = "No peer was found: nothing is compared. `node bench/peers.mjs` makes their environment.";
       return { figures, notes: [note] };
