@@ -3,7 +3,7 @@ import type { JobHandler } from "../core/job-child.ts";
 import { asRetrainError, systemClock } from "../core/index.ts";
 import type { JsonObject } from "../core/index.ts";
 import type { Dataset, Preparation, Splits } from "../data/index.ts";
-import { checkClasses, countMissing, embeddedNames, isWide, splitRows, wideSize } from "../data/index.ts";
+import { checkClasses, countMissing, embeddedNames, isWide, SPLIT_UNUSED, splitRows, wideSize } from "../data/index.ts";
 import { findTrainer, inputOf } from "../learn/index.ts";
 import type { TrainerKind } from "../learn/index.ts";
 import type { Artifact } from "../model/index.ts";
@@ -92,6 +92,7 @@ async function prepareOne(raw: JsonObject, control: Parameters<JobHandler>[1]): 
     holdoutRows: splits.holdout.length,
     immatureRows: splits.immatureRows,
     embargoedRows: splits.embargoedRows,
+    waitingRows: countWaiting(dataset, splits, input),
     newRows: selection.newRows,
     replayedRows: selection.replayedRows,
     strategy,
@@ -103,6 +104,19 @@ async function prepareOne(raw: JsonObject, control: Parameters<JobHandler>[1]): 
     holdoutFrom: splits.holdoutFrom,
     holdoutTo: splits.holdoutTo,
   };
+}
+
+/**
+ * Mature rows chosen by score that neither train nor judge: they are newer than the holdout begins. As labels that may judge arrive, the
+ * holdout moves on and they train.
+ */
+function countWaiting({ selective, at }: Dataset, splits: Splits, { spec, asOf }: JobInput): number {
+  const isMature = (row: number) => spec.schema.time === undefined || (at[row] as number) <= asOf - spec.labelDelayMs;
+  let count = 0;
+  selective?.forEach((chosen, row) => {
+    if (chosen === 1 && splits.assignment[row] === SPLIT_UNUSED && isMature(row)) count++;
+  });
+  return count;
 }
 
 /** Share and remaining time of the vectors, which may take longer than the training on them. */

@@ -22,10 +22,14 @@ export const prepare: RunStep = {
     const fallback =
       typeof prepared.fallback === "string" ? `full instead of ${input.run.strategy} (${prepared.fallback}): ` : "";
     const embedded = prepared.embedded === undefined ? "" : `, ${count("embedded")} of them by the backbone`;
+    const waiting =
+      Number(prepared.waitingRows ?? 0) > 0
+        ? `; ${count("waitingRows")} chosen by score wait: they are newer than the holdout begins`
+        : "";
     const features = input.spec.schema.features.length;
     return {
       input: `${rows} × ${features}`,
-      output: `${fallback}train ${count("trainRows")}, validation ${count("validationRows")}, holdout ${count("holdoutRows")} × ${count("columns")}${embedded}`,
+      output: `${fallback}train ${count("trainRows")}, validation ${count("validationRows")}, holdout ${count("holdoutRows")} × ${count("columns")}${embedded}${waiting}`,
       data: prepared,
     };
   },
