@@ -1,4 +1,5 @@
 // What a person does in the console, by keyboard where it matters: train and watch, predict, roll back, pause, enter a token.
+import { readFile } from "node:fs/promises";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { launchBrowser, type LivedServer, MODEL, openPage, settle, startServer, until } from "./setup.ts";
@@ -80,6 +81,26 @@ describe("a server with a lived model", () => {
     expect(await row.textContent()).toMatch(/visits77/);
     await page.getByRole("row").filter({ hasText: "missing" }).first().waitFor();
     expect((await server.client.model(MODEL)).summary.events.predictions).toBe(before);
+    expect(await problems()).toEqual([]);
+    await context.close();
+  });
+
+  it("hands a version out as a file, or says why not", async () => {
+    const { page, context, problems } = await openPage(browser, server.url);
+    const version = (await server.client.model(MODEL)).routing.champion ?? "";
+    await page.goto(`${server.url}/models/${MODEL}/versions/${version}`);
+    await settle(page);
+    for (const [button, name] of [
+      ["Signed file", `${MODEL}-${version}.retrain`],
+      ["ONNX", `${MODEL}-${version}.onnx`],
+    ] as const) {
+      const [file] = await Promise.all([
+        page.waitForEvent("download"),
+        page.getByRole("button", { name: button, exact: true }).click(),
+      ]);
+      expect(file.suggestedFilename()).toBe(name);
+      expect((await readFile(await file.path())).length).toBeGreaterThan(100);
+    }
     expect(await problems()).toEqual([]);
     await context.close();
   });

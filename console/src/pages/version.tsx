@@ -14,6 +14,7 @@ import { ReasonDialog } from "../parts/reason-dialog.tsx";
 import { State } from "../parts/state.tsx";
 import { ApprovalPanel } from "./approval.tsx";
 import { GateTable } from "./gate.tsx";
+import { ExportSection } from "./version-export.tsx";
 import { ImportanceSection } from "./version-importance.tsx";
 
 export function VersionPage() {
@@ -48,6 +49,7 @@ export function VersionPage() {
             )}
             <ApprovalPanel version={record} />
           </Section>
+          <ExportSection model={record.model} version={record.name} />
         </>
       )}
     </Await>
