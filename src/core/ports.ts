@@ -161,8 +161,14 @@ export interface RegistryStore {
 export interface DecisionStore {
   /** Equal consecutive decisions (same model, kind, subject, outcome, reason) extend the last record. Returns it. */
   record(decision: NewDecision): Promise<DecisionRecord>;
-  /** Each as `record` would, in their order, all or none where each is of another rule. */
-  recordAll(decisions: readonly NewDecision[]): Promise<readonly DecisionRecord[]>;
+  /**
+   * Each as `record` would, in their order, all or none where each is of another rule.
+   * @param settings written with them, or after them: never without them
+   */
+  recordAll(
+    decisions: readonly NewDecision[],
+    settings?: Readonly<Record<string, Json>>,
+  ): Promise<readonly DecisionRecord[]>;
   list(filter: {
     model?: string;
     kind?: DecisionRecord["kind"];

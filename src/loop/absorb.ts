@@ -29,7 +29,7 @@ import { experimentState, withExperiments } from "./rollouts/fold-state.ts";
 import { ExperimentFold } from "./rollouts/fold.ts";
 import { inTurn, LABEL_FOLD, type LoopContext, modelSpec } from "./context.ts";
 import { type LabelFoldState, readFoldState } from "./fold-state.ts";
-import { namedNotes, slicedCounters, type VersionNotes } from "./version-notes.ts";
+import { namedNotes, SliceSums, type VersionNotes } from "./version-notes.ts";
 
 /** Events a fold takes at once: bounds its memory and the length of its transaction. */
 const FOLD_BATCH = 5_000;
@@ -272,7 +272,7 @@ function countExpectations(
   if (notes.estimate !== undefined)
     to.sums.add("estimates", version, at, notes.estimate({ features, scores, decision, classes }), 1n);
   if (notes.slices.length > 0)
-    to.sums.add("slices", version, at, slicedCounters(notes, features, { predicted: 1n }), 1n);
+    to.sums.slices(version, at).add(notes, features, { values: { predicted: 1n }, sign: 1n });
 }
 
 async function countExample(
@@ -299,7 +299,7 @@ async function countExample(
       const values = performanceOf({ task, classes: classesOf(to.schema, prediction), scores, decision, label });
       to.sums.add("performance", version, at, values, sign);
       if (notes !== undefined && notes.slices.length > 0)
-        to.sums.add("slices", version, at, slicedCounters(notes, prediction.features, values), sign);
+        to.sums.slices(version, at).add(notes, prediction.features, { values, sign });
     }
   }
 }
@@ -375,6 +375,7 @@ class CounterSums {
   readonly #sums = new Map<string, CounterSum>();
   /** The sum each counter was last added to: rows of a fold are mostly of one version and hour. */
   readonly #last = new Map<string, CounterSum>();
+  readonly #slices = new Map<string, { counter: string; version: string; bucket: Instant; sums: SliceSums }>();
 
   add(counter: string, version: string, at: Instant, values: Readonly<Record<string, bigint>>, sign: 1n | -1n): void {
     const bucket = Math.floor(at / HOUR_MS) * HOUR_MS;
@@ -393,9 +394,20 @@ class CounterSums {
     return sum;
   }
 
+  slices(version: string, at: Instant): SliceSums {
+    const bucket = Math.floor(at / HOUR_MS) * HOUR_MS;
+    const key = `${version}\u001f${bucket}`;
+    let found = this.#slices.get(key);
+    if (found === undefined) {
+      found = { counter: "slices", version, bucket, sums: new SliceSums() };
+      this.#slices.set(key, found);
+    }
+    return found.sums;
+  }
+
   deltas(): CounterDelta[] {
-    return [...this.#sums.values()]
-      .filter((sum) => sum.values.size > 0)
-      .map((sum) => ({ ...sum, values: Object.fromEntries(sum.values) }));
+    const sliced = [...this.#slices.values()].map(({ sums, ...rest }) => ({ ...rest, values: sums.counters() }));
+    const whole = [...this.#sums.values()].map((sum) => ({ ...sum, values: Object.fromEntries(sum.values) }));
+    return [...whole, ...sliced].filter(({ values }) => Object.keys(values).length > 0);
   }
 }

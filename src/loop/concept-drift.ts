@@ -138,9 +138,9 @@ const reportedKey = (model: string) => `concept-drift:${model}`;
 /** What the champion's detector says, to be written with the other decisions of the tick. */
 export interface ConceptReport {
   readonly decisions: readonly NewDecision[];
-  /** Signal and alert, after the decision is written. */
+  /** Signal, alert and a mark that they went out, after the decision is written: until then the detector counts as not heard. */
   announce(): Promise<void>;
-  /** Settings to write last: until then the detector counts as not heard. */
+  /** The mark where there is nothing to announce, to be written with the decision. */
   readonly marks: Readonly<Record<string, Json>>;
 }
 const NOTHING_NEW: ConceptReport = { decisions: [], announce: async () => {}, marks: {} };
@@ -164,13 +164,16 @@ export async function reportConceptDrift(
   const subject = `conceptDrift(${watch.settings.metric})`;
   const isNewAlarm = alarm !== undefined && (before?.version !== version || alarm.seen > before.seen);
   const isNews = isNewAlarm || before?.outcome !== judged.outcome || before.version !== version;
+  const marks = { [reportedKey(model)]: { ...mark, outcome: judged.outcome } };
   return {
     decisions: [{ model, kind: "monitor", subject, version, at, ...judged }],
     async announce() {
+      if (!isNews && !isNewAlarm) return;
       if (isNews) await store.settings.saveSignals([signalOf(model, watch, judged, at)]);
       if (isNewAlarm) await raiseConceptAlert(context, model, judged);
+      await store.settings.setAll(marks);
     },
-    marks: { [reportedKey(model)]: { ...mark, outcome: judged.outcome } },
+    marks: isNews || isNewAlarm ? {} : marks,
   };
 }
 

@@ -93,6 +93,20 @@ export async function buildGrid(context: LoopContext, model: string, grid: reado
   await context.store.settings.set(stateKey(model), { active: state.active, building: id });
 }
 
+/** What was compared last, by the grid of a reference: both are kept, and asked about every tick. */
+const compared = new WeakMap<
+  readonly FeatureGrid[],
+  { readonly to: readonly FeatureGrid[]; readonly covers: boolean }
+>();
+
+function covers(to: readonly FeatureGrid[], from: readonly FeatureGrid[]): boolean {
+  const known = compared.get(from);
+  if (known?.to === to) return known.covers;
+  const found = { to, covers: coversGrid(to, from) };
+  compared.set(from, found);
+  return found.covers;
+}
+
 /** Counts everything committed so far (live: at most 100,000 events a call). @returns true when nothing is left. */
 export async function advanceProfiles(context: LoopContext, spec: ModelSpec): Promise<boolean> {
   const model = spec.name;
@@ -102,8 +116,8 @@ export async function advanceProfiles(context: LoopContext, spec: ModelSpec): Pr
   let state = await profileState(context, model);
   const active = await gridNamed(context, model, state.active);
   let building = await gridNamed(context, model, state.building);
-  if (active === undefined || !coversGrid(active.grid, reference.grid)) {
-    if (building === undefined || !coversGrid(building.grid, reference.grid)) {
+  if (active === undefined || !covers(active.grid, reference.grid)) {
+    if (building === undefined || !covers(building.grid, reference.grid)) {
       await buildGrid(context, model, reference.grid);
       state = await profileState(context, model);
       building = await gridNamed(context, model, state.building);

@@ -54,21 +54,13 @@ export async function isQuiet(context: LoopContext, spec: ModelSpec, at: Instant
 export interface TickOutcome {
   /** When a guard lets go of the trigger that fired, or a held candidate can be judged again; infinity when neither waits. */
   readonly nextDueAt: Instant;
-  /** A guard of the clock holds back what fired. */
-  readonly isHeld: boolean;
   readonly since: TriggerState["since"];
-  /** Settings that are written with the tick's own. */
-  readonly marks: Readonly<Record<string, Json>>;
 }
 
-export async function rememberTick(
-  context: LoopContext,
-  spec: ModelSpec,
-  state: GatheredState,
-  outcome: TickOutcome,
-): Promise<void> {
+/** Until then nothing can change but by what arrives. */
+export function rememberTick(context: LoopContext, spec: ModelSpec, state: GatheredState, outcome: TickOutcome): void {
   const { now, lastRunAt, champion } = state;
-  const { since, isHeld } = outcome;
+  const { since } = outcome;
   const due = Math.min(
     nextScheduledAt(spec.retrain.when, now, { lastRunAt, champion, since }) ?? Number.POSITIVE_INFINITY,
     state.nextEvidenceAt,
@@ -76,10 +68,21 @@ export async function rememberTick(
   );
   context.ticks.memory.set(spec.name, { at: now, nextDueAt: due > now ? due : now + 1 });
   context.ticks.dirty.delete(spec.name);
+}
+
+/**
+ * What is written with a tick's decisions, for the next one.
+ * @param isHeld a guard of the clock holds back what fired
+ */
+export function tickSettings(
+  spec: ModelSpec,
+  { now, lastEvaluatedAt }: GatheredState,
+  { isHeld, since }: { readonly isHeld: boolean; readonly since: TriggerState["since"] },
+): Readonly<Record<string, Json>> {
   // A schedule that a guard held back stays due: it is judged again from where it was.
-  const evaluatedAt = isHeld ? (state.lastEvaluatedAt ?? now) : now;
+  const evaluatedAt = isHeld ? (lastEvaluatedAt ?? now) : now;
   const stored: StoredTick = { evaluatedAt, since };
-  await context.store.settings.setAll({ ...outcome.marks, [lastTickKey(spec.name)]: stored as unknown as Json });
+  return { [lastTickKey(spec.name)]: stored as unknown as Json };
 }
 
 /** What a tick leaves for the next one, over restarts. */

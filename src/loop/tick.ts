@@ -11,7 +11,7 @@ import { labelSilence } from "./silence.ts";
 import { tickLabeling } from "./labeling/index.ts";
 import { tickRollout } from "./rollouts/drive.ts";
 import { startRun } from "./start-run.ts";
-import { gatherGuardState, gatherTriggerState, isQuiet, rememberTick } from "./tick-state.ts";
+import { gatherGuardState, gatherTriggerState, isQuiet, rememberTick, tickSettings } from "./tick-state.ts";
 
 export interface TickResult {
   /** Nothing could have changed since the last tick. */
@@ -40,7 +40,13 @@ export async function tick(context: LoopContext, model: string, at: Instant): Pr
   const guards = evaluation.outcome === "yes" ? await gatherGuardState(context, spec, state) : undefined;
   const guarded = guards === undefined ? NOT_STARTED : applyGuards(evaluation, guards);
   const judged = [...evaluation.decisions, ...guarded.decisions].map((decision) => ({ ...decision, model, at }));
-  const recorded = await context.store.decisions.recordAll([...concept.decisions, ...judged]);
+  const isHeld = guarded.heldUntil !== null;
+  const settings = tickSettings(spec, state, { isHeld, since: evaluation.since });
+  const recorded = await context.store.decisions.recordAll(
+    [...concept.decisions, ...judged],
+    // Before a run is made, what made it must not count as seen.
+    guarded.start ? concept.marks : { ...concept.marks, ...settings },
+  );
   const decisions = recorded.slice(concept.decisions.length);
   await concept.announce();
   context.emit("decision", model, { count: decisions.length, outcome: evaluation.outcome });
@@ -49,7 +55,6 @@ export async function tick(context: LoopContext, model: string, at: Instant): Pr
   // comes before it: it is there already, and may be all that is needed.
   const mayWait = guarded.start && evaluation.trigger === "first";
   const held = guarded.start && !mayWait ? undefined : await judgeHeld(context, spec, at, { importedOnly: mayWait });
-  const isHeld = guarded.heldUntil !== null;
   const nextDueAt = Math.min(
     guarded.heldUntil ?? Number.POSITIVE_INFINITY,
     held?.nextDueAt ?? Number.POSITIVE_INFINITY,
@@ -58,7 +63,8 @@ export async function tick(context: LoopContext, model: string, at: Instant): Pr
     learningDueAt,
     rollout.nextDueAt,
   );
-  await rememberTick(context, spec, state, { nextDueAt, isHeld, since: evaluation.since, marks: concept.marks });
+  if (guarded.start) await context.store.settings.setAll(settings);
+  rememberTick(context, spec, state, { nextDueAt, since: evaluation.since });
   if (!guarded.start && held?.due === undefined) return { skipped: false, decisions };
   const cause = {
     trigger: evaluation.trigger,

@@ -80,15 +80,32 @@ function estimatorOf(model: LoadedModel, calibration: VersionCalibration): Versi
 /** Keys of the counters of one slice: `<feature>␟<cell>␟<counter>`. */
 export const SLICE_SEPARATOR = "\u001f";
 
-const HISTOGRAM_KEY = /^[pq]\d+$|^e\d+[npy]$/;
+const HISTOGRAM = /^[pq]\d+$|^e\d+[npy]$/;
 
-/** Counters of a row under every slice it belongs to. Histograms are left out: a slice is a few cells of many. */
-export function slicedCounters(notes: VersionNotes, features: Features, values: CounterValues): CounterValues {
-  const kept = Object.keys(values).filter((key) => !HISTOGRAM_KEY.test(key));
-  const found: Record<string, bigint> = {};
-  for (const note of notes.slices) {
-    const slice = `${note.feature}${SLICE_SEPARATOR}${cellOf(note, features[note.feature])}${SLICE_SEPARATOR}`;
-    for (const key of kept) found[slice + key] = values[key] as bigint;
+/** Sums of counters under every slice their rows belong to: by note and cell, so that a row makes no names. */
+export class SliceSums {
+  readonly #cells = new Map<FeatureNote, Map<string, bigint>[]>();
+
+  /** Histograms are left out: a slice is a few cells of many. */
+  add(notes: VersionNotes, features: Features, { values, sign }: { values: CounterValues; sign: 1n | -1n }): void {
+    const kept = Object.keys(values).filter((key) => !HISTOGRAM.test(key));
+    for (const note of notes.slices) {
+      let cells = this.#cells.get(note);
+      if (cells === undefined) this.#cells.set(note, (cells = []));
+      const sum = (cells[cellOf(note, features[note.feature])] ??= new Map<string, bigint>());
+      for (const key of kept) sum.set(key, (sum.get(key) ?? 0n) + sign * (values[key] as bigint));
+    }
   }
-  return found;
+
+  /** By name; without zeros. */
+  counters(): CounterValues {
+    const found: Record<string, bigint> = {};
+    for (const [note, cells] of this.#cells) {
+      cells.forEach((sum, cell) => {
+        const prefix = `${note.feature}${SLICE_SEPARATOR}${cell}${SLICE_SEPARATOR}`;
+        for (const [key, value] of sum) if (value !== 0n) found[`${prefix}${key}`] = value;
+      });
+    }
+    return found;
+  }
 }

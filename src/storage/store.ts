@@ -30,7 +30,7 @@ import { createRolloutStore } from "./tables/rollouts.ts";
 import { watchRouting } from "./tables/routing.ts";
 import { RowMemory } from "./tables/row-memory.ts";
 import { createRunStore } from "./tables/runs.ts";
-import { createSettingsStore } from "./tables/settings.ts";
+import { createSettingsStore, type SettingMemory } from "./tables/settings.ts";
 
 export interface StoreOptions {
   readonly database: Database;
@@ -88,6 +88,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   // Not the engine's id: a process that restarts is another replica until the old one's heartbeat has gone stale.
   const replica = uuidV7(systemClock.now());
   const versions: VersionMemory = new RowMemory(isOnlyWriter);
+  const settings: SettingMemory = new RowMemory(isOnlyWriter);
   let closed: Promise<void> | undefined;
   return {
     log,
@@ -99,10 +100,10 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     runs: createRunStore(guarded, isOnlyWriter),
     registry: createRegistryStore(guarded, routing, { replica, versions }),
     rollouts: createRolloutStore(guarded, routing, { replica, isShared: !isOnlyWriter, versions }),
-    decisions: createDecisionStore(guarded),
+    decisions: createDecisionStore(guarded, settings),
     alerts: createAlertStore(guarded, systemClock),
     quarantine: createQuarantineStore(guarded),
-    settings: createSettingsStore(guarded, systemClock, isOnlyWriter),
+    settings: createSettingsStore(guarded, systemClock, { memory: settings, isOnlyWriter }),
     gates: createGateStore(guarded),
     labeling: rememberIdle(createLabelingStore(guarded), isOnlyWriter),
     profiles: createProfileStore(guarded, isOnlyWriter),

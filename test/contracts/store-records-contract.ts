@@ -391,6 +391,18 @@ export function describeRecords(place: StorePlace): void {
       expect(await recordAll([])).toEqual([]);
     });
 
+    it("writes settings with the decisions they belong to", async () => {
+      const model = "decisions-with-settings";
+      const { decisions, settings } = place.store;
+      const one = (subject: string, at: number) => decision({ model, subject, at });
+      const cases = [[one("a", START), one("b", START)], [one("b", START + 1)], [one("a", START), one("a", START)], []];
+      for (const [i, given] of cases.entries()) {
+        const recorded = await decisions.recordAll(given, { "with:kept": [i, "two\nlines"] });
+        expect([recorded.length, await settings.get("with:kept")]).toEqual([given.length, [i, "two\nlines"]]);
+      }
+      expect((await decisions.list({ model, limit: 9 })).map(({ count }) => count)).toEqual([2, 3]);
+    });
+
     it("keeps one open alert per key and delivers each change once", async () => {
       const alert = {
         model: "alerts",

@@ -3,6 +3,8 @@ import { type DecisionRecord, type DecisionStore, type NewDecision, uuidV7 } fro
 import { prepared } from "../session.ts";
 import { bodyOf, Conditions, parseBody, type Queryable, type SqlDatabase, type SqlRow, toNumber } from "../sql.ts";
 
+import { type SettingMemory, settingLines, settingTexts, writeSettings } from "./settings.ts";
+
 type DecisionBody = Omit<DecisionRecord, "firstAt" | "lastAt" | "count">;
 
 function toDecision(row: SqlRow): DecisionRecord {
@@ -31,7 +33,11 @@ const RECORD = prepared(`with last as (
      select * from extended union all select * from inserted`);
 
 /** Several decisions of different rules at once: the same for each as `RECORD`, without a round trip each. */
-const RECORD_ALL = prepared(`with given as (
+const RECORD_ALL = prepared(`with kept as (
+       insert into setting (key, value)
+       select k, v from unnest(string_to_array($10, E'\\n'), string_to_array($11, E'\\n')) as t (k, v)
+       on conflict (key) do update set value = excluded.value
+     ), given as (
        select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[])
          with ordinality as t (id, model, kind, subject, outcome, reason, run_id, at, body, n)
      ), extended as (
@@ -51,12 +57,17 @@ const RECORD_ALL = prepared(`with given as (
      union all select g.n, i.* from inserted i join given g on g.id = i.id
      order by n`);
 
-async function recordAll(database: SqlDatabase, decisions: readonly NewDecision[]): Promise<DecisionRecord[]> {
+async function recordAll(
+  database: SqlDatabase,
+  decisions: readonly NewDecision[],
+  settings: ReadonlyMap<string, unknown>,
+): Promise<DecisionRecord[]> {
   const rules = new Set(decisions.map(({ model, kind, subject }) => [model, kind, subject].join("\u001f")));
-  if (decisions.length < 2 || rules.size < decisions.length) {
+  if (decisions.length + settings.size < 2 || rules.size < decisions.length) {
     // A rule that speaks twice: its second record is judged by its first, which one statement does not see.
     const records: DecisionRecord[] = [];
     for (const decision of decisions) records.push(await recordDecision(database, decision));
+    await writeSettings(database, settings);
     return records;
   }
   const given = decisions.map(({ at, ...rest }) => ({ ...rest, at, id: uuidV7(at) }));
@@ -71,6 +82,7 @@ async function recordAll(database: SqlDatabase, decisions: readonly NewDecision[
     given.map((decision) => decision.runId ?? null),
     given.map((decision) => decision.at),
     texts(({ at: _, ...body }) => bodyOf(body)),
+    ...settingLines(settings),
   ]);
   return rows.map(toDecision);
 }
@@ -94,10 +106,13 @@ export async function recordDecision(database: Queryable, decision: NewDecision)
   return toDecision(rows[0] as SqlRow);
 }
 
-export function createDecisionStore(database: SqlDatabase): DecisionStore {
+export function createDecisionStore(database: SqlDatabase, memory: SettingMemory): DecisionStore {
   return {
     record: (decision) => recordDecision(database, decision),
-    recordAll: (decisions) => recordAll(database, decisions),
+    recordAll(decisions, settings = {}) {
+      const texts = settingTexts(settings);
+      return memory.put(() => recordAll(database, decisions, texts), texts);
+    },
     async list(filter) {
       const conditions = new Conditions();
       conditions.addIf("model = ?", filter.model);

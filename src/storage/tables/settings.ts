@@ -36,12 +36,23 @@ export async function writeAudit(database: Queryable, record: Omit<AuditRecord, 
   await database.query("insert into audit (id, body) values ($1, $2)", [id, bodyOf({ ...record, id })]);
 }
 
-async function setAll(database: SqlDatabase, texts: ReadonlyMap<string, unknown>): Promise<void> {
+/** Texts, not values: every caller gets a value of its own. */
+export type SettingMemory = RowMemory<unknown>;
+
+export function settingTexts(values: Readonly<Record<string, Json>>): ReadonlyMap<string, unknown> {
+  return new Map<string, unknown>(Object.entries(values).map(([key, value]) => [key, bodyOf(value)]));
+}
+
+/** Keys and texts as a statement takes them: JSON texts hold no raw newline, and neither do our keys. */
+export function settingLines(texts: ReadonlyMap<string, unknown>): [string, string] {
   // Sorted, so that two processes writing the same keys lock their rows in the same order.
   const keys = [...texts.keys()].sort();
-  if (keys.length === 0) return;
-  // One statement is one transaction; JSON texts hold no raw newline, and neither do our keys.
-  await database.query(UPSERT_SETTINGS, [keys.join("\n"), keys.map((key) => texts.get(key)).join("\n")]);
+  return [keys.join("\n"), keys.map((key) => texts.get(key)).join("\n")];
+}
+
+/** One statement is one transaction. */
+export async function writeSettings(database: SqlDatabase, texts: ReadonlyMap<string, unknown>): Promise<void> {
+  if (texts.size > 0) await database.query(UPSERT_SETTINGS, settingLines(texts));
 }
 
 function tokenMethods(database: SqlDatabase): Pick<SettingsStore, "saveToken" | "tokens" | "revokeToken"> {
@@ -114,12 +125,14 @@ function leaseMethods(database: SqlDatabase): Pick<SettingsStore, "takeLease" | 
   };
 }
 
-export function createSettingsStore(database: SqlDatabase, clock: SystemClock, isOnlyWriter: boolean): SettingsStore {
-  // Texts, not values: every caller gets a value of its own.
-  const memory = new RowMemory<unknown>(isOnlyWriter);
+export function createSettingsStore(
+  database: SqlDatabase,
+  clock: SystemClock,
+  { memory, isOnlyWriter }: { readonly memory: SettingMemory; readonly isOnlyWriter: boolean },
+): SettingsStore {
   const setSome = (values: Readonly<Record<string, Json>>) => {
-    const texts = new Map<string, unknown>(Object.entries(values).map(([key, value]) => [key, bodyOf(value)]));
-    return memory.put(() => setAll(database, texts), texts);
+    const texts = settingTexts(values);
+    return memory.put(() => writeSettings(database, texts), texts);
   };
   const newestSignals = new RowMemory<readonly SignalRecord[]>(isOnlyWriter);
   return {
