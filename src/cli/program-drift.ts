@@ -21,8 +21,15 @@ export function addDriftCommands(program: Command, ran: Ran): void {
     ran.exitCode = await (await import("./commands/drift.ts")).drift(model, options);
   });
   withExamples(
-    withOutput(drift.command("check <reference> <current>"))
-      .description("compare two CSV or Parquet files without a server; exit code 4 when they drifted")
+    withOutput(drift.command("check <reference> [current]"))
+      .description(
+        "compare two CSV or Parquet files, or one before and after a point, without a server; exit code 4 when they drifted",
+      )
+      .option("--split-at <point>", "one file: where it is split, an instant (2026-03-01) or a share of its rows (0.5)")
+      .option(
+        "--time <column>",
+        "column of times to split by (default: the only one; for a share, the order of the rows)",
+      )
       .option("--columns <names>", "only these, comma-separated")
       .option("--ignore <names>", "not these, comma-separated")
       .option("--minimum-effect <psi>", "population stability index a column must exceed (default: 0.1)", parseNumber)
@@ -32,6 +39,7 @@ export function addDriftCommands(program: Command, ran: Ran): void {
       .option("--multivariate", "also compare rows as wholes: what no column alone can show")
       .option("--html <path>", "also write a report as one HTML file"),
     "retrain drift check last-month.parquet this-month.parquet",
+    "retrain drift check events.parquet --split-at 2026-03-01 --time created_at",
     "retrain drift check train.csv today.csv --ignore id,time --html drift.html",
   ).action(async (reference, current, options) => {
     ran.exitCode = await (await import("./commands/drift-check.ts")).driftCheck(reference, current, options);

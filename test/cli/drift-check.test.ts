@@ -56,6 +56,16 @@ describe("retrain drift check", () => {
         await connection.run(
           `COPY (SELECT *, now()::TIMESTAMP AS stamp FROM read_csv('${at(`${name}.csv`)}')) TO '${at(`${name}.parquet`)}'`,
         );
+      // The later rows lie first, in groups that end elsewhere; a seventh of them has no time.
+      const stamps = (from: string) => `TIMESTAMP '${from}' + to_minutes(row_number() OVER ())`;
+      const rows = (name: string, from: string) =>
+        `SELECT *, ${stamps(from)} AS stamp, (${stamps(from)})::DATE AS day FROM read_csv('${at(`${name}.csv`)}')`;
+      const parts = [rows("moved", "2026-03-01"), rows("before", "2026-02-01")];
+      const lost = `SELECT * REPLACE (NULL AS stamp) FROM (${rows("same", "2026-02-01")})`;
+      await connection.run(`COPY (${parts.join(" UNION ALL ")}) TO '${at("mixed.parquet")}' (ROW_GROUP_SIZE 2048)`);
+      await connection.run(
+        `COPY (${[...parts].reverse().join(" UNION ALL ")} UNION ALL ${lost}) TO '${at("history.csv")}'`,
+      );
     });
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -120,6 +130,52 @@ describe("retrain drift check", () => {
     const few = await run("drift", "check", at("before.csv"), at("eight.csv"), "--multivariate");
     expect(few.code).toBe(0);
     expect(few.err).toContain("Cannot tell of whole rows");
+  });
+
+  it("compares one file before and after an instant, or a share of its rows", async () => {
+    const two = await compareFiles(at("before.csv"), at("moved.csv"));
+    const by = async (name: string, splitAt: string, time?: string) =>
+      compareFiles(at(name), undefined, { splitAt, ...(time === undefined ? {} : { time }) });
+    for (const found of [
+      await by("mixed.parquet", "2026-03-01", "stamp"),
+      await by("mixed.parquet", "2026-03-01T00:00:00Z", "day"),
+      await by("history.csv", "2026-02-15", "stamp"),
+    ]) {
+      expect(found.report).toEqual(two.report);
+      expect([found.reference.rows, found.current.rows]).toEqual([2_000, 800]);
+      expect(found.left).toEqual(["stamp", "day"]);
+    }
+    const timed = await by("history.csv", "2026-02-15", "stamp");
+    expect(timed.split).toEqual({ instant: "2026-02-15T00:00:00.000Z", by: "stamp", timeless: 800 });
+    // In the order of its rows: those of the later file come first.
+    const ordered = await by("mixed.parquet", "0.28572");
+    expect(ordered.split).toEqual({ instant: null, by: null, timeless: 0 });
+    expect(ordered.report).toEqual((await compareFiles(at("moved.csv"), at("before.csv"))).report);
+    const shared = await by("mixed.parquet", "50%", "stamp");
+    expect([shared.reference.rows, shared.current.rows]).toEqual([1_399, 1_401]);
+    const words = await run("drift", "check", at("history.csv"), "--split-at", "2026-02-15", "--time", "stamp");
+    expect(words.code).toBe(4);
+    expect(words.out).toContain("The first 2,000 rows of");
+    expect(words.out).toContain("stamp at 2026-02-15T00:00:00.000Z");
+    expect(words.out).toContain("for want of a time: 800 rows");
+  });
+
+  it.each([
+    [["mixed.parquet"], "USAGE", "a point, which is missing"],
+    [["before.csv", "same.csv", "--split-at", "0.5"], "USAGE", "compared as they are"],
+    [["before.csv", "same.csv", "--time", "x"], "USAGE", "compared as they are"],
+    [["mixed.parquet", "--split-at", "1.5"], "USAGE", "no share"],
+    [["mixed.parquet", "--split-at", "March"], "USAGE", "neither an instant nor a share"],
+    [["mixed.parquet", "--split-at", "2026-03-01"], "USAGE", "2 columns of times"],
+    [["mixed.parquet", "--split-at", "2026-03-01", "--time", "x"], "USAGE", "holds no times"],
+    [["mixed.parquet", "--split-at", "0.5", "--time", "stmp"], "COLUMN_UNKNOWN", 'Closest: \\"stamp\\"'],
+    [["before.csv", "--split-at", "2026-03-01"], "USAGE", "0 columns of times"],
+  ])("refuses to split by %j: %s", async (words, name, why) => {
+    const paths = words.map((word) => (/\.(csv|parquet)$/.test(word) ? at(word) : word));
+    const refused = await run("drift", "check", ...paths, "--json");
+    expect(refused.code).toBe(2);
+    expect(JSON.parse(refused.out)).toMatchObject({ ok: false, error: { code: name } });
+    expect(refused.out).toContain(why);
   });
 
   it("calls a lost column drift", async () => {

@@ -2,10 +2,12 @@
 import { writeFile } from "node:fs/promises";
 import { fail, type MultivariateDrift, nearestWord } from "../../core/index.ts";
 import { compareProfiles, type DriftReport, MULTIVARIATE_DEFAULTS, multivariateDrift } from "../../monitor/index.ts";
+import type { DuckDBConnection } from "@duckdb/node-api";
 import { driftHtml } from "../drift-html.ts";
 import { type ColumnKind, describeFile, type FileColumns, withDuckDb } from "../column-file.ts";
 import { profileFiles } from "../file-profile.ts";
 import { readSample } from "../frame-file.ts";
+import { type FileSplit, splitFile, type SplitFile } from "../split-file.ts";
 import { VERDICTS } from "../verdicts.ts";
 import { multivariateText } from "./multivariate.ts";
 import { colors, EXIT, note, type OutputOptions, printData, table } from "../output.ts";
@@ -20,6 +22,10 @@ export interface DriftCheckOptions extends OutputOptions {
   readonly html?: string;
   /** Also compare rows as wholes. */
   readonly multivariate?: boolean;
+  /** Where one file is split: an instant, or a share of its rows. */
+  readonly splitAt?: string;
+  /** The column of times to split by. */
+  readonly time?: string;
 }
 
 export interface DriftCheck {
@@ -32,15 +38,21 @@ export interface DriftCheck {
   /** Columns that are neither number, boolean nor text. */
   readonly left: readonly string[];
   readonly report: DriftReport;
+  /** Where one file was split. */
+  readonly split?: FileSplit;
   /** Where it was asked for. */
   readonly multivariate?: MultivariateDrift;
 }
 
 /** @returns 4 when the columns drifted or one is lost, else 0; `cannot-tell` is 0 with a line on stderr. */
-export async function driftCheck(reference: string, current: string, options: DriftCheckOptions): Promise<number> {
+export async function driftCheck(
+  reference: string,
+  current: string | undefined,
+  options: DriftCheckOptions,
+): Promise<number> {
   const check = await compareFiles(reference, current, options);
   if (options.html !== undefined) {
-    const title = `${reference} → ${current}`;
+    const title = current === undefined ? `${reference}, ${pointText(check.split)}` : `${reference} → ${current}`;
     await writeFile(options.html, driftHtml({ ...check, title }));
     note(options, `Report written to ${options.html}.`);
   }
@@ -53,15 +65,17 @@ export async function driftCheck(reference: string, current: string, options: Dr
     : EXIT.ok;
 }
 
-/** @throws FORMAT_UNSUPPORTED, FILE_INVALID, COLUMN_UNKNOWN, COLUMN_MISSING, CONFIG_INVALID */
+/**
+ * @param currentPath undefined: one file, split where the options say
+ * @throws FORMAT_UNSUPPORTED, FILE_INVALID, COLUMN_UNKNOWN, COLUMN_MISSING, CONFIG_INVALID, USAGE
+ */
 export async function compareFiles(
   referencePath: string,
-  currentPath: string,
+  currentPath: string | undefined,
   options: Omit<DriftCheckOptions, "json"> = {},
 ): Promise<DriftCheck> {
   return withDuckDb(async (connection, second, third) => {
-    const before = await describeFile(connection, referencePath);
-    const now = await describeFile(connection, currentPath);
+    const { before, now, split } = await openSides(connection, [referencePath, currentPath], options);
     const wanted = chosenColumns(before, options);
     const columns = wanted.flatMap((column) => {
       const kind = kindIn(before.kinds.get(column), now.kinds.get(column));
@@ -69,7 +83,7 @@ export async function compareFiles(
     });
     if (columns.length === 0) {
       throw fail("COLUMN_MISSING", {
-        message: `${JSON.stringify(referencePath)} and ${JSON.stringify(currentPath)} have no column in common that could be compared.`,
+        message: `${JSON.stringify(before.path)} and ${JSON.stringify(now.path)} have no column in common that could be compared.`,
         remedy: "Compare two files of the same table, with a header line.",
       });
     }
@@ -96,15 +110,40 @@ export async function compareFiles(
           )
         : undefined;
     return {
-      reference: { path: referencePath, rows: before.rows },
-      current: { path: currentPath, rows: now.rows },
+      reference: { path: before.path, rows: before.rows },
+      current: { path: now.path, rows: now.rows },
       lost: wanted.filter((column) => !now.kinds.has(column)),
       added: [...now.kinds.keys()].filter((column) => !before.kinds.has(column)),
       left: wanted.filter((column) => now.kinds.has(column) && !columns.some(([own]) => own === column)),
       report,
+      ...(split === undefined ? {} : { split }),
       ...(multivariate === undefined ? {} : { multivariate }),
     };
   });
+}
+
+async function openSides(
+  connection: DuckDBConnection,
+  [reference, current]: readonly [string, string | undefined],
+  { splitAt, time }: Pick<DriftCheckOptions, "splitAt" | "time">,
+): Promise<Omit<SplitFile, "split"> & Partial<Pick<SplitFile, "split">>> {
+  if ((current === undefined) === (splitAt === undefined) || (time !== undefined && splitAt === undefined)) {
+    throw fail("USAGE", {
+      message:
+        current === undefined
+          ? "One file is compared with itself before and after a point, which is missing."
+          : "Two files are compared as they are; a point to split at belongs to one file.",
+      remedy: "Name two files, or one and --split-at with an instant (2026-03-01) or a share of its rows (0.5).",
+    });
+  }
+  const before = await describeFile(connection, reference);
+  if (current !== undefined) return { before, now: await describeFile(connection, current) };
+  return splitFile(connection, before, { at: splitAt as string, ...(time === undefined ? {} : { time }) });
+}
+
+/** Where one file was split, in words. */
+function pointText(split: FileSplit | undefined): string {
+  return split?.by === null || split === undefined ? "in the order of its rows" : `${split.by} at ${split.instant}`;
 }
 
 /** Where the two files disagree, a column that is text in one of them is compared as text. */
@@ -153,10 +192,16 @@ export function reportTable(report: DriftReport): string {
 
 function checkText(check: DriftCheck): string {
   const { report, reference, current } = check;
-  const sizes = `${reference.rows.toLocaleString("en-US")} rows of ${reference.path} against ${current.rows.toLocaleString("en-US")} of ${current.path}`;
+  const [before, now] = [reference, current].map(({ rows }) => rows.toLocaleString("en-US"));
+  const sizes =
+    check.split === undefined
+      ? `${before} rows of ${reference.path} against ${now} of ${current.path}`
+      : `The first ${before} rows of ${reference.path} against the last ${now}, ${pointText(check.split)}`;
+  const timeless = check.split?.timeless ?? 0;
   return [
     `${VERDICTS[report.verdict]}: ${report.reason}`,
     sizes,
+    ...(timeless === 0 ? [] : [`On neither side, for want of a time: ${timeless.toLocaleString("en-US")} rows.`]),
     ...(check.lost.length === 0 ? [] : [colors.red(`Lost: ${check.lost.join(", ")}.`)]),
     ...(check.added.length === 0 ? [] : [`New: ${check.added.join(", ")}.`]),
     ...(check.left.length === 0 ? [] : [`Not compared (no number, boolean or text): ${check.left.join(", ")}.`]),
