@@ -18,10 +18,17 @@ export const register: RunStep = {
     const gate = (results.gate ?? {}).gate as unknown as GateResult;
     const datasetHash = textOf(results.snapshot, "hash");
     const dataset = `datasets/${datasetHash}.parquet`;
-    await context.objects.putFolder(`artifacts/${artifact}`, join(folder, "artifact"));
-    if (!(await context.objects.exists(dataset)))
+    const putDataset = async () => {
+      if (await context.objects.exists(dataset)) return;
       await context.objects.put(dataset, await readFile(join(folder, "dataset.parquet")));
-    await context.objects.put(`runs/${run.id}/evaluation.json`, Buffer.from(JSON.stringify(report)));
+    };
+    // The disk is waited for once, not three times over. All have ended, whichever failed, before the step is tried again.
+    const stored = await Promise.allSettled([
+      context.objects.putFolder(`artifacts/${artifact}`, join(folder, "artifact")),
+      putDataset(),
+      context.objects.put(`runs/${run.id}/evaluation.json`, Buffer.from(JSON.stringify(report))),
+    ]);
+    for (const one of stored) if (one.status === "rejected") throw one.reason;
     stopPoint("register.stored");
     const version = await context.store.registry.register(
       {
