@@ -57,10 +57,18 @@ function byOrder(file: FileColumns, share: number): SplitFile {
   const part = (from: number, to: number) =>
     partOf(file, {
       rows: to - from,
-      source: `(SELECT * FROM ${file.source} LIMIT ${to - from} OFFSET ${from})`,
+      source: `(SELECT * FROM ${file.source} ${rowsOf(file, from, to)})`,
       range: { from, to },
     });
   return { before: part(0, rows), now: part(rows, file.rows), split: { instant: null, by: null, timeless: 0 } };
+}
+
+/** By DuckDB's own numbers of a Parquet file's rows where it has them: skipping the rows before, it would decode them one after the other. */
+function rowsOf({ path, types }: FileColumns, from: number, to: number): string {
+  const isHidden = [...types.keys()].some((name) => name.toLowerCase() === "file_row_number");
+  // Over several files the numbers begin anew in each.
+  if (!path.endsWith(".parquet") || isHidden || /[*?[]/.test(path)) return `LIMIT ${to - from} OFFSET ${from}`;
+  return `WHERE file_row_number >= ${from} AND file_row_number < ${to}`;
 }
 
 function partOf({ path, kinds, types }: FileColumns, own: Pick<FileColumns, "rows" | "source" | "range">): FileColumns {
