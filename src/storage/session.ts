@@ -59,12 +59,14 @@ export async function sendOn(client: pg.ClientBase, text: string, params: readon
   if (refused) throw refused;
   try {
     const name = preparedNames.get(text);
-    return await client.query({
+    const result: pg.QueryResult | pg.QueryResult[] = await client.query({
       text,
       values: params as unknown[],
       types: RESULT_TYPES,
       ...(name === undefined ? {} : { name }),
     });
+    // Of several statements in one request, which take no parameters, the last one's.
+    return Array.isArray(result) ? (result.at(-1) as pg.QueryResult) : result;
   } catch (error) {
     throw translateDatabaseError(error);
   }

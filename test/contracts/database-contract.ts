@@ -75,6 +75,15 @@ export function describeDatabase(kind: string, open: (options: TestDatabaseOptio
           constraint: "item_pkey",
         });
       });
+      it("answers several statements of one request, one transaction, by the last one's rows", async () => {
+        const answer = await database.query(
+          "select set_config('application_name', 'once', true); select current_setting('application_name') as name, 7::int8 as n",
+        );
+        expect(answer.rows).toEqual([{ name: "once", n: 7 }]);
+        expect((await database.query("select current_setting('application_name') as name")).rows).not.toEqual([
+          { name: "once" },
+        ]);
+      });
       it("tells a missing table by its SQLSTATE", async () => {
         await expect(database.query("select * from nowhere")).rejects.toMatchObject({ code: "42P01" });
       });

@@ -3,8 +3,9 @@
  * the locks are taken before the snapshot, so the rows and the number belong together even when a compaction truncates a
  * partition meanwhile. (A repeatable-read transaction would not do: TRUNCATE empties a table also for older snapshots.)
  */
+import pg from "pg";
 import type { EventKind, ExampleEvent, Instant, LogCursor, LoggedEvent } from "../../core/index.ts";
-import { type Queryable, type SqlDatabase, type SqlRow, type SqlValue, toNumber, toNumberOrNull } from "../sql.ts";
+import { type Queryable, type SqlRow, toNumber, toNumberOrNull } from "../sql.ts";
 import type { TailRow } from "./columns.ts";
 import { encodeText, KIND_CODES, KINDS } from "./encode.ts";
 
@@ -41,19 +42,33 @@ export function toLoggedEvent(row: TailRow): LoggedEvent {
  * A page in log order. The partitions never have statistics, as they are truncated all the time; without them the planner
  * sorts the whole partition for every page (90 ms instead of 2 at 90,000 rows), so it is told to walk the index.
  */
-function inOrder<T>(database: SqlDatabase, read: (transaction: Queryable) => Promise<T>): Promise<T> {
-  return database.transaction(async (transaction) => {
-    await transaction.query(
-      "select set_config('enable_bitmapscan', 'off', true), set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off', true)",
-    );
-    return read(transaction);
-  });
+const IN_ORDER =
+  "select set_config('enable_bitmapscan', 'off', true), set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off', true)";
+
+/**
+ * Both statements in one request, which PostgreSQL runs as one transaction: opened by a request of its own it would keep the
+ * embedded database's one session for three round trips, while everybody who writes waits. Such a request takes no parameters.
+ */
+function inOrder(database: Queryable, select: string, values: readonly (string | number)[]) {
+  const inlined = select.replaceAll(/\$(\d+)/g, (_, number: string) =>
+    pg.escapeLiteral(String(values[Number(number) - 1])),
+  );
+  return database.query(`${IN_ORDER};\n${inlined}`);
 }
 
+type Ask = typeof inOrder;
+const ask: Ask = (database, select, values) => database.query(select, values);
+
 /** Runs a query over `ingest`, named `tail` in the result, together with the generation. */
-async function view(database: Queryable, select: string, values: readonly SqlValue[]): Promise<TailView<SqlRow[]>> {
+async function view(
+  database: Queryable,
+  select: string,
+  values: readonly (string | number)[],
+  how: Ask = ask,
+): Promise<TailView<SqlRow[]>> {
   // Not a prepared statement: its kept plan would be of the time when the partition was empty, or of other settings.
-  const { rows } = await database.query(
+  const { rows } = await how(
+    database,
     `select l.generation, pg_snapshot_xmin(pg_current_snapshot())::text as horizon, tail.*
        from log_state l left join lateral (${select}) tail on true`,
     values,
@@ -75,7 +90,7 @@ function kindCodes(kinds: readonly EventKind[] | undefined): string {
 
 /** @param options.isLong whether many rows are to be expected: then the index is walked, else what is there is sorted */
 export async function tailAfter(
-  database: SqlDatabase,
+  database: Queryable,
   model: string,
   cursor: LogCursor,
   options: { limit: number; isLong: boolean; kinds?: readonly EventKind[] },
@@ -83,9 +98,7 @@ export async function tailAfter(
   const kinds = options.kinds ? `and kind in (${kindCodes(options.kinds)})` : "";
   const select = `select ${TAIL_COLUMNS} from ingest where ${AFTER} ${kinds} order by ingest.xid, ingest.seq limit $4::bigint`;
   const values = [model, cursor.transactionId.toString(), cursor.seq.toString(), options.limit];
-  const result = options.isLong
-    ? await inOrder(database, (transaction) => view(transaction, select, values))
-    : await view(database, select, values);
+  const result = await view(database, select, values, options.isLong ? inOrder : ask);
   const rows = result.rows.map((row) => ({ ...toTailRow(row), kind: KINDS[toNumber(row["kind"])] as EventKind }));
   return { ...result, rows };
 }
@@ -150,37 +163,35 @@ export async function tailSize(database: Queryable, model: string): Promise<numb
 
 /** A page of the rows of a model in one partition, in log order. */
 export async function tailPage(
-  database: SqlDatabase,
+  database: Queryable,
   part: 0 | 1,
   model: string,
   after: LogCursor,
   limit: number,
 ): Promise<readonly (TailRow & { readonly kind: number })[]> {
-  const { rows } = await inOrder(database, (transaction) =>
-    transaction.query(
-      `select ${TAIL_COLUMNS} from ingest_${part} as ingest
-       where model = $1 and (xid, seq) > ($2::text::xid8, $3::bigint)
-       order by ingest.xid, ingest.seq limit $4`,
-      [model, after.transactionId.toString(), after.seq.toString(), limit],
-    ),
+  const { rows } = await inOrder(
+    database,
+    `select ${TAIL_COLUMNS} from ingest_${part} as ingest
+     where model = $1 and (xid, seq) > ($2::text::xid8, $3::bigint)
+     order by ingest.xid, ingest.seq limit $4::bigint`,
+    [model, after.transactionId.toString(), after.seq.toString(), limit],
   );
   return rows.map((row) => ({ ...toTailRow(row), kind: toNumber(row["kind"]) }));
 }
 
 /** A page of all rows of a model in the tail, committed or about to be folded, with the generation of the segment set. */
 export async function wholeTailPage(
-  database: SqlDatabase,
+  database: Queryable,
   model: string,
   after: LogCursor,
   limit: number,
 ): Promise<{ readonly generation: number; readonly rows: readonly (TailRow & { readonly kind: number })[] }> {
-  const { generation, rows } = await inOrder(database, (transaction) =>
-    view(
-      transaction,
-      `select ${TAIL_COLUMNS} from ingest where model = $1 and (xid, seq) > ($2::text::xid8, $3::bigint)
-       order by ingest.xid, ingest.seq limit $4::bigint`,
-      [model, after.transactionId.toString(), after.seq.toString(), limit],
-    ),
+  const { generation, rows } = await view(
+    database,
+    `select ${TAIL_COLUMNS} from ingest where model = $1 and (xid, seq) > ($2::text::xid8, $3::bigint)
+     order by ingest.xid, ingest.seq limit $4::bigint`,
+    [model, after.transactionId.toString(), after.seq.toString(), limit],
+    inOrder,
   );
   return { generation, rows: rows.map((row) => ({ ...toTailRow(row), kind: toNumber(row["kind"]) })) };
 }
