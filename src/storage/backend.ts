@@ -11,6 +11,8 @@ export interface Backend {
   readonly healthFromQueries: boolean;
   /** Chores that a server does by itself; called once the pool exists. */
   startMaintenance?(query: (sql: string) => Promise<{ readonly rows: readonly Record<string, unknown>[] }>): void;
+  /** Takes in replies that have arrived, before the event loop comes to them. Cheap. */
+  look?(): void;
   beforeClose?(): void;
   /** Called when the pool has ended. */
   close(): Promise<void>;

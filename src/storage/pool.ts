@@ -39,6 +39,8 @@ export interface Database {
   /** For libraries that want a pg.Pool. Connecting inside `transaction()` throws TRANSACTION_NESTED here too. */
   readonly pool: pg.Pool;
   health(): DatabaseHealth;
+  /** To be called from what keeps the event loop busy: replies that have arrived are taken in before its next callback. Cheap. */
+  look(): void;
   /** Called on each change between up and down; returns the function that stops it. */
   onHealth(listener: (health: DatabaseHealth) => void): () => void;
   /** Called with the reason each time the database stops answering. */
@@ -197,6 +199,10 @@ class PooledDatabase implements Database {
 
   health(): DatabaseHealth {
     return this.#backend.health.current;
+  }
+
+  look(): void {
+    this.#backend.look?.();
   }
 
   onHealth(listener: (health: DatabaseHealth) => void): () => void {

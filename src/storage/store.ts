@@ -66,6 +66,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const stopWatching = database.onUnavailable((reason) => health.unavailable(reason));
   const log = await openEventLog({
     database: guarded,
+    look: () => database.look(),
     isOnlyWriter,
     analytics,
     folder,

@@ -62,6 +62,26 @@ describe("the embedded database", () => {
     expect((await second.query("select id from item order by 1")).rows).toEqual([{ id: 1 }, { id: 2 }]);
   });
 
+  it("takes its replies in while the event loop is busy, where it is asked to look", async () => {
+    const database = await openHere();
+    await database.query("select 1");
+    let isAnswered = false;
+    const answer = database.query("select 2").then(() => (isAnswered = true));
+    // Callbacks of one turn: the loop comes to no message between them.
+    const callbacks = async (each: () => void) => {
+      for (let i = 0; i < 50 && !isAnswered; i++) {
+        each();
+        await new Promise<void>((resolve) => process.nextTick(resolve));
+      }
+    };
+    const busy = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+    await callbacks(busy);
+    expect(isAnswered).toBe(false);
+    await callbacks(() => database.look());
+    expect(isAnswered).toBe(true);
+    await answer;
+  });
+
   it("leaves the event loop free while it works", async () => {
     const database = await openHere();
     const delay = monitorEventLoopDelay({ resolution: 1 });

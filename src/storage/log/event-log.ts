@@ -40,6 +40,8 @@ const KEPT_SIGNALS = 500_000;
 
 export interface EventLogOptions {
   readonly database: SqlDatabase;
+  /** See `Database.look`: called with every append. */
+  readonly look?: () => void;
   /** True when no other process can write: then an unchanged log need not be asked again. */
   readonly isOnlyWriter: boolean;
   readonly analytics: Analytics;
@@ -168,7 +170,10 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
   let closing: Promise<void> | undefined;
 
   return {
-    append: (request) => writer.append(request),
+    append(request) {
+      options.look?.();
+      return writer.append(request);
+    },
     inTurn: (step) => turns.take(step),
     async readAfter(model, cursor, readOptions) {
       const before = quiet.count(model);

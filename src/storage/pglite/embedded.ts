@@ -55,6 +55,7 @@ export async function embeddedBackend(options: EmbeddedOptions): Promise<Backend
     startMaintenance: (query) => {
       startMaintenance({ clock, logger, signal: stop.signal, requests: () => hub.requests, query });
     },
+    look: () => hub.look(),
     beforeClose: () => stop.abort(new Error("closing")),
     close: async () => {
       await hub.close();

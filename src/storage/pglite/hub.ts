@@ -13,10 +13,10 @@
  * disk. In WebAssembly nothing dies: PGlite would go on, show rows that never committed and acknowledge inserts that are
  * gone at the next start. So the thread is ended before the reply is delivered, and every open request fails.
  */
-import type { Worker } from "node:worker_threads";
+import { type MessagePort, receiveMessageOnPort, type Worker } from "node:worker_threads";
 import { fail, type Logger, type SystemClock } from "../../core/index.ts";
 import { type HealthMonitor, unavailable } from "../health.ts";
-import type { FromWorker, ToWorker } from "./messages.ts";
+import type { FromWorker, Reply, ToWorker } from "./messages.ts";
 import type { RequestBatch } from "./protocol.ts";
 import { PgliteStream, type StreamOwner } from "./stream.ts";
 import { openThread } from "./thread.ts";
@@ -44,6 +44,10 @@ export class PgliteHub implements StreamOwner {
   readonly #streams = new Map<number, PgliteStream>();
   readonly #closing = new AbortController();
   #worker: Worker | undefined;
+  #replies: MessagePort | undefined;
+  /** Requests without a reply yet. */
+  #open = 0;
+  #isLooking = false;
   #state: "opening" | "up" | "down" | "closed" = "opening";
   #nextConnection = 1;
   #onClosed: (() => void) | undefined;
@@ -56,20 +60,26 @@ export class PgliteHub implements StreamOwner {
   async open(): Promise<void> {
     this.#state = "opening";
     const { directory, template, fault } = this.#options;
-    const worker = openThread({ kind: "open", directory, template, fault });
+    const { worker, replies } = openThread({ directory, template, fault });
     try {
       await this.#ready(worker);
     } catch (error) {
       this.#state = "down";
+      replies.close();
       await worker.terminate();
       throw error;
     }
     if (this.#closing.signal.aborted) {
+      replies.close();
       await worker.terminate();
       throw unavailable("it was closed");
     }
     this.#worker = worker;
+    this.#replies = replies;
+    this.#open = 0;
     this.#state = "up";
+    replies.on("message", (reply: Reply) => this.#deliver(replies, reply));
+    replies.unref();
     worker.on("message", (message: FromWorker) => this.#receive(worker, message));
     worker.on("error", (error) => void this.#crash(worker, error.message));
     worker.on("exit", (code) => void this.#crash(worker, `its thread ended with status ${code}`));
@@ -88,8 +98,22 @@ export class PgliteHub implements StreamOwner {
     return unavailable(current.state === "down" ? current.reason : `it is ${this.#state}`);
   }
 
+  /**
+   * Takes in what the thread has answered by now, once this turn of the event loop's callback has ended. A busy loop comes to its
+   * messages only after all its sockets; a transaction of ten statements, which everybody else waits for, would wait for ten rounds.
+   */
+  look(): void {
+    if (this.#open === 0 || this.#isLooking) return;
+    this.#isLooking = true;
+    process.nextTick(() => {
+      this.#isLooking = false;
+      this.#take();
+    });
+  }
+
   submit(connection: number, { bytes, prepares, listens }: RequestBatch): void {
     this.requests += 1;
+    this.#open += 1;
     // Handed over, not copied: a batch of rows is megabytes, and the request was cut out into a buffer of its own.
     this.#tell({ kind: "batch", connection, bytes, prepares, listens }, [bytes.buffer as ArrayBuffer]);
   }
@@ -105,6 +129,8 @@ export class PgliteHub implements StreamOwner {
     this.#closing.abort(new Error("closing"));
     const worker = this.#worker;
     this.#worker = undefined;
+    this.#replies?.close();
+    this.#replies = undefined;
     if (!worker) return;
     if (wasUp) {
       const closed = new Promise<void>((resolve) => {
@@ -123,14 +149,32 @@ export class PgliteHub implements StreamOwner {
 
   #receive(worker: Worker, message: FromWorker): void {
     if (message.kind === "closed") this.#onClosed?.();
-    if (worker !== this.#worker) return;
-    if (message.kind === "reply") this.#streams.get(message.connection)?.receive(message.bytes);
-    else if (message.kind === "fatal") void this.#crash(worker, message.reason);
+    if (worker !== this.#worker || message.kind !== "fatal") return;
+    // What it answered before it died is true.
+    this.#take();
+    void this.#crash(worker, message.reason);
+  }
+
+  #take(): void {
+    const replies = this.#replies;
+    if (replies === undefined) return;
+    for (let next = receiveMessageOnPort(replies); next !== undefined; next = receiveMessageOnPort(replies)) {
+      this.#deliver(replies, next.message as Reply);
+    }
+  }
+
+  #deliver(from: MessagePort, { connection, bytes }: Reply): void {
+    if (from !== this.#replies) return;
+    // Notifications come unasked.
+    this.#open = Math.max(0, this.#open - 1);
+    this.#streams.get(connection)?.receive(bytes);
   }
 
   async #crash(worker: Worker, reason: string): Promise<void> {
     if (worker !== this.#worker) return;
     this.#worker = undefined;
+    this.#replies?.close();
+    this.#replies = undefined;
     this.#state = "down";
     // First the thread, then the news: nobody may act on a dead database's answers.
     await worker.terminate();

@@ -1,4 +1,5 @@
 /** What the thread of the database and the main thread say to each other. */
+import type { MessagePort } from "node:worker_threads";
 
 /** What a thread is told before it is asked to open anything. */
 export interface ThreadData {
@@ -14,6 +15,8 @@ export interface OpenMessage {
   readonly template: string | undefined;
   /** A planned failure, for the fault tests: see `durable-fs.ts`. */
   readonly fault: string | undefined;
+  /** Where replies go: a port of their own can be looked at without waiting for the event loop. */
+  readonly replies: MessagePort;
 }
 
 export type ToWorker =
@@ -28,9 +31,13 @@ export type ToWorker =
   | { readonly kind: "drop"; readonly connection: number }
   | { readonly kind: "close" };
 
+export interface Reply {
+  readonly connection: number;
+  readonly bytes: Uint8Array;
+}
+
 export type FromWorker =
   | { readonly kind: "ready"; readonly probeFsyncs: number }
-  | { readonly kind: "reply"; readonly connection: number; readonly bytes: Uint8Array }
   /** The database cannot be trusted from here on; no reply follows. */
   | { readonly kind: "fatal"; readonly reason: string }
   | { readonly kind: "closed" };

@@ -4,7 +4,7 @@
  */
 import { createRequire } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { Worker } from "node:worker_threads";
+import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import type { OpenMessage, ThreadData } from "./messages.ts";
 
 let spare: Worker | undefined;
@@ -33,13 +33,23 @@ export async function dropPreparedThread(): Promise<void> {
   await worker?.terminate();
 }
 
+export interface OpenThread {
+  readonly worker: Worker;
+  /** Replies arrive here. */
+  readonly replies: MessagePort;
+}
+
 /** The prepared thread or a fresh one, opening the cluster as the message says; its first message says how that went. */
-export function openThread(message: OpenMessage): Worker {
+export function openThread(request: Omit<OpenMessage, "kind" | "replies">): OpenThread {
   const worker = spare ?? startThread();
   spare = undefined;
   worker.ref();
-  worker.postMessage(message);
-  return worker;
+  const { port1, port2 } = new MessageChannel();
+  // The thread keeps the program alive, or not.
+  port1.unref();
+  const message: OpenMessage = { kind: "open", ...request, replies: port2 };
+  worker.postMessage(message, [port2]);
+  return { worker, replies: port1 };
 }
 
 /**

@@ -8,7 +8,7 @@ import { dirname, join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { PGlite, type PGliteOptions } from "@electric-sql/pglite";
 import { DurableNodeFS, parseFault } from "./durable-fs.ts";
-import type { FromWorker, OpenMessage, ThreadData, ToWorker } from "./messages.ts";
+import type { FromWorker, OpenMessage, Reply, ThreadData, ToWorker } from "./messages.ts";
 import { SessionScheduler } from "./session-scheduler.ts";
 import { SyncedFiles } from "./synced-files.ts";
 import { readTemplate, type Template, unpackTemplate } from "./template.ts";
@@ -65,7 +65,7 @@ async function compile(): Promise<CompiledModule> {
 }
 
 async function serve(
-  { directory, template, fault }: OpenMessage,
+  { directory, template, fault, replies }: OpenMessage,
   begun: Begun,
   tell: (message: FromWorker) => void,
 ): Promise<void> {
@@ -82,7 +82,7 @@ async function serve(
       loop.abnormalExits = 0;
       return execute(database, bytes, fatal);
     },
-    deliver: (connection, bytes) => tell({ kind: "reply", connection, bytes }),
+    deliver: (connection, bytes) => replies.postMessage({ connection, bytes } satisfies Reply),
     onFatal: fatal,
   });
   port?.on("message", (message: ToWorker) => {
