@@ -5,8 +5,8 @@ import type { SystemClock } from "./clock.ts";
 const LONGEST_PAUSE_MS = 100;
 
 /**
- * While requests come, the steps of all background work run one at a time, each followed by a pause as long as itself: however many
- * folds and copies are at it, requests have every second moment. Without requests steps run at once. A step must not take another.
+ * While requests come, the steps of all background work run one at a time, each followed by a pause at least as long as itself:
+ * however many folds and copies are at it, requests have every second moment. Without requests steps run at once. A step must not take another.
  */
 export class Turns {
   readonly #clock: SystemClock;
@@ -18,8 +18,11 @@ export class Turns {
     this.#areRequestsComing = areRequestsComing;
   }
 
-  /** Runs a step when it is its turn. */
-  async take<T>(step: () => Promise<T>): Promise<T> {
+  /**
+   * Runs a step when it is its turn.
+   * @param rest how many times as long as the step the pause after it is: more for work without hurry
+   */
+  async take<T>(step: () => Promise<T>, rest = 1): Promise<T> {
     if (!this.#areRequestsComing()) return step();
     const before = this.#last;
     let pass = () => {};
@@ -32,7 +35,7 @@ export class Turns {
       return await step();
     } finally {
       const tookMs = this.#clock.monotonicMs() - beganMs;
-      void this.#clock.sleep(Math.min(tookMs, LONGEST_PAUSE_MS)).then(pass);
+      void this.#clock.sleep(Math.min(rest * tookMs, LONGEST_PAUSE_MS)).then(pass);
     }
   }
 }

@@ -27,6 +27,8 @@ describe("turns of work in the background", () => {
     const turns = new Turns(hand.clock, () => true);
     for (const ms of [7, 20, 900]) expect(await turns.take(hand.work(ms))).toBe(ms);
     expect(hand.slept).toEqual([7, 20, 100]);
+    await turns.take(hand.work(9), 3);
+    expect(hand.slept.at(-1)).toBe(27);
   });
 
   it("come one after the other, also after a step that failed", async () => {

@@ -25,8 +25,10 @@ import { indexPath, SegmentTable, segmentPath } from "./segment-write.ts";
 import { insertSegments, type StoredSegment } from "./segments.ts";
 import { tailPage } from "./tail.ts";
 
-/** Rows fetched at a time: the parsing of a page is about 5 ms of the event loop. */
-const PAGE_ROWS = 500;
+/** Rows fetched at a time: a page is some 2 ms of the store, which everybody who writes waits for, and as much of the event loop. */
+const PAGE_ROWS = 125;
+/** Pauses between pages, in pages: nobody waits for a copy, and at a third of its speed it keeps up with 5,000 rows a second. */
+const COPY_REST = 2;
 /** A copy is given up when a commit came between; under steady load into a fresh flip that is rare, three times is a fault. */
 const MAX_TRIES = 5;
 /** A file without a row in `segment` is kept this long, ms: its transaction may be about to commit. */
@@ -90,7 +92,7 @@ async function copyModel(
       if (last) cursor = { transactionId: last.transactionId, seq: last.seq };
       return page.length === PAGE_ROWS;
     };
-    while (await parts.turns.take(copyPage));
+    while (await parts.turns.take(copyPage, COPY_REST));
     const segments: StoredSegment[] = [];
     for (const [kind, table] of tables) {
       const written = await table.write(parts.folder, uuidV7(parts.systemClock.now()));

@@ -155,7 +155,6 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
       return await work;
     } finally {
       memory?.clear();
-      volumes?.clear();
     }
   };
   const deleting = async <T>(work: Promise<T>): Promise<T> => {
@@ -163,6 +162,7 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
       return await changing(work);
     } finally {
       newest?.clear();
+      volumes?.clear();
     }
   };
   const compactOnce: () => Promise<CompactResult> = oneAtATime(() => reported(changing(compact(compactParts))));
