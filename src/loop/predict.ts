@@ -39,7 +39,7 @@ export interface PredictionCounts {
 
 export class Predictor {
   readonly counts: PredictionCounts = { logged: 0, unlogged: 0, dropped: 0 };
-  /** Logged answers by model. */
+  /** Answers in the log by model. */
   readonly logged = new Map<string, number>();
   readonly routed: RoutedAnswers;
   readonly #context: LoopContext;
@@ -95,7 +95,6 @@ export class Predictor {
     return this.#log(model, events).then((logged) => {
       this.counts[logged ? "logged" : "unlogged"] += events.length;
       if (!logged) return give({ rows: rows.map(unlogged), events, logged });
-      this.logged.set(model, (this.logged.get(model) ?? 0) + events.length);
       if (route !== undefined) this.routed.mirror(model, route, events);
       return give({ rows, events, logged });
     });
@@ -262,7 +261,11 @@ export class Predictor {
     const { store, worldClock } = this.#context;
     return new Promise((resolve) => {
       store.log.append({ model, events }).then(
-        () => resolve(true),
+        () => {
+          // Also what came too late for its answer.
+          this.logged.set(model, (this.logged.get(model) ?? 0) + events.length);
+          resolve(true);
+        },
         (error: unknown) => {
           if (!(error instanceof RetrainError))
             this.#context.logger.error({ model, error: String(error) }, "the log refused predictions");
