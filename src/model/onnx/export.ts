@@ -112,14 +112,18 @@ type WholeExporter = (
 
 const exportForecast: WholeExporter = (graph, weights, preparation) => {
   addForecaster(graph, weights, preparation);
-  const { method, frequency, horizon, level } = weights.shape;
-  return { method: String(method), frequency: String(frequency), horizon: String(horizon), level: String(level) };
+  return namedValues(weights, ["method", "frequency", "horizon", "level"]);
 };
 
 const exportRecommend: WholeExporter = (graph, weights) => {
   addRecommender(graph, weights);
-  return { method: String(weights.shape["method"]) };
+  return namedValues(weights, ["method"]);
 };
+
+/** Settings of a model as text: texts and numbers by their nature. */
+function namedValues({ shape }: TrainedWeights, names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.map((name) => [name, String(shape[name] as string | number)]));
+}
 
 const WHOLE_EXPORTERS: Readonly<Record<string, WholeExporter>> = {
   forecast: exportForecast,

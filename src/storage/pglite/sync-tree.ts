@@ -12,7 +12,7 @@ export interface SyncedTree {
   /** Absolute paths of the files and folders that are on the disk now. */
   readonly paths: Set<string>;
   /** Why another one is not. */
-  readonly failure?: unknown;
+  readonly failure?: Error;
 }
 
 /** fsync of every file and folder below and of the folder itself. On Windows nothing: it cannot open a folder, and orders names by itself. */
@@ -24,19 +24,20 @@ export async function syncTree(folder: string): Promise<SyncedTree> {
   const plain = entries.filter((entry) => entry.isFile() || entry.isDirectory());
   const waiting = [root, ...plain.map((entry) => join(entry.parentPath ?? entry.path, entry.name))];
   const paths = new Set<string>();
-  const failures: unknown[] = [];
+  const failures: Error[] = [];
   const lane = async () => {
     for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
       try {
         await syncPath(path);
         paths.add(path);
       } catch (error) {
-        failures.push(error);
+        failures.push(error as Error);
       }
     }
   };
   await Promise.all(Array.from({ length: FSYNC_LANES }, lane));
-  return failures.length === 0 ? { paths } : { paths, failure: failures[0] };
+  const [failure] = failures;
+  return failure === undefined ? { paths } : { paths, failure };
 }
 
 export async function syncPath(path: string): Promise<void> {
