@@ -311,6 +311,8 @@ export class DbosLibrary {
 /** The library makes its asynchronous contexts while it loads; they are of the kind that costs nothing while no workflow runs. */
 function withRestingStorage<T>(load: NodeJS.Require, run: () => T): T {
   const hooks = load("node:async_hooks") as { AsyncLocalStorage: unknown };
+  // Node 24 lets nobody replace it, and its own costs nothing either.
+  if (Object.getOwnPropertyDescriptor(hooks, "AsyncLocalStorage")?.writable !== true) return run();
   const own = hooks.AsyncLocalStorage;
   hooks.AsyncLocalStorage = RestingStorage;
   try {
