@@ -30,6 +30,9 @@ describe("answers between two ticks", () => {
     const config = defineConfig({ models: [model], storage: { dir: home }, server: { port: 0, tickEvery: "1h" } });
     const spec = resolveConfig(config, { folder: home });
     system = await openSystem({ spec, worldClock: liveWorldClock, logger: silentLogger });
+    const ticked = new Promise<void>((resolve) => {
+      system.loop.subscribe((event) => void (event.type === "tick" && resolve()));
+    });
     await system.server.listen({ host: "127.0.0.1", port: 0 });
     const rows = Array.from({ length: 500 }, (_, i) => {
       const value = x();
@@ -39,6 +42,8 @@ describe("answers between two ticks", () => {
     const { run } = await system.loop.requestRun("m", { reason: "test", actor: "test" });
     const isOver = async () => !["queued", "running"].includes((await system.store.runs.get(run.id))?.state ?? "");
     while (!(await isOver())) await systemClock.sleep(50);
+    // The tick of the hour that has begun comes with the start, if it did not come before anybody listened.
+    await Promise.race([ticked, systemClock.sleep(8_000)]);
   }, 60_000);
   afterAll(async () => {
     await system.close();
