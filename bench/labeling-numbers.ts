@@ -16,6 +16,7 @@ import { createPredictor, type Predictor } from "../src/model/index.ts";
 import { type LossModel, quantileWidths } from "../src/monitor/index.ts";
 import { studentIsf } from "../src/stats/index.ts";
 import { type Figure, median } from "./harness.ts";
+import { nextAsked } from "./labeling-round.ts";
 
 const SEEDS = 10;
 const TEST_ROWS = 1_500;
@@ -148,19 +149,8 @@ async function curveHeight(dataset: Dataset, seed: number, randomShare: number):
       return quantileWidths(model, { frame, rows: rest, answers: predictor.scoreFrame(frame, rest) });
     };
     const acquisition = (randomShare === 1 ? undefined : await widths()) ?? new Float64Array(rest.length);
-    const embed = (rows: Uint32Array) => ({
-      dimension: writer.width,
-      values: writer.writeFrame(
-        frame,
-        rows.map((row) => rest[row] as number),
-      ),
-    });
-    const options = { count: ROUND, randomShare, sampling: "top", diversity: true, density: false } as const;
-    const picks = selectBatch(
-      { rows: rest.length, acquisition, embed },
-      { ...options, seed: seedFrom(seed, labelled.length) },
-    );
-    labelled = [...labelled, ...picks.map(({ row }) => rest[row] as number)];
+    const ask = { frame, writer, rest, acquisition, count: ROUND, randomShare, seed: seedFrom(seed, labelled.length) };
+    labelled = [...labelled, ...nextAsked(ask)];
   }
 }
 

@@ -7,10 +7,10 @@ import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { createRandom, seedFrom, shuffleInPlace } from "../src/core/index.ts";
 import { createPreparedWriter, fitPreparation, type FrameColumn } from "../src/data/index.ts";
-import { selectBatch } from "../src/feedback/select-batch.ts";
 import { rowUncertainty, studentIsf } from "../src/stats/index.ts";
 import type { Figure } from "./harness.ts";
 import { type LabelledTable, learn } from "./labeling-learner.ts";
+import { nextAsked } from "./labeling-round.ts";
 
 const SEEDS = 10;
 const TEST_ROWS = 400;
@@ -70,19 +70,8 @@ async function curveHeight(table: LabelledTable, seed: number, randomShare: numb
     const known = new Set(labelled);
     const rest = pool.filter((row) => !known.has(row));
     const acquisition = rowUncertainty("margin", { values: predictor.scoreFrame(frame, rest), width: classes.length });
-    const embed = (rows: Uint32Array) => ({
-      dimension: writer.width,
-      values: writer.writeFrame(
-        frame,
-        rows.map((row) => rest[row] as number),
-      ),
-    });
-    const options = { count: ROUND, randomShare, sampling: "top", diversity: true, density: false } as const;
-    const picks = selectBatch(
-      { rows: rest.length, acquisition, embed },
-      { ...options, seed: seedFrom(seed, labelled.length) },
-    );
-    labelled = [...labelled, ...picks.map(({ row }) => rest[row] as number)];
+    const ask = { frame, writer, rest, acquisition, count: ROUND, randomShare, seed: seedFrom(seed, labelled.length) };
+    labelled = [...labelled, ...nextAsked(ask)];
   }
 }
 
