@@ -33,6 +33,11 @@ function follow(source: Source) {
 }
 const ids = (batches: readonly SourceBatch[]) =>
   batches.flatMap((batch) => batch.rows.map((one) => ("row" in one ? one.row["id"] : one.problem.code)));
+/** As if nobody had written to the file for a minute. */
+const rest = (path: string) => {
+  const at = new Date(systemClock.now() - 60_000);
+  utimesSync(path, at, at);
+};
 const codes = (batches: readonly SourceBatch[]) => batches.flatMap((batch) => batch.anomalies.map((one) => one.code));
 
 describe("a growing file", () => {
@@ -58,6 +63,50 @@ describe("a growing file", () => {
     expect(ids(await following.poll())).toEqual([]);
     appendFileSync(path, 'whole"\n');
     expect((await following.poll())[0]?.rows).toMatchObject([{ row: { id: "2", t: "half\nwhole" } }]);
+  });
+
+  it.each([
+    ["a.csv", "id,n\n1,5\n2,6", "\n3,7\n", "\r\n3,7"],
+    ["a.ndjson", '{"id":"1"}\n{"id":"2"}', '\n{"id":"3"}\n', '\n{"id":"3"}'],
+  ])("takes a whole last line without its end once the file has rested (%s)", async (name, text, ended, open) => {
+    const path = join(folder, name);
+    for (const more of [ended, open]) {
+      writeFileSync(path, text);
+      const following = follow(fileSource(name));
+      expect(ids(await following.poll())).toEqual(["1"]);
+      rest(path);
+      expect(ids(await following.poll())).toEqual(["2"]);
+      expect(await following.poll()).toEqual([]);
+      appendFileSync(path, more);
+      rest(path);
+      const next = await following.poll();
+      expect([codes(next), ids(next), next[0]?.rows[0]?.rowNumber]).toEqual([[], ["3"], 3]);
+    }
+  });
+
+  it("reads again when a last line that had rested is written on", async () => {
+    const path = join(folder, "a.csv");
+    writeFileSync(path, "id,n\n1,5\n2,6");
+    rest(path);
+    const following = follow(fileSource("a.csv"));
+    expect(ids(await following.poll())).toEqual(["1", "2"]);
+    appendFileSync(path, "7\n");
+    const again = await following.poll();
+    expect(codes(again)).toEqual(["SOURCE_REWRITTEN"]);
+    expect(again[0]).toMatchObject({ mayBeKnown: true, rows: [{ row: { n: "5" } }, { row: { n: "67" } }] });
+  });
+
+  it.each([
+    ["half a row", "id,n\n1,5\n2"],
+    ["an open quote", 'id,n\n1,5\n2,"six'],
+    ["a header alone", "id,n"],
+  ])("lets %s wait, however long the file rests", async (_, text) => {
+    const path = join(folder, "a.csv");
+    writeFileSync(path, text);
+    rest(path);
+    const following = follow(fileSource("a.csv"));
+    const before = ids(await following.poll());
+    expect([...before, ...ids(await following.poll())]).toEqual(text.includes("1") ? ["1"] : []);
   });
 
   it("follows NDJSON, and goes on after the position in a new process", async () => {

@@ -2,20 +2,21 @@
  * One file that grows at its end (CSV, NDJSON) or is replaced as a whole (JSON, Parquet, packed files).
  *
  * A growing file is read by byte offset, after the SHA-256 of everything before the offset was found unchanged. A last line
- * without its end waits for it: half a line is what a writer in the middle of its work looks like. When the part that was read
- * has changed, the anomaly SOURCE_REWRITTEN says so and the file is read again from the start: going on at an offset in another file
- * would cut a row in half. Whatever the file held at that moment may have been taken before, so those batches say `mayBeKnown`:
- * rows that the log has as they are count once.
+ * without its end waits while somebody may be writing it: half a line is what a writer in the middle of its work looks like. Once
+ * the file has rested it is taken if it is a whole row, because many programs write no end after their last line; should it be
+ * written on after all, that counts as a change. When the part that was read has changed, the anomaly SOURCE_REWRITTEN says so and
+ * the file is read again from the start: going on at an offset in another file would cut a row in half. Whatever the file held at
+ * that moment may have been taken before, so those batches say `mayBeKnown`: rows that the log has as they are count once.
  */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 import { basename } from "node:path";
-import type { Anomaly, JsonObject } from "../../core/index.ts";
+import type { Anomaly, JsonObject, SystemClock } from "../../core/index.ts";
 import { type CsvHeader, CsvParser } from "../csv.ts";
 import { NdjsonParser } from "../ndjson.ts";
 import { type Format, formatOfPath, readFileRows } from "../read-rows.ts";
-import type { RowParser } from "../row-reading.ts";
+import type { RowParser, RowReading } from "../row-reading.ts";
 import { BATCH_ROWS, inBatches, type Source, type SourceBatch } from "./source.ts";
 
 export interface FileSourceOptions {
@@ -25,6 +26,7 @@ export interface FileSourceOptions {
   readonly format?: Format;
   readonly pollMs: number;
   readonly missing: readonly string[];
+  readonly clock: SystemClock;
 }
 
 /** What is stored: how far the file was read, and the hash of everything up to there. */
@@ -36,6 +38,8 @@ interface FilePosition {
   readonly rows?: number;
   /** The size the file had when it was found rewritten: rows up to there may have been taken before. */
   readonly knownUntil?: number;
+  /** The last row was taken without an end of its line. */
+  readonly open?: true;
 }
 
 /** Size, time and inode of the file when a poll last found nothing new: an unchanged file is not read again. */
@@ -48,6 +52,10 @@ interface Seen {
 
 /** A batch of long rows is closed by its size: it is held in memory and written in one commit. */
 const BATCH_BYTES = 8 * 1_048_576;
+/** A file that nobody has written to for so long is one that nobody is writing, ms: longer than the pauses of a writer at work. */
+export const SETTLE_MS = 2_000;
+const LF = 10;
+const CR = 13;
 const EMPTY_SHA256 = createHash("sha256").digest("hex");
 
 export function createFileSource(options: FileSourceOptions): Source {
@@ -73,12 +81,14 @@ export function createFileSource(options: FileSourceOptions): Source {
       };
       if (seen !== undefined && JSON.stringify(seen) === JSON.stringify(now)) return;
       let last: JsonObject | undefined;
-      const batches = grows ? pollGrowing(options, format, position) : pollWhole(options, format, position);
+      const isSettled = options.clock.now() - file.mtimeMs >= SETTLE_MS;
+      const batches = grows ? pollGrowing(options, format, position, isSettled) : pollWhole(options, format, position);
       for await (const batch of batches) {
         yield batch;
         last = batch.position;
       }
-      seen = { ...now, position: JSON.stringify(last ?? position ?? null) };
+      // Until it has settled its last line may still wait.
+      if (isSettled || !grows) seen = { ...now, position: JSON.stringify(last ?? position ?? null) };
     },
   };
 }
@@ -87,28 +97,44 @@ async function* pollGrowing(
   options: FileSourceOptions,
   format: Format,
   stored: JsonObject | undefined,
+  isSettled: boolean,
 ): AsyncGenerator<SourceBatch> {
   const before = stored as unknown as FilePosition | undefined;
   const start: FilePosition = before ?? { offset: 0, sha256: EMPTY_SHA256 };
   const prefix = await hashPrefix(options.path, start.offset);
   const unchanged = prefix !== undefined && prefix.digest === start.sha256;
-  if (unchanged) {
-    yield* readFrom(options, format, start, prefix.hash, []);
+  if (unchanged && !(start.open === true && (await isWrittenOn(options.path, start.offset)))) {
+    yield* readFrom({ options, format, start, hash: prefix.hash, anomalies: [], isSettled });
     return;
   }
   const { size } = await stat(options.path);
-  yield* readFrom(options, format, { offset: 0, sha256: EMPTY_SHA256, knownUntil: size }, createHash("sha256"), [
-    rewritten(options.path, start.offset, prefix === undefined),
-  ]);
+  const again = { offset: 0, sha256: EMPTY_SHA256, knownUntil: size };
+  const anomalies = [rewritten(options.path, start.offset, prefix === undefined)];
+  yield* readFrom({ options, format, start: again, hash: createHash("sha256"), anomalies, isSettled });
 }
 
-async function* readFrom(
-  options: FileSourceOptions,
-  format: Format,
-  start: FilePosition,
-  hash: ReturnType<typeof createHash>,
-  anomalies: readonly Anomaly[],
-): AsyncGenerator<SourceBatch> {
+/** Whether a line that had no end goes on after the offset. */
+async function isWrittenOn(path: string, offset: number): Promise<boolean> {
+  const handle = await open(path, "r");
+  try {
+    const { bytesRead, buffer } = await handle.read(Buffer.alloc(1), 0, 1, offset);
+    return bytesRead === 1 && buffer[0] !== LF && buffer[0] !== CR;
+  } finally {
+    await handle.close();
+  }
+}
+
+interface Reading {
+  readonly options: FileSourceOptions;
+  readonly format: Format;
+  readonly start: FilePosition;
+  /** Of everything before the start. */
+  readonly hash: ReturnType<typeof createHash>;
+  readonly anomalies: readonly Anomaly[];
+  readonly isSettled: boolean;
+}
+
+async function* readFrom({ options, format, start, hash, anomalies, isSettled }: Reading): AsyncGenerator<SourceBatch> {
   const parser = parserAt(format, start);
   const origin = `file:${basename(options.path)}`;
   let rows: SourceBatch["rows"][number][] = [];
@@ -118,6 +144,7 @@ async function* readFrom(
   let batchFrom = start.offset;
   let rowNumber = start.rows ?? 0;
   let told = false;
+  let isOpen = false;
   const isKnownPart = (offset: number) => offset < (start.knownUntil ?? 0);
   const catchUp = () => {
     const length = parser.offset - hashed;
@@ -126,7 +153,7 @@ async function* readFrom(
     hashed = parser.offset;
   };
   const batch = (): SourceBatch => {
-    catchUp();
+    if (!isOpen) catchUp();
     rowNumber = rows.at(-1)?.rowNumber ?? rowNumber;
     const position = {
       offset: hashed,
@@ -134,6 +161,7 @@ async function* readFrom(
       ...headerOf(parser),
       rows: rowNumber,
       ...(isKnownPart(hashed) ? { knownUntil: start.knownUntil } : {}),
+      ...(isOpen ? { open: true } : {}),
     } as unknown as JsonObject;
     const mayBeKnown = isKnownPart(batchFrom);
     const result = { rows, position, anomalies: told ? [] : anomalies, origin, ...(mayBeKnown ? { mayBeKnown } : {}) };
@@ -150,7 +178,23 @@ async function* readFrom(
     }
     catchUp();
   }
+  const last = isSettled ? wholeRow(format, parser, rowNumber + rows.length, ahead) : undefined;
+  if (last !== undefined) {
+    rows.push(last);
+    hash.update(ahead);
+    hashed += ahead.length;
+    isOpen = true;
+  }
   if (rows.length > 0 || (anomalies.length > 0 && !told)) yield batch();
+}
+
+/** The row that the bytes after the last end of a line make; undefined where they are none, or half of one. */
+function wholeRow(format: Format, parser: RowParser, rows: number, bytes: Buffer): RowReading | undefined {
+  const headed = headerOf(parser);
+  if (bytes.length === 0 || (format === "csv" && headed.header === undefined)) return undefined;
+  const own = parserAt(format, { offset: parser.offset, sha256: "", rows, ...headed });
+  const [reading] = [...own.push(bytes), ...own.end()];
+  return reading !== undefined && "row" in reading ? reading : undefined;
 }
 
 function headerOf(parser: RowParser): { header?: CsvHeader } {

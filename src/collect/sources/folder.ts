@@ -9,7 +9,7 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type JsonObject, RetrainError, type SystemClock } from "../../core/index.ts";
 import { type Format, FORMATS, formatOfPath, readFileRows } from "../read-rows.ts";
-import { hashFile, skip } from "./file.ts";
+import { hashFile, SETTLE_MS, skip } from "./file.ts";
 import { inBatches, type Source, type SourceBatch } from "./source.ts";
 
 export interface FolderSourceOptions {
@@ -35,8 +35,6 @@ interface Entry {
 }
 type Entries = Readonly<Record<string, Entry>>;
 
-/** Longer than the pauses of a writer that is at work, shorter than a person's patience. */
-const SETTLE_MS = 2_000;
 const UNFINISHED = /^\.|\.(tmp|part|partial|crdownload)$|~$/;
 
 export function createFolderSource(options: FolderSourceOptions): Source {

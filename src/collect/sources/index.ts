@@ -17,5 +17,5 @@ export interface SourceOptions {
 }
 
 export function createSource(options: SourceOptions, clock: SystemClock): Source {
-  return options.kind === "file" ? createFileSource(options) : createFolderSource({ ...options, clock });
+  return options.kind === "file" ? createFileSource({ ...options, clock }) : createFolderSource({ ...options, clock });
 }
