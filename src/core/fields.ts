@@ -210,6 +210,7 @@ export function objectField<T extends FieldTable>(description: string, table: T)
       if (typeof value !== "object" || value === null || Array.isArray(value)) throw refuse(place, value, info);
       const record = value as Record<string, unknown>;
       const problems: RetrainError[] = [];
+      if (isSpreadText(record)) throw refuse(place, "a text instead of settings", info);
       for (const key of Object.keys(record)) {
         if (!Object.hasOwn(table, key) && record[key] !== undefined) problems.push(unknownKey(place, key, keys));
       }
@@ -229,6 +230,13 @@ export function objectField<T extends FieldTable>(description: string, table: T)
   };
 }
 
+/** A builder that is given a text instead of its settings spreads it into a key for each letter. The text may be a secret. */
+const isSpreadText = (record: Readonly<Record<string, unknown>>) => {
+  const first = record["0"];
+  // One letter, which may take two units.
+  return typeof first === "string" && first.length > 0 && first.length <= 2;
+};
+
 export function unknownKey(place: FieldPlace, key: string, keys: readonly string[]): RetrainError {
   const near = nearestWord(key, keys);
   const where = place.path === "" ? "The configuration" : `\`${place.path}\``;
@@ -246,7 +254,8 @@ export function throwTogether(problems: readonly RetrainError[]): void {
   if (problems.length === 1) throw first;
   throw fail(first.code, {
     message: problems.map((problem) => problem.message).join("\n"),
-    remedy: problems.map((problem) => problem.remedy).join("\n"),
+    // Many wrong keys are put right by one sentence.
+    remedy: [...new Set(problems.map((problem) => problem.remedy))].join("\n"),
     details: { ...first.details, problems: problems.map((problem) => problem.message) },
   });
 }

@@ -130,7 +130,11 @@ export function describeLog(place: StorePlace): void {
       expect(answers.filter(({ replayed }) => replayed === undefined)).toHaveLength(1);
       expect(answers[2]?.replayed).toEqual({ accepted: 1 });
       const other = place.store.log.append({ ...request, idempotency: { ...request.idempotency, hash: "h2" } });
-      expect(await codeThrown(other)).toBe("IDEMPOTENCY_MISMATCH");
+      // What is stored is a hash of the caller's key, which says nothing to anybody.
+      await expect(other).rejects.toMatchObject({
+        code: "IDEMPOTENCY_MISMATCH",
+        message: expect.not.stringContaining("key-1"),
+      });
       expect((await place.readAll(model, 1)).events).toHaveLength(1);
       expect(await place.store.quarantine.batches({ model, limit: 5 })).toEqual([batch]);
       expect(await place.store.quarantine.list({ model, limit: 5 })).toEqual([quarantined]);

@@ -12,6 +12,7 @@ import {
   LOG_START,
   type LogCursor,
   type LoggedEvent,
+  type LogSchema,
   type Store,
   type SystemClock,
   systemClock,
@@ -156,6 +157,41 @@ describe("the log under compaction", () => {
     expect(tail.rows[0]?.n).toBe(0);
     expect(idsOf(await readAll(model, 10))).toEqual(["early", "early", "early", "late"]);
     expect(await store.log.segments(model)).toHaveLength(3);
+  });
+
+  it("reads large pages while a dataset waits for the copy, and small ones while nobody does", async () => {
+    const model = "hurried";
+    await store.log.compact();
+    let pages = 0;
+    const counting = new Proxy(test.database, {
+      get(database, name) {
+        const value: unknown = Reflect.get(database, name, database);
+        if (typeof value !== "function") return value;
+        return (...given: unknown[]): unknown => {
+          if (name === "query" && /from ingest_[01] as ingest/.test(String(given[0]))) pages += 1;
+          return value.apply(database, given);
+        };
+      },
+    });
+    const other = await openStore({
+      database: counting,
+      directory: test.directory,
+      worldClock: clock,
+      systemClock,
+      schemaOf: logSchema,
+    });
+    const append = (from: number) =>
+      other.log.append({ model, events: Array.from({ length: 6_000 }, (_, i) => observation(`h${from + i}`)) });
+    await append(0);
+    const schema = logSchema(model) as LogSchema;
+    await other.log.writeDataset({ schema, asOf: clock.now(), path: join(test.directory, "hurried.parquet") });
+    expect(pages).toBeLessThanOrEqual(7);
+    pages = 0;
+    await append(6_000);
+    await other.log.compact();
+    expect(pages).toBe(49);
+    expect(await readAll(model, 20_000)).toHaveLength(12_000);
+    await other.close();
   });
 
   it("gives a copy up when another process swapped the partition meanwhile, though as many rows stand there again", async () => {

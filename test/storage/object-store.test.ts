@@ -5,6 +5,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   unlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -104,6 +105,21 @@ describe("the object store in a local folder", () => {
     await Promise.all([writer(), reader(), reader()]);
     expect(reads).toBeGreaterThan(5);
     expect(readdirSync(join(root, "one"))).toEqual(["file"]);
+  });
+
+  it("shows no part of a file of a folder while it is copied in", async () => {
+    const size = 64_000_000;
+    const folder = makeFolder({ "model.bin": "w".repeat(size) });
+    const sizes = new Set<number>();
+    let isDone = false;
+    const putting = objects.putFolder("artifacts/large", folder).finally(() => (isDone = true));
+    while (!isDone) {
+      const found = statSync(join(root, "artifacts/large/model.bin"), { throwIfNoEntry: false });
+      if (found !== undefined) sizes.add(found.size);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await putting;
+    expect([...sizes]).toEqual([size]);
   });
 
   it("does not list what a killed process left half-written", async () => {

@@ -1,4 +1,4 @@
-/** The only writer's memory of the tail: its answers are those of a reader that remembers nothing, and new rows are read once. */
+/** The only writer's memory of the tail: its answers are those of a reader that remembers nothing, and what it wrote is not read back. */
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -7,6 +7,7 @@ import {
   DAY_MS,
   type EventKind,
   type ExampleEvent,
+  fail,
   LOG_START,
   type LogCursor,
   type SystemClock,
@@ -27,6 +28,8 @@ describe("the remembered tail", () => {
   let remembering: OpenEventLog;
   let plain: OpenEventLog;
   let queries = 0;
+  /** Before the asker learns of the answer. */
+  let afterQuery = async (): Promise<void> => {};
   let health: StoreHealthMonitor;
   const clock = createVirtualClock(START);
   let systemOffset = 0;
@@ -36,9 +39,11 @@ describe("the remembered tail", () => {
     test = await openTestDatabase();
     const raw: SqlDatabase = test.database;
     const counted: SqlDatabase = {
-      query(text, values) {
+      async query(text, values) {
         queries += 1;
-        return raw.query(text, values);
+        const result = await raw.query(text, values);
+        await afterQuery();
+        return result;
       },
       transaction(work) {
         queries += 1;
@@ -142,7 +147,7 @@ describe("the remembered tail", () => {
     );
   });
 
-  it("asks for new rows once, however many folds and look-ups want them", async () => {
+  it("asks for the tail once, and for no row that was written since", async () => {
     await remembering.append({ model: "asked", events: some("a") });
     await remembering.readAfter("asked", LOG_START, { limit: 10 });
     await remembering.append({ model: "asked", events: some("b") });
@@ -153,7 +158,32 @@ describe("the remembered tail", () => {
     expect(predictions.events).toHaveLength(2);
     expect(await remembering.findPredictions("asked", { exampleIds: ["a", "b"] })).toHaveLength(2);
     expect(await remembering.findLabels("asked", { exampleIds: ["a"], predictionIds: ["p-b"] })).toHaveLength(2);
-    expect(queries).toBe(1);
+    expect(queries).toBe(0);
+  });
+
+  it("asks anew after a commit of which nobody knows what became", async () => {
+    await remembering.append({ model: "lost", events: some("a") });
+    await remembering.findLabels("lost", { exampleIds: ["a"] });
+    await plain.append({ model: "lost", events: some("b") });
+    afterQuery = async () => {
+      afterQuery = async () => {};
+      throw fail("STORE_UNAVAILABLE", { message: "The reply was lost.", remedy: "Retry.", retryable: true });
+    };
+    await expect(remembering.append({ model: "lost", events: some("c") })).rejects.toThrow("The reply was lost.");
+    const keys = { exampleIds: ["a", "b", "c"] };
+    expect(await remembering.findLabels("lost", keys)).toEqual(await plain.findLabels("lost", keys));
+    expect(await plain.findLabels("lost", keys)).toHaveLength(3);
+  });
+
+  it("holds a commit once that a reader saw before the writer heard of it", async () => {
+    await remembering.append({ model: "seen", events: some("a") });
+    const keys = { exampleIds: ["a", "b"] };
+    afterQuery = async () => {
+      afterQuery = async () => {};
+      await remembering.findLabels("seen", keys);
+    };
+    await remembering.append({ model: "seen", events: some("b") });
+    expect(await remembering.findLabels("seen", keys)).toEqual(await plain.findLabels("seen", keys));
   });
 
   it("answers a fold that follows the writing without a question, also when the tail is too long to keep or was moved", async () => {

@@ -6,7 +6,7 @@
 import type { AppendRequest, Instant } from "../../core/index.ts";
 import { prepared } from "../session.ts";
 import type { Queryable, SqlRow } from "../sql.ts";
-import { encodeText, eventBody, isLabelled, isUnasked, KIND_CODES } from "./encode.ts";
+import { columnId, eventBody, isLabelled, isUnasked, KIND_CODES } from "./encode.ts";
 import type { CommitPlace } from "./written-events.ts";
 
 const LABELLED = 4;
@@ -66,16 +66,10 @@ export function encodeRequest(request: AppendRequest): EncodedRequest {
     kinds += KIND_CODES[event.kind] + (isLabelled(event) || isUnasked(event) ? LABELLED : 0);
     ats += i === 0 ? event.at : `,${event.at}`;
     const separator = i === 0 ? "" : "\n";
-    exampleIds += separator + columnText(event.exampleId);
-    predictionIds += separator + columnText("predictionId" in event ? event.predictionId : undefined);
+    exampleIds += separator + (columnId(event.exampleId) ?? "");
+    predictionIds += separator + (columnId("predictionId" in event ? event.predictionId : undefined) ?? "");
   }
   return { request, rows: events.length, bytes, kinds, ats, exampleIds, predictionIds, bodies: bodies.join("\n") };
-}
-
-/** The empty text stands for NULL, so an empty id is escaped. */
-function columnText(id: string | undefined): string {
-  if (id === undefined) return "";
-  return id === "" ? '\u0001""' : encodeText(id);
 }
 
 interface VolumeRow {

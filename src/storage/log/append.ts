@@ -23,7 +23,7 @@ import { saveSourcePosition } from "../tables/settings.ts";
 import { type EncodedRequest, encodeRequest, insertEvents } from "./append-sql.ts";
 import { claimKeys, type Outcome } from "./claim-keys.ts";
 import { rowsRefused, rowsRefusedByStore, unencodableRows } from "./refused-rows.ts";
-import type { CommitPlace, WrittenRequest } from "./written-events.ts";
+import type { CommitPlace } from "./written-events.ts";
 
 export interface AppendLimits {
   /** Rows and bytes that may wait. 200,000 rows are about three seconds of the embedded store's full speed. */
@@ -40,15 +40,15 @@ export const APPEND_LIMITS: AppendLimits = {
   maxQueuedBytes: 128 * 1024 * 1024,
   maxBatchRows: 10_000,
   maxBatchBytes: 8 * 1024 * 1024,
-  lingerMs: 5,
+  lingerMs: 8,
 };
 /** A batch of this many rows gains nothing from waiting: the cost of its commit is already shared. */
-const LINGER_BELOW_ROWS = 64;
+const LINGER_BELOW_ROWS = 128;
 const RETRY_AFTER_MS = 250;
 
 /** What a commit holds. */
 export interface Commit {
-  readonly written: readonly WrittenRequest[];
+  readonly written: readonly EncodedRequest[];
   /** Undefined where nobody knows whether the commit came about. */
   readonly receivedAt: Instant | undefined;
   /** Undefined where that is not known. */
@@ -181,7 +181,7 @@ export class GroupCommit {
     }
     this.queuedRows -= rows;
     this.queuedBytes -= bytes;
-    return this.queue.splice(0, count);
+    return byModel(this.queue.splice(0, count));
   }
 
   private async write(batch: readonly Waiting[]): Promise<void> {
@@ -243,6 +243,18 @@ export class GroupCommit {
     }
     return this.database.transaction((transaction) => writeAll(transaction, batch, receivedAt, this.systemClock.now()));
   }
+}
+
+/** Requests of one model side by side, in their order: what is next to one another is kept, read and indexed together. */
+function byModel(batch: Waiting[]): Waiting[] {
+  const groups = new Map<string, Waiting[]>();
+  for (const waiting of batch) {
+    const { model } = waiting.encoded.request;
+    const group = groups.get(model);
+    if (group === undefined) groups.set(model, [waiting]);
+    else group.push(waiting);
+  }
+  return groups.size === 1 ? batch : [...groups.values()].flat();
 }
 
 /** @throws ROW_INVALID naming every row that has no text form */

@@ -51,7 +51,7 @@ export async function claimKeys(
     outcomes[i] =
       stored.hash === idempotency.hash
         ? { receivedAt: responseInstant(stored.response), replayed: stored.response }
-        : mismatch(idempotency.key);
+        : mismatch();
   }
   return outcomes;
 }
@@ -62,9 +62,10 @@ function responseInstant(response: Json): Instant {
   return typeof instant === "number" ? instant : 0;
 }
 
-function mismatch(key: string): RetrainError {
+/** The stored key is a hash of the caller's, who would not know it. */
+function mismatch(): RetrainError {
   return fail("IDEMPOTENCY_MISMATCH", {
-    message: `The idempotency key ${JSON.stringify(key.slice(0, 80))} was used before with another payload.`,
+    message: "This Idempotency-Key was used with another payload.",
     remedy: "Use a new key for a new payload; repeat a payload only with its own key.",
   });
 }

@@ -27,6 +27,8 @@ import { tailPage } from "./tail.ts";
 
 /** Rows fetched at a time: a page is some 2 ms of the store, which everybody who writes waits for, and as much of the event loop. */
 const PAGE_ROWS = 125;
+/** The same while a run waits for the copy and nobody writes: an eighth of the questions, which cost more than the rows. */
+const HURRIED_PAGE_ROWS = 1000;
 /** Pauses between pages, in pages: nobody waits for a copy, and at a third of its speed it keeps up with 5,000 rows a second. */
 const COPY_REST = 2;
 /** A copy is given up when a commit came between; under steady load into a fresh flip that is rare, three times is a fault. */
@@ -45,6 +47,8 @@ export interface CompactParts {
   readonly logger: Logger;
   /** How a copy shares the store with requests that come meanwhile. */
   readonly turns: Turns;
+  /** Whether somebody waits for the copy, and nobody for the store. Asked before each page. */
+  readonly isHurried: () => boolean;
   /** Called between the copy and the swap; tests put a late commit there. */
   readonly beforeSwap?: () => Promise<void>;
 }
@@ -77,7 +81,8 @@ async function copyModel(
   try {
     let cursor: LogCursor = LOG_START;
     const copyPage = async (): Promise<boolean> => {
-      const page = await tailPage(parts.database, part, model, cursor, PAGE_ROWS);
+      const limit = parts.isHurried() ? HURRIED_PAGE_ROWS : PAGE_ROWS;
+      const page = await tailPage(parts.database, part, model, cursor, limit);
       for (const row of page) {
         const kind = KINDS[row.kind] as EventKind;
         let table = tables.get(kind);
@@ -90,7 +95,7 @@ async function copyModel(
       }
       const last = page.at(-1);
       if (last) cursor = { transactionId: last.transactionId, seq: last.seq };
-      return page.length === PAGE_ROWS;
+      return page.length === limit;
     };
     while (await parts.turns.take(copyPage, COPY_REST));
     const segments: StoredSegment[] = [];

@@ -15,6 +15,11 @@ const UNSAFE = /[\u0000-\u001f]|\p{Surrogate}/u;
 export function encodeText(text: string): string {
   return UNSAFE.test(text) ? `\u0001${JSON.stringify(text)}` : text;
 }
+/** An id as its column holds it; the empty text stands for NULL in our inserts, so an empty id is escaped. */
+export function columnId(id: string | undefined): string | null {
+  if (id === undefined) return null;
+  return id === "" ? '\u0001""' : encodeText(id);
+}
 export function decodeText(text: string): string {
   return text.startsWith("\u0001") ? (JSON.parse(text.slice(1)) as string) : text;
 }

@@ -125,12 +125,13 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
     onCommit({ written, receivedAt, place }) {
       const requests = written.map(({ request }) => request);
       quiet.note(requests);
-      memory?.note(requests);
+      memory?.note(written, place);
       volumes?.note(requests, receivedAt);
       newest?.note(written, place);
     },
   });
   const turns = new Turns(systemClock, () => writer.isWriting);
+  let datasetsWaiting = 0;
   const compactParts: CompactParts = {
     database,
     analytics,
@@ -139,6 +140,7 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
     schemaOf: options.schemaOf,
     logger: options.logger,
     turns,
+    isHurried: () => datasetsWaiting > 0 && !writer.isWriting,
     ...(options.beforeSwap === undefined ? {} : { beforeSwap: options.beforeSwap }),
   };
   /** Errors of DuckDB and files say "disk full" in their own words. */
@@ -207,7 +209,12 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
     async writeDataset(request) {
       // What was acknowledged before the call, or is about to be, belongs to the answer.
       await writer.settle();
-      if ((await tailSize(database, request.schema.model)) > COMPACT_FIRST_ROWS) await compactOnce();
+      datasetsWaiting += 1;
+      try {
+        if ((await tailSize(database, request.schema.model)) > COMPACT_FIRST_ROWS) await compactOnce();
+      } finally {
+        datasetsWaiting -= 1;
+      }
       return reported(writeDataset(parts, request));
     },
     async writePool(request) {

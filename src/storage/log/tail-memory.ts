@@ -1,18 +1,21 @@
 /**
- * The tail of a model as the only writer last read it. A tick asks for the events after several cursors and for the facts of
- * every example they name; each of these questions costs the database a pass of the tail, and this one reads what is new once.
+ * The tail of a model as the only writer read it and went on writing it. A tick asks for the events after several cursors and for the
+ * facts of every example they name; each of these questions costs the database a pass of the tail. It is read once, and what is
+ * written afterwards is taken from the commit.
  *
  * What is here is the whole tail of one generation of the segment set, so an answer goes with the segments of that generation like
  * one of the database. A tail that is too long to keep is asked there as ever. Segments are changed by this process alone, which
  * calls `clear` whenever it has; with other writers this is not used.
  */
-import type { AppendRequest, EventKind, Instant, LogCursor, LoggedEvent } from "../../core/index.ts";
+import type { EventKind, Instant, LogCursor, LoggedEvent } from "../../core/index.ts";
 import { LOG_START } from "../../core/index.ts";
 import type { SqlDatabase } from "../sql.ts";
+import type { EncodedRequest } from "./append-sql.ts";
 import type { TailRow } from "./columns.ts";
-import { encodeText, isLabelled } from "./encode.ts";
+import { columnId, encodeText, isLabelled } from "./encode.ts";
 import { compareToCursor } from "./cursor.ts";
 import { tailAfter, type TailView, toLoggedEvent } from "./tail.ts";
+import { type CommitPlace, loggedAt } from "./written-events.ts";
 
 /** Rows kept per model: half a minute, which is how long rows wait for their compaction, of 300 a second. */
 const MAX_ROWS = 10_000;
@@ -23,16 +26,24 @@ const MAX_BYTES = 32 * 1024 * 1024;
 interface Kept {
   readonly row: TailRow;
   readonly kind: EventKind;
-  /** Parsed while it is among the newest: the folds of a tick ask for the same rows one after the other. */
+  /** There while it is among the newest: the folds of a tick ask for the same rows one after the other. */
   event: LoggedEvent | undefined;
+}
+/** What was committed since somebody asked, and where. */
+interface News {
+  readonly encoded: EncodedRequest;
+  readonly place: CommitPlace;
 }
 interface Tail {
   readonly generation: number;
   horizon: bigint;
-  /** How many rows the model had been sent when the tail was read. */
+  /** Of how many rows the model had been sent the tail knows. */
   written: number;
   bytes: number;
   readonly rows: Kept[];
+  /** Not among the rows yet: most of what is written fast nobody asks for. */
+  news: News[];
+  newsRows: number;
   /** Rows by their ids in column form. */
   readonly byExample: Map<string, Kept[]>;
   readonly byPrediction: Map<string, Kept[]>;
@@ -62,9 +73,18 @@ export class TailMemory {
     this.#database = database;
   }
 
-  /** To be called with every commit, before its callers learn of it. */
-  note(requests: readonly AppendRequest[]): void {
-    for (const { model, events } of requests) this.#written.set(model, this.#writtenTo(model) + events.length);
+  /** To be called with every commit in their order, before its callers learn of it. @param place undefined where it is not known */
+  note(written: readonly EncodedRequest[], place: CommitPlace | undefined): void {
+    let firstSeq = place?.firstSeq ?? 0n;
+    for (const encoded of written) {
+      const { model } = encoded.request;
+      const before = this.#writtenTo(model);
+      this.#written.set(model, before + encoded.rows);
+      const tail = this.#tail(model);
+      if (place !== undefined && tail?.written === before) extend(tail, { encoded, place: { ...place, firstSeq } });
+      firstSeq += BigInt(encoded.rows);
+    }
+    this.#makeRoom();
   }
 
   /** To be called after every change of the segment set, whatever became of it. */
@@ -117,7 +137,10 @@ export class TailMemory {
     for (;;) {
       const known = this.#tails.get(model);
       if (known === LONG) return undefined;
-      if (known?.written === this.#writtenTo(model)) return known;
+      if (known?.written === this.#writtenTo(model)) {
+        this.#keep(model, known);
+        return settled(known);
+      }
       const loading = this.#loading.get(model);
       if (loading === undefined) break;
       // It may have begun before the rows this caller asks for were there.
@@ -134,6 +157,7 @@ export class TailMemory {
       cleared: this.#cleared,
       known: this.#tail(model),
     };
+    if (known !== undefined) settled(known);
     const news = written - (known?.written ?? this.#clearedAt.get(model) ?? 0);
     const room = MAX_ROWS - (known?.rows.length ?? 0);
     if (news > room) return this.#giveUp(model, cleared);
@@ -168,15 +192,20 @@ export class TailMemory {
     if (cleared === this.#cleared) this.#tails.set(model, LONG);
   }
 
-  /** Newest last; when all are too much, the models nobody asked about for the longest time are forgotten. */
+  /** Newest last. */
   #keep(model: string, tail: Tail): void {
     this.#tails.delete(model);
     this.#tails.set(model, tail);
+    this.#makeRoom();
+  }
+
+  /** When all are too much, the models nobody asked about for the longest time are forgotten. */
+  #makeRoom(): void {
     let bytes = 0;
     for (const one of this.#tails.values()) if (one !== LONG) bytes += one.bytes;
     for (const [name, one] of this.#tails) {
       if (bytes <= MAX_BYTES) return;
-      if (one === LONG || name === model) continue;
+      if (one === LONG) continue;
       bytes -= one.bytes;
       this.#tails.delete(name);
     }
@@ -190,6 +219,8 @@ function emptyTail(generation: number): Tail {
     written: 0,
     bytes: 0,
     rows: [],
+    news: [],
+    newsRows: 0,
     byExample: new Map(),
     byPrediction: new Map(),
     newest: [],
@@ -197,17 +228,61 @@ function emptyTail(generation: number): Tail {
 }
 
 function take(tail: Tail, read: Awaited<ReturnType<typeof tailAfter>>, written: number): void {
+  for (const row of read.rows) tail.bytes += row.body.length;
+  add(
+    tail,
+    read.rows.map((row): Kept => ({ row, kind: row.kind, event: undefined })),
+  );
+  tail.horizon = read.horizon;
+  tail.written = written;
+}
+
+/** A tail that has no room for it stays behind: it is read again, and found too long. */
+function extend(tail: Tail, news: News): void {
+  const { rows, bytes } = news.encoded;
+  const { transactionId, firstSeq } = news.place;
+  if (tail.rows.length + tail.newsRows + rows > MAX_ROWS || tail.bytes + bytes > MAX_MODEL_BYTES) return;
+  tail.written += rows;
+  const last = tail.rows.at(-1)?.row;
+  // A reader that came between the commit and this call has the rows already.
+  if (last !== undefined && compareToCursor(last, { transactionId, seq: firstSeq }) >= 0) return;
+  tail.news.push(news);
+  tail.newsRows += rows;
+  tail.bytes += bytes;
+}
+
+/** The tail with its news among the rows. */
+function settled(tail: Tail): Tail {
+  if (tail.newsRows > 0) add(tail, tail.news.flatMap(keptOf));
+  tail.news = [];
+  tail.newsRows = 0;
+  return tail;
+}
+
+function keptOf({ encoded: { request, bodies }, place }: News): Kept[] {
+  const texts = bodies.split("\n");
+  return request.events.map((written, i): Kept => {
+    const event = loggedAt(written, place, i, request.knownAt);
+    const { transactionId, seq, receivedAt, importedAt = null, at } = event;
+    const exampleId = columnId(event.exampleId);
+    const predictionId = columnId("predictionId" in event ? event.predictionId : undefined);
+    const body = texts[i] as string;
+    return {
+      row: { transactionId, seq, receivedAt, importedAt, at, exampleId, predictionId, body },
+      kind: event.kind,
+      event,
+    };
+  });
+}
+
+function add(tail: Tail, fresh: readonly Kept[]): void {
   for (const kept of tail.newest) kept.event = undefined;
-  const fresh = read.rows.map((row): Kept => ({ row, kind: row.kind, event: undefined }));
   for (const kept of fresh) {
     tail.rows.push(kept);
-    tail.bytes += kept.row.body.length;
     if (kept.row.exampleId !== null) put(tail.byExample, kept.row.exampleId, kept);
     if (kept.row.predictionId !== null) put(tail.byPrediction, kept.row.predictionId, kept);
   }
   tail.newest = fresh;
-  tail.horizon = read.horizon;
-  tail.written = written;
 }
 
 function put(lists: Map<string, Kept[]>, id: string, kept: Kept): void {

@@ -35,7 +35,9 @@ export function toTailRow(row: SqlRow): TailRow {
 export function toLoggedEvent(row: TailRow): LoggedEvent {
   const event = JSON.parse(row.body) as ExampleEvent;
   const { transactionId, seq, receivedAt, importedAt } = row;
-  return { ...event, transactionId, seq, receivedAt, ...(importedAt === null ? {} : { importedAt }) };
+  // The event last: what is added to a copy that was spread first costs Node 20 some microseconds a key.
+  if (importedAt === null) return { transactionId, seq, receivedAt, ...event };
+  return { transactionId, seq, receivedAt, importedAt, ...event };
 }
 
 /**
@@ -99,7 +101,7 @@ export async function tailAfter(
   const select = `select ${TAIL_COLUMNS} from ingest where ${AFTER} ${kinds} order by ingest.xid, ingest.seq limit $4::bigint`;
   const values = [model, cursor.transactionId.toString(), cursor.seq.toString(), options.limit];
   const result = await view(database, select, values, options.isLong ? inOrder : ask);
-  const rows = result.rows.map((row) => ({ ...toTailRow(row), kind: KINDS[toNumber(row["kind"])] as EventKind }));
+  const rows = result.rows.map((row) => ({ kind: KINDS[toNumber(row["kind"])] as EventKind, ...toTailRow(row) }));
   return { ...result, rows };
 }
 
@@ -176,7 +178,7 @@ export async function tailPage(
      order by ingest.xid, ingest.seq limit $4::bigint`,
     [model, after.transactionId.toString(), after.seq.toString(), limit],
   );
-  return rows.map((row) => ({ ...toTailRow(row), kind: toNumber(row["kind"]) }));
+  return rows.map((row) => ({ kind: toNumber(row["kind"]), ...toTailRow(row) }));
 }
 
 /** A page of all rows of a model in the tail, committed or about to be folded, with the generation of the segment set. */
@@ -193,5 +195,5 @@ export async function wholeTailPage(
     [model, after.transactionId.toString(), after.seq.toString(), limit],
     inOrder,
   );
-  return { generation, rows: rows.map((row) => ({ ...toTailRow(row), kind: toNumber(row["kind"]) })) };
+  return { generation, rows: rows.map((row) => ({ kind: toNumber(row["kind"]), ...toTailRow(row) })) };
 }

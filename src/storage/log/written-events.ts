@@ -65,7 +65,11 @@ export class WrittenEvents {
       const firstSeq = next;
       next += BigInt(events.length);
       if (place === undefined) this.#forget(model);
-      else this.#add(model, { ...place, firstSeq, lastSeq: next - 1n, events, knownAt, bytes, logged: undefined });
+      else {
+        const { transactionId, receivedAt } = place;
+        const lastSeq = next - 1n;
+        this.#add(model, { transactionId, receivedAt, firstSeq, lastSeq, events, knownAt, bytes, logged: undefined });
+      }
     }
     for (const model of this.#models.keys()) {
       if (this.#bytes <= MAX_BYTES) break;
@@ -142,15 +146,22 @@ const isSameBlock = (model: string, next: AppendRequest | undefined) =>
   next !== undefined && next.model === model && next.knownAt === undefined;
 
 function loggedOf(block: Block): readonly LoggedEvent[] {
-  if (block.logged !== undefined) return block.logged;
-  const { transactionId, firstSeq, receivedAt, knownAt } = block;
-  let seq = firstSeq - 1n;
-  block.logged = block.events.map((event, i): LoggedEvent => {
-    seq += 1n;
-    if (knownAt === undefined) return { ...event, transactionId, seq, receivedAt };
-    return { ...event, transactionId, seq, receivedAt: knownAt[i] as Instant, importedAt: receivedAt };
-  });
+  block.logged ??= block.events.map((event, i) => loggedAt(event, block, i, block.knownAt));
   return block.logged;
+}
+
+/** An event of a request as the log gives it back. @param i its place in the request, whose rows begin at `place` */
+export function loggedAt(
+  event: ExampleEvent,
+  place: CommitPlace,
+  i: number,
+  knownAt: readonly Instant[] | undefined,
+): LoggedEvent {
+  const { transactionId, receivedAt } = place;
+  const seq = place.firstSeq + BigInt(i);
+  // The event last: what is added to a copy that was spread first costs Node 20 some microseconds a key.
+  if (knownAt === undefined) return { transactionId, seq, receivedAt, ...event };
+  return { transactionId, seq, receivedAt: knownAt[i] as Instant, importedAt: receivedAt, ...event };
 }
 
 /** Index of the first block that ends after the cursor. */

@@ -86,6 +86,22 @@ async function writeSteps(transaction: Queryable, id: string, steps: readonly Ru
   }
 }
 
+/** Fence and step in one statement: each is a round trip and there are two a step. No row: the run is unknown. */
+const RECORD_STEP = prepared(`with fenced as (
+       select attempt from run where id = $1 for update
+     ), written as (
+       insert into run_step (run_id, step, body) select $1, $2, $3 from fenced where attempt = $4
+       on conflict (run_id, step) do update set body = excluded.body
+     )
+     select attempt from fenced`);
+
+async function recordStep(database: SqlDatabase, id: string, attempt: number, step: RunStepRecord): Promise<void> {
+  const { rows } = await database.query(RECORD_STEP, [id, step.step, bodyOf(step), attempt]);
+  if (rows[0] === undefined) throw runUnknown(id);
+  const current = rows[0]["attempt"] as number;
+  if (current !== attempt) throw attemptStale(id, attempt, current);
+}
+
 async function create(database: SqlDatabase, run: RunRecord): Promise<boolean> {
   const { steps, attempt, ...body } = run;
   try {
@@ -188,13 +204,7 @@ export function createRunStore(database: SqlDatabase, isOnlyWriter: boolean): Ru
     last: (model, options) => newest(options?.training === true ? LAST_TRAINING : LAST, model),
     beginAttempt: (id, at) => memory.write(() => beginAttempt(database, id, at)),
     update: (id, attempt, change) => memory.write(() => update(database, id, attempt, change)),
-    recordStep: (id, attempt, step) =>
-      memory.write(() =>
-        database.transaction(async (transaction) => {
-          await fenceAttempt(transaction, id, attempt);
-          await writeSteps(transaction, id, [step]);
-        }),
-      ),
+    recordStep: (id, attempt, step) => memory.write(() => recordStep(database, id, attempt, step)),
     appendTrace: (id, attempt, points) => appendTrace(database, id, attempt, points),
     async trace(id, options) {
       const { rows } = await database.query(
