@@ -19,7 +19,8 @@ import type * as queueing from "@dbos-inc/dbos-sdk/internal/wfqueue";
 import type { WorkflowQueue } from "@dbos-inc/dbos-sdk/internal/wfqueue";
 import type { StepInfo } from "@dbos-inc/dbos-sdk/internal/workflow";
 import type { Pool } from "pg";
-import { fail, type Instant, type Json, type Logger, RestingStorage, RetrainError } from "../core/index.ts";
+import { fail, type Instant, type Json, type Logger, RetrainError } from "../core/index.ts";
+import { LibraryStorage } from "./library-storage.ts";
 import { fromLibrary, retryingPool } from "./retrying-pool.ts";
 
 type Sdk = typeof sdk;
@@ -59,7 +60,7 @@ export function loadEngine() {
   // Required, not imported: for an import Node would read all of its sources a second time, to guess their names.
   const load = createRequire(import.meta.url);
   return {
-    sdk: withRestingStorage(load, () => load("@dbos-inc/dbos-sdk") as Sdk),
+    sdk: withLibraryStorage(load, () => load("@dbos-inc/dbos-sdk") as Sdk),
     executor: load("@dbos-inc/dbos-sdk/internal/dbos-executor") as typeof executors,
     queues: load("@dbos-inc/dbos-sdk/internal/wfqueue") as typeof queueing,
     context: load("@dbos-inc/dbos-sdk/internal/context") as Context,
@@ -233,8 +234,9 @@ export class DbosLibrary {
     }
   }
 
+  /** False once the library is shut down, when a body may still be about to end. */
   runsHere(workflowId: string): boolean {
-    return this.#executor.systemDatabase.checkForRunningWorkflow(workflowId);
+    return this.#executorClass.globalInstance?.systemDatabase.checkForRunningWorkflow(workflowId) ?? false;
   }
 
   /** Inside a workflow: its id. */
@@ -309,12 +311,12 @@ export class DbosLibrary {
 }
 
 /** The library makes its asynchronous contexts while it loads; they are of the kind that costs nothing while no workflow runs. */
-function withRestingStorage<T>(load: NodeJS.Require, run: () => T): T {
+function withLibraryStorage<T>(load: NodeJS.Require, run: () => T): T {
   const hooks = load("node:async_hooks") as { AsyncLocalStorage: unknown };
   // Node 24 lets nobody replace it, and its own costs nothing either.
   if (Object.getOwnPropertyDescriptor(hooks, "AsyncLocalStorage")?.writable !== true) return run();
   const own = hooks.AsyncLocalStorage;
-  hooks.AsyncLocalStorage = RestingStorage;
+  hooks.AsyncLocalStorage = LibraryStorage;
   try {
     return run();
   } finally {

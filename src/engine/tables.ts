@@ -28,14 +28,13 @@ const STATEMENTS = [
 
 /** Idempotent, and safe when several processes start together: `IF NOT EXISTS` still collides in the catalog, so it is repeated. */
 export async function createEngineTables(pool: Pool): Promise<void> {
-  for (const statement of STATEMENTS) {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        await pool.query(statement);
-        break;
-      } catch (error) {
-        if (attempt === 5 || !isCatalogCollision(error)) throw error;
-      }
+  for (let attempt = 1; ; attempt++) {
+    try {
+      // In one request, which runs as one transaction: a start waits for each.
+      await pool.query(STATEMENTS.join(";\n"));
+      return;
+    } catch (error) {
+      if (attempt === 5 || !isCatalogCollision(error)) throw error;
     }
   }
 }

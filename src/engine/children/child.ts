@@ -81,6 +81,8 @@ export class Child {
       detached: true,
       windowsHide: true,
     });
+    // From the first moment: what it loads must not take a core from a server that starts. Again when it is ready, with all its threads.
+    if (this.#process.pid !== undefined) lowerPriority(this.#process.pid);
     for (const stream of [this.#process.stdout, this.#process.stderr]) if (stream) this.#output.follow(stream);
     this.exited = new Promise((resolve) => {
       // `close` comes after the last output was read; `error` alone when the process could not be started.

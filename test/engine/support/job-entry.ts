@@ -1,13 +1,16 @@
 /** A child whose jobs do everything a trainer may do to us. */
 import { spawn } from "node:child_process";
+import { getPriority } from "node:os";
 import process from "node:process";
 import { fail, type JsonObject, serveJobs } from "../../../src/core/index.ts";
 
+/** While its modules load. */
+const firstPriority = getPriority();
 let served = 0;
 const kept: Uint8Array[] = [];
 
 serveJobs({
-  echo: async (input) => ({ input, pid: process.pid, served: ++served }),
+  echo: async (input) => ({ input, pid: process.pid, served: ++served, firstPriority }),
   environment: async () => ({ names: Object.keys(process.env) }),
   epochs: async (input, control) => {
     for (let epoch = 1; epoch <= Number(input.epochs); epoch++) control.progress({ epoch, loss: 1 / epoch });
