@@ -141,7 +141,16 @@ export function watchLosses(
   };
 }
 
-/** The newest alarm (losses grew), if any. */
+/** Losses since the detector started over that tell where they are now; the mean of the newest at a detection still holds older ones. */
+const SETTLED_ROWS = 50;
+
+/** The newest alarm (losses grew), unless the detector has seen them fall again since, more than half of the way. */
 export function lastAlarm(watch: DetectorWatch): ConceptDetection | undefined {
-  return watch.detections.findLast((one) => one.direction === "up");
+  const { detections, current } = watch;
+  const at = detections.findLastIndex((one) => one.direction === "up");
+  const alarm = detections[at];
+  const fall = detections.findLast((one, i) => i > at && one.direction === "down");
+  if (alarm === undefined || fall === undefined) return alarm;
+  const now = current.n >= SETTLED_ROWS ? current.mean : fall.meanNow;
+  return now < (alarm.meanBefore + alarm.meanNow) / 2 ? undefined : alarm;
 }

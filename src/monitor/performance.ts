@@ -9,6 +9,7 @@ import {
   binaryLogLossOf,
   binnedAveragePrecision,
   binnedRocAuc,
+  FIXED_POINT_BITS,
   fromFixedPoint,
   LOG_LOSS_CLIP,
   logDeterministic,
@@ -16,6 +17,7 @@ import {
   scoreBin,
   toFixedPoint,
 } from "../stats/index.ts";
+import { metricInterval } from "./performance-interval.ts";
 
 /** Bins of the calibration error, as in `stats` (10 equal widths). */
 const CALIBRATION_BINS = 10;
@@ -52,6 +54,7 @@ function binaryCounters(one: LabelledPrediction): CounterValues {
     logLoss: loss,
     logLossSquared: toFixedPoint(lossFloat * lossFloat),
     brier: toFixedPoint(error * error),
+    brierSquared: toFixedPoint(error * error * error * error),
     [`e${bin}n`]: 1n,
     [`e${bin}p`]: toFixedPoint(score),
     ...(positive ? { [`e${bin}y`]: 1n } : {}),
@@ -81,6 +84,7 @@ function multiclassCounters(one: LabelledPrediction): CounterValues {
     logLoss: loss,
     logLossSquared: toFixedPoint(lossFloat * lossFloat),
     brier: toFixedPoint(squared),
+    brierSquared: toFixedPoint(squared * squared),
   };
 }
 
@@ -88,10 +92,13 @@ function regressionCounters(one: LabelledPrediction): CounterValues {
   const y = one.label as number;
   const error = (one.scores[0] as number) - y;
   const absolute = toFixedPoint(Math.abs(error));
+  const square = toFixedPoint(error * error);
   return {
     n: 1n,
     absoluteError: absolute,
-    squaredError: toFixedPoint(error * error),
+    squaredError: square,
+    // As integers: the fourth power of an error of some ten thousands is beyond what one value may be.
+    squaredErrorSquared: (square * square) >> BigInt(FIXED_POINT_BITS),
     y: toFixedPoint(y),
     ySquared: toFixedPoint(y * y),
   };
@@ -134,7 +141,7 @@ export function addInPlace(sum: Map<string, bigint>, delta: CounterValues, sign:
 export interface MetricEstimate {
   readonly value: number | null;
   readonly rows: number;
-  /** 90 % two-sided by normal approximation or Wilson, where the counters hold enough; each end a one-sided 95 % bound. */
+  /** 90 % two-sided, where the counters hold enough; each end a one-sided 95 % bound. */
   readonly interval?: readonly [number, number];
 }
 
@@ -143,7 +150,16 @@ export function metricFromCounters(metric: string, values: CounterValues): Metri
   const count = Number(values.n ?? 0n);
   if (count === 0) return { value: null, rows: 0 };
   const value = metricValue(metric, values, count);
-  const interval = value === null ? undefined : metricInterval(metric, values, count, value);
+  const interval =
+    value === null
+      ? undefined
+      : metricInterval(metric, {
+          values,
+          count,
+          value,
+          histogram: (side) => histogram(values, side),
+          confusion: () => confusion(values),
+        });
   return { value, rows: count, ...(interval === undefined ? {} : { interval }) };
 }
 
@@ -255,30 +271,4 @@ function histogram(values: CounterValues, prefix: "p" | "q"): Float64Array {
     if (key.charCodeAt(0) === prefix.charCodeAt(0) && /^[pq]\d+$/.test(key)) counts[Number(key.slice(1))] = Number(n);
   }
   return counts;
-}
-
-/** One-sided 95 % normal quantile. */
-const Z = 1.6448536269514722;
-
-function metricInterval(
-  metric: string,
-  values: CounterValues,
-  count: number,
-  value: number,
-): readonly [number, number] | undefined {
-  if (count < 2) return undefined;
-  if (metric === "accuracy" || metric === "hitShare") return wilson(value, count);
-  let second: number;
-  if (metric === "logLoss") second = mean(values, "logLossSquared", count);
-  else if (metric === "mae") second = mean(values, "squaredError", count);
-  else return undefined;
-  const half = Z * Math.sqrt(Math.max(0, second - value * value) / (count - 1));
-  return [value - half, value + half];
-}
-
-function wilson(share: number, count: number): readonly [number, number] {
-  const z2 = (Z * Z) / count;
-  const center = (share + z2 / 2) / (1 + z2);
-  const half = (Z * Math.sqrt((share * (1 - share)) / count + z2 / (4 * count))) / (1 + z2);
-  return [center - half, center + half];
 }

@@ -108,11 +108,16 @@ describe("performance estimated before labels", () => {
     });
   });
 
-  it.each([1, 2])("finds the AUC of 20,000 shifted rows within 0.01 and three deviations, seed %i", (seed) => {
-    const { gap, deviation } = estimationError({ seed, kind: "covariate" });
-    expect(Math.abs(gap)).toBeLessThanOrEqual(0.01);
-    expect(Math.abs(gap)).toBeLessThanOrEqual(3 * deviation);
-  });
+  it("finds the AUC of 20,000 shifted rows within 0.01 on average of 50 windows, and within three deviations in each", () => {
+    const found = Array.from({ length: 50 }, (_, seed) =>
+      estimationError({ seed: seed + 1, kind: "covariate", referenceRows: 5_000 }),
+    );
+    const mean = found.reduce((sum, { gap }) => sum + Math.abs(gap), 0) / found.length;
+    expect(mean).toBeLessThanOrEqual(0.01);
+    for (const { gap, deviation } of found) expect(Math.abs(gap)).toBeLessThanOrEqual(3 * deviation);
+    // The bands are not wider than needed: a third of normal gaps lies beyond one deviation, at least 6 of 50 by a binomial bound.
+    expect(found.filter(({ gap, deviation }) => Math.abs(gap) > deviation).length).toBeGreaterThanOrEqual(6);
+  }, 60_000);
 
   it("says how far it may be off where few rows were held out: three deviations hold in each of ten seeds", () => {
     let beyondSampling = 0;

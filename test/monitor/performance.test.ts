@@ -38,6 +38,28 @@ function exact(metric: MetricName, rows: readonly LabelledPrediction[]): number 
   });
 }
 
+/** Counters of very many rows, whose metrics are the truth, and of 400 small windows. */
+function windowsOf(rowsOf: (count: number, seed: number) => readonly LabelledPrediction[]) {
+  let made: { readonly all: Record<string, bigint>; readonly windows: readonly Record<string, bigint>[] } | undefined;
+  return () =>
+    (made ??= {
+      all: sumOf(rowsOf(200_000, 99)),
+      windows: Array.from({ length: 400 }, (_, seed) => sumOf(rowsOf(400, seed + 1000))),
+    });
+}
+
+/** Of 400 intervals 360 should hold the truth; three standard deviations of a binomial are 18. */
+function expectCoverage(metric: string, { all, windows }: ReturnType<ReturnType<typeof windowsOf>>): void {
+  const truth = metricFromCounters(metric, all).value as number;
+  let covered = 0;
+  for (const values of windows) {
+    const [low, high] = metricFromCounters(metric, values).interval ?? [Number.NaN, Number.NaN];
+    if (low <= truth && truth <= high) covered++;
+  }
+  expect(covered).toBeGreaterThan(360 - 18);
+  expect(covered).toBeLessThan(360 + 18);
+}
+
 describe("performance counters of a binary model", () => {
   it.each([
     [0.12, 20_000],
@@ -77,20 +99,15 @@ describe("performance counters of a binary model", () => {
     expect(sum.size).toBe(0);
   });
 
-  it("cover the true mean loss with their 90 % interval", () => {
-    let covered = 0;
-    const runs = 400;
-    const truth = metricFromCounters("logLoss", sumOf(binaryRows(200_000, 0.3, 99))).value as number;
-    for (let seed = 0; seed < runs; seed++) {
-      const [low, high] = metricFromCounters("logLoss", sumOf(binaryRows(400, 0.3, seed + 1000))).interval as readonly [
-        number,
-        number,
-      ];
-      if (low <= truth && truth <= high) covered++;
-    }
-    // Binomial(400, 0.9): three standard deviations are 18.
-    expect(covered).toBeGreaterThan(360 - 18);
-    expect(covered).toBeLessThan(360 + 18);
+  const windows = windowsOf((count, seed) => binaryRows(count, 0.3, seed));
+  it.each(["logLoss", "brier", "accuracy", "f1", "rocAuc"])("cover the true %s in nine of ten windows", (metric) => {
+    expectCoverage(metric, windows());
+  });
+
+  it("know nothing of an AUC from one positive row, and say so", () => {
+    const rows = binaryRows(60, 0.5, 1).map((row, i) => ({ ...row, label: i === 0 }));
+    expect(metricFromCounters("rocAuc", sumOf(rows)).interval).toEqual([0, 1]);
+    expect(metricFromCounters("averagePrecision", sumOf(rows)).interval).toBeUndefined();
   });
 
   it("say null where a metric is not defined", () => {
@@ -118,6 +135,43 @@ describe("performance counters of a regression model", () => {
     for (const metric of ["mae", "rmse", "r2"] as const) {
       expect(metricFromCounters(metric, counters).value).toBeCloseTo(computeMetric(metric, input) as number, 6);
     }
+  });
+});
+
+describe("intervals of other models", () => {
+  const regression = (count: number, seed: number) => {
+    const random = createRandom(seed);
+    return Array.from({ length: count }, () => {
+      const y = 400_000 * random.nextFloat();
+      // Errors beyond 46,000, whose fourth power one fixed-point value could not hold.
+      const error = 150_000 * (random.nextFloat() + random.nextFloat() - 1);
+      return { task: "regression", classes: [], scores: [y + error], decision: 0, label: y } as const;
+    });
+  };
+  const CLASSES = ["a", "b", "c"];
+  const multiclass = (count: number, seed: number) => {
+    const random = createRandom(seed);
+    return Array.from({ length: count }, () => {
+      const truth = random.nextFloat() < 0.6 ? 0 : random.nextFloat() < 0.7 ? 1 : 2;
+      const decided = random.nextFloat() < 0.65 ? truth : random.nextInt(3);
+      const sure = 0.4 + 0.5 * random.nextFloat();
+      const scores = CLASSES.map((_, k) => (k === decided ? sure : (1 - sure) / 2));
+      return {
+        task: "multiclass",
+        classes: CLASSES,
+        scores,
+        decision: CLASSES[decided] as string,
+        label: CLASSES[truth] as string,
+      } as const;
+    });
+  };
+
+  const ofNumbers = windowsOf(regression);
+  it.each(["mae", "rmse"])("cover the true %s", (metric) => expectCoverage(metric, ofNumbers()));
+
+  const ofClasses = windowsOf(multiclass);
+  it.each(["macroF1", "brier", "logLoss"])("cover the true %s of three classes", (metric) => {
+    expectCoverage(metric, ofClasses());
   });
 });
 

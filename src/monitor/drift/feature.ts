@@ -20,12 +20,17 @@ import {
   totalVariation,
   twoProportionZ,
 } from "../../stats/index.ts";
-import { type Bins, binsOf, closedCounts, presentOf, sum } from "./bins.ts";
+import { type Bins, binsOf, closedCounts, type PresentCounts, presentOf, sum } from "./bins.ts";
 import type { DriftOptions } from "./options.ts";
 import { normedWasserstein } from "./wasserstein.ts";
 
 /** What is known before the p-values of all features are adjusted together. */
-export type Measured = Omit<FeatureDrift, "verdict" | "reason" | "pAdjusted" | "importance">;
+export type Measured = Omit<FeatureDrift, "verdict" | "reason" | "pAdjusted" | "importance"> & {
+  /** Enough rows, but too few of them with a value to compare the values by. */
+  readonly sparse?: { readonly side: "reference" | "current window"; readonly values: number };
+  /** Share of new values that a reference of such values lets expect: nearly all of them for an id. */
+  readonly expectedUnseen: number;
+};
 
 export interface FeatureSides {
   readonly grid: FeatureGrid;
@@ -60,6 +65,8 @@ export function measureFeature(sides: FeatureSides, options: DriftOptions, tail:
   const p =
     components.length === 0 ? null : Math.min(1, components.length * Math.min(...components.map((one) => one.p)));
   const needed = rowsNeeded({ components, bins, options, tail, present: now.present, rows: rowsNow });
+  const expectedUnseen = expectedUnseenOf(sides, bins);
+  const sparse = components.length === 0 ? undefined : sparseSide(before, now, options.minRows);
   const share = (count: number, rows: number) => (rows > 0 ? count / rows : 0);
   return {
     feature: grid.name,
@@ -72,6 +79,8 @@ export function measureFeature(sides: FeatureSides, options: DriftOptions, tail:
     components,
     p,
     ...(needed === undefined ? {} : { rowsNeeded: needed }),
+    ...(sparse === undefined ? {} : { sparse }),
+    expectedUnseen,
     referenceRows: rowsBefore,
     currentRows: rowsNow,
     missing: { reference: share(before.absent, rowsBefore), current: share(now.absent, rowsNow) },
@@ -84,6 +93,13 @@ export function measureFeature(sides: FeatureSides, options: DriftOptions, tail:
     bins: plottedBins(bins),
     ...(bins.edges === undefined ? {} : { edges: bins.edges }),
   };
+}
+
+/** The side with too few values; a side without any has nothing to compare, which the missing share tells. */
+function sparseSide(before: PresentCounts, now: PresentCounts, minRows: number): Measured["sparse"] {
+  if (before.present === 0 || now.present === 0) return undefined;
+  if (before.present < minRows) return { side: "reference", values: before.present };
+  return now.present < minRows ? { side: "current window", values: now.present } : undefined;
 }
 
 interface Judging {
@@ -134,12 +150,15 @@ function distributionOf(bins: Bins, judging: Judging & { readonly feature: strin
  * Values the reference never had. Some are expected: about as many as the reference had values that occurred once
  * (I. J. Good 1953, "The population frequencies of species", eq. 9).
  */
-function unseenOf(sides: FeatureSides, bins: Bins, present: number, { options, tail }: Judging): DriftComponent {
-  const { grid, reference, rareCount } = sides;
+function expectedUnseenOf({ grid, reference, rareCount }: FeatureSides, bins: Bins): number {
   const isNamed = grid.kind === "category" || (grid.kind === "number" && grid.values !== undefined);
   const once = isNamed ? reference.counts.reduce((count, rows) => count + (rows === 1 ? 1 : 0), rareCount) : 0;
   const n = presentOf(reference).present;
-  const expected = Math.min(1, (once + 1) / (n + 1) + bins.unseenReference / Math.max(1, n));
+  return Math.min(1, (once + 1) / (n + 1) + bins.unseenReference / Math.max(1, n));
+}
+
+function unseenOf(sides: FeatureSides, bins: Bins, present: number, { options, tail }: Judging): DriftComponent {
+  const expected = expectedUnseenOf(sides, bins);
   const value = bins.unseenCurrent / present;
   const z = normalIsf(tail);
   return component({
@@ -182,8 +201,11 @@ function rowsNeeded(state: {
   readonly rows: number;
 }): number | undefined {
   const { components, bins, options, tail, present, rows } = state;
-  if (present < options.minRows && !(rows >= options.minRows && present === 0))
-    return Math.max(1, options.minRows - present);
+  if (present < options.minRows && !(rows >= options.minRows && present === 0)) {
+    const values = Math.max(1, options.minRows - present);
+    // Where most rows lack the value, so many of them are needed for each.
+    return rows >= options.minRows ? Math.ceil((values * rows) / present) : values;
+  }
   const unsure = components.find(
     (one) => one.statistic === "psi" && one.thresholdFrom === "sampling noise" && isBetween(one),
   );
@@ -193,9 +215,13 @@ function rowsNeeded(state: {
   return rest > 0 ? Math.max(1, Math.ceil(quantile / rest) - present) : undefined;
 }
 
-/** Beyond the minimum effect, yet within what chance alone gives so few rows. */
-export function isBetween(one: DriftComponent): boolean {
-  return one.value > one.minimumEffect && one.value <= one.noiseFloor;
+/**
+ * Beyond the minimum effect, yet within what chance alone gives so few rows.
+ * @param expectedUnseen what of the share of new values is no effect at all: more rows of an id are as new as these
+ */
+export function isBetween(one: DriftComponent, expectedUnseen = 0): boolean {
+  const least = one.minimumEffect + (one.statistic === "unseenRate" ? expectedUnseen : 0);
+  return one.value > least && one.value <= one.noiseFloor;
 }
 
 function plottedBins(bins: Bins): DriftBin[] {

@@ -40,8 +40,10 @@ export function compareProfiles(
   const features = measured
     .map((one, i) => judged(one, adjusted[i] as number, { options, importance: importance?.[one.of ?? one.feature] }))
     .sort((a, b) => (b.ratio ?? -1) - (a.ratio ?? -1) || (a.feature < b.feature ? -1 : 1));
+  const whole = judgeWhole(features, options);
   return {
-    ...judgeWhole(features, options),
+    ...whole,
+    ...(current.rows === 0 && features.length > 0 ? { reason: "No row arrived in the window." } : {}),
     shareThreshold: options.share,
     referenceRows: reference.reference.rows,
     currentRows: current.rows,
@@ -49,6 +51,9 @@ export function compareProfiles(
     features,
   };
 }
+
+const isUnsure = ({ components, expectedUnseen }: Measured) =>
+  components.some((component) => isBetween(component, expectedUnseen));
 
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 const count = (rows: number) => rows.toLocaleString("en-US");
@@ -61,10 +66,10 @@ function judged(
   const isSignificant = pAdjusted <= options.level;
   const isBeyond = (one.ratio ?? 0) > 1;
   const tooFew = one.components.length === 0;
-  const unsure = one.components.some(isBetween) || one.rowsNeeded !== undefined;
+  const unsure = isUnsure(one) || one.rowsNeeded !== undefined || one.sparse !== undefined;
   const verdict: DriftVerdict =
     isBeyond && isSignificant ? "drift" : tooFew || unsure || isBeyond ? "cannot-tell" : "no-drift";
-  const { rowsNeeded, ...rest } = one;
+  const { rowsNeeded, sparse: _sparse, expectedUnseen: _expected, ...rest } = one;
   return {
     ...rest,
     verdict,
@@ -82,14 +87,20 @@ function reasonOf(one: Measured, verdict: DriftVerdict, options: DriftOptions): 
     const rows = side === "reference" ? one.referenceRows : one.currentRows;
     return `"${feature}" has ${count(rows)} rows in the ${side}; ${options.minRows} are needed to tell.`;
   }
+  if (verdict === "cannot-tell" && one.sparse !== undefined && !isUnsure(one)) {
+    const { side, values } = one.sparse;
+    return `"${feature}" has a value in only ${count(values)} rows of the ${side}; ${options.minRows} are needed to tell.`;
+  }
   if (verdict === "cannot-tell") {
     const needed = one.rowsNeeded === undefined ? "more rows are" : `${count(one.rowsNeeded)} more rows are`;
     return `"${feature}" may have moved, but chance alone can do as much with ${count(one.currentRows)} rows; ${needed} needed.`;
   }
   const moved = verdict === "drift" ? "exceeds" : "is within";
   const used = one.components.find((component) => component.statistic === statistic)?.thresholdFrom ?? "";
-  const limit = `${statistic === "psi" ? threshold.toPrecision(3) : percent(threshold)} (${used})`;
-  if (statistic === "psi") return `The PSI of "${feature}", ${value.toPrecision(3)}, ${moved} ${limit}.`;
+  // 0.1004 must not read as "0.100 exceeds 0.100".
+  const digits = value.toPrecision(3) === threshold.toPrecision(3) ? 5 : 3;
+  const limit = `${statistic === "psi" ? threshold.toPrecision(digits) : percent(threshold)} (${used})`;
+  if (statistic === "psi") return `The PSI of "${feature}", ${value.toPrecision(digits)}, ${moved} ${limit}.`;
   if (statistic === "unseenRate")
     return `${percent(value)} of "${feature}" are values the reference never had; that ${moved} ${limit}.`;
   return `"${feature}" is missing in ${percent(one.missing.current)} of the rows, ${percent(one.missing.reference)} in the reference; the change ${moved} ${limit}.`;

@@ -159,6 +159,20 @@ describe("categories", () => {
     );
   });
 
+  it("of an id are all new and no drift, nor do they leave the whole open", () => {
+    const ids = (rows: number, from: number) =>
+      frame(
+        texts(
+          "customer",
+          repeat(rows, (i) => `c${from + i}`),
+        ),
+      );
+    const report = compare(ids(3_000, 0), ids(3_000, 10_000));
+    expect(first(report)).toMatchObject({ verdict: "no-drift", unseen: { current: 1 } });
+    expect(report.verdict).toBe("no-drift");
+    expect(Object.keys(first(report))).not.toContain("expectedUnseen");
+  });
+
   it("that are rare move together", () => {
     const report = first(compare(cities(5_000, 400, 3), cities(5_000, 400, 4)));
     expect(report.bins.length).toBeLessThanOrEqual(22);
@@ -183,6 +197,42 @@ describe("missing values", () => {
     expect(first(compare(of(3_000, 0.02), of(1_000, 0.03))).verdict).toBe("no-drift");
     const gone = first(compare(of(3_000, 0.02), of(1_000, 1)));
     expect(gone).toMatchObject({ verdict: "drift", statistic: "missingRate", value: expect.closeTo(0.98, 1) });
+  });
+});
+
+describe("a column that mostly has no value", () => {
+  /** A value in every tenth row. */
+  const sparse = (rows: number, value: (i: number) => number) =>
+    frame(
+      numbers(
+        "bonus",
+        repeat(rows, (i) => (i % 10 === 0 ? value(i) : Number.NaN)),
+      ),
+    );
+  const low = (i: number) => ((i / 10) * 7) % 31;
+  const high = (i: number) => low(i) + 500;
+
+  it("cannot be told where the reference has too few values, however many there are now", () => {
+    expect(first(compare(sparse(1_000, low), sparse(10_000, high)))).toMatchObject({
+      verdict: "cannot-tell",
+      reason: '"bonus" has a value in only 100 rows of the reference; 200 are needed to tell.',
+    });
+    expect(first(compare(sparse(10_000, low), sparse(10_000, high))).verdict).toBe("drift");
+  });
+
+  it("says how many rows, not values, the current window lacks", () => {
+    const found = compare(sparse(10_000, low), sparse(1_500, low));
+    expect(first(found)).toMatchObject({
+      verdict: "cannot-tell",
+      rowsNeeded: 500,
+      reason: '"bonus" has a value in only 150 rows of the current window; 200 are needed to tell.',
+    });
+    expect(first(compare(sparse(10_000, low), sparse(2_000, low))).verdict).toBe("no-drift");
+  });
+
+  it("that never has one does not drift", () => {
+    const empty = (rows: number) => sparse(rows, () => Number.NaN);
+    expect(first(compare(empty(1_000), empty(1_000))).verdict).toBe("no-drift");
   });
 });
 
