@@ -54,6 +54,8 @@ export interface Canary extends Shared {
 export interface Ab extends Shared {
   /** Share of units the challenger answers; default 0.5. */
   readonly share?: number;
+  /** Promotes no earlier, counted from first exposure + label delay: "7d" sees every day of a week; default "0s". */
+  readonly min?: DurationText;
   /** Counted from first exposure + label delay; default "28d". */
   readonly max?: DurationText;
   readonly minSamples?: number;
@@ -209,6 +211,7 @@ export function stageField(task: Task): Field<StageSpec> {
     ab: {
       ...shared,
       share: withDefault(share("Share of units the challenger answers.", 0.95), 0.5),
+      min: optional(duration("It promotes no earlier, from first exposure + label delay; a week sees all its days.")),
       max: withDefault(duration("Longest comparison, from first exposure + label delay."), "28d"),
       minSamples: withDefault(count("Labelled rows of both arms before a verdict."), 1000),
       rule: withDefault(choiceField("When it promotes.", ["superiority", "non-inferiority"]), "superiority"),
@@ -242,6 +245,7 @@ type ReadStage = { readonly kind: StageSpec["kind"] } & Readonly<Record<string, 
 const RENAMED: Readonly<Record<string, string>> = {
   duration: "durationMs",
   replay: "replayMs",
+  min: "minMs",
   max: "maxMs",
   each: "eachMs",
   watch: "watchMs",
@@ -260,6 +264,15 @@ function toStage(
     (spec["maxMs"] as number) < (spec["durationMs"] as number)
   ) {
     throw refuse(place, value, { rule: "a stage whose `max` is no shorter than its `duration`", description: "" });
+  }
+  if (spec["minMs"] !== undefined && (spec["minMs"] as number) > (spec["maxMs"] as number)) {
+    throw refuse(place, value, { rule: "a stage whose `max` is no shorter than its `min`", description: "" });
+  }
+  if (spec["minMs"] !== undefined && spec["method"] === "group-sequential") {
+    throw refuse(place, value, {
+      rule: 'an "ab" stage without `min` where its `method` "group-sequential" is read at planned looks only',
+      description: "",
+    });
   }
   const { method, metric } = spec;
   // Of several classes a Brier score reaches 2.

@@ -67,6 +67,8 @@ export interface RampStage extends StageBase {
 export interface AbStage extends StageBase {
   readonly kind: "ab";
   readonly share: number;
+  /** It promotes no earlier, however clear the evidence; going back never waits. */
+  readonly minMs?: number;
   readonly maxMs: number;
   /** Labelled rows of both arms before a verdict. */
   readonly minSamples: number;
@@ -128,6 +130,8 @@ export interface RolloutPhase {
   readonly replaySince?: Instant;
   /** Set when that replay was done: how many the challenger answered. */
   readonly replayed?: number;
+  /** When that was: what was mirrored up to here came from the replay, not from a request of the stage. */
+  readonly replayedAt?: Instant;
   /** Information fractions of the planned looks taken so far. */
   readonly looks?: readonly number[];
 }

@@ -16,7 +16,7 @@ import {
   metricWord,
 } from "../core/index.ts";
 import { brokenSplit, withholdUnreadable } from "./guardrails.ts";
-import { stageName, verdictSentence } from "./verdict.ts";
+import { span, stageName, verdictSentence } from "./verdict.ts";
 
 /** A stage that saw no request for so long is replaced by a replay of logged ones, or skipped. */
 export const IDLE_MS = 86_400_000;
@@ -55,7 +55,8 @@ export function advanceRollout(given: AdvanceInput): RolloutStep {
   const harm = evidence.guardrails.find((one) => one.harm === "yes");
   if (harm !== undefined) return rollBack(seen, now, `Stop: ${harm.guardrail}. ${harm.reason}`);
   if (rollout.state === "watching") return watch(at);
-  if (rollout.state === "paused") return stay(at, "cannot-tell", "Paused: nothing moves on until somebody resumes it.");
+  if (rollout.state === "paused")
+    return stay(at, "cannot-tell", "Paused: nothing moves on until somebody resumes it.", "people");
   const phase = lastPhase(seen);
   if (phase.firstExposureAt === undefined && now - phase.enteredAt >= IDLE_MS) return withoutTraffic(at, phase);
   if (phase.firstExposureAt === undefined) return stay(at, "cannot-tell", "No request has come yet.");
@@ -80,8 +81,10 @@ function changeLast(rollout: RolloutRecord, change: Partial<RolloutPhase>): Roll
   return { ...rollout, phases: [...rollout.phases.slice(0, -1), { ...lastPhase(rollout), ...change }] };
 }
 
-function stay(input: AdvanceInput, outcome: Outcome, reason: string): RolloutStep {
-  return { kind: "stay", rollout: { ...input.rollout, verdict: verdictSentence(input, reason) }, outcome, reason };
+/** @param held what it waits for besides its time, which a person should read whatever the comparison says */
+function stay(input: AdvanceInput, outcome: Outcome, reason: string, held?: "samples" | "people"): RolloutStep {
+  const verdict = verdictSentence(input, reason, held);
+  return { kind: "stay", rollout: { ...input.rollout, verdict }, outcome, reason };
 }
 
 function judge(input: AdvanceInput, phase: RolloutPhase): RolloutStep {
@@ -94,17 +97,20 @@ function judge(input: AdvanceInput, phase: RolloutPhase): RolloutStep {
     case "shadow":
     case "canary": {
       const samples = stage.kind === "shadow" ? rows / 2 : evidence.exposures.challenger;
-      const isOver = matured >= stage.maxMs || (matured >= stage.durationMs && samples >= stage.minSamples);
-      if (!isOver) return stay(input, "cannot-tell", `${stageName(phase)} goes on.`);
+      if (matured < stage.durationMs) return stay(input, "cannot-tell", `${stageName(phase)} goes on.`);
+      if (matured < stage.maxMs && samples < stage.minSamples) return waitForSamples(input, phase, samples);
       if (verdict === "worse") return rollBack(rollout, now, worseReason(rollout, evidence));
       const outcome = verdict === "cannot-tell" ? "cannot-tell" : "yes";
       return moveOn(input, outcome, passReason(phase, verdict));
     }
     case "ramp":
       if (matured < stage.eachMs) return stay(input, "cannot-tell", `${stageName(phase)} goes on.`);
+      if (verdict === "worse") return rollBack(rollout, now, worseReason(rollout, evidence));
       return moveOn(input, verdict === "cannot-tell" ? "cannot-tell" : "yes", passReason(phase, verdict));
     case "ab": {
       const isBetter = verdict === "better" || (verdict === "not-worse" && stage.rule === "non-inferiority");
+      if (rows >= stage.minSamples && isBetter && matured < (stage.minMs ?? 0))
+        return stay(input, "cannot-tell", `${stageName(phase)} lasts ${span(stage.minMs ?? 0)} at least.`, "people");
       if (rows >= stage.minSamples && isBetter) return moveOn(input, "yes", betterReason(rollout, evidence));
       if (rows >= stage.minSamples && verdict === "worse")
         return rollBack(rollout, now, worseReason(rollout, evidence));
@@ -115,6 +121,14 @@ function judge(input: AdvanceInput, phase: RolloutPhase): RolloutStep {
     case "full":
       return moveOn(input, "yes", "All stages passed.");
   }
+}
+
+function waitForSamples(input: AdvanceInput, phase: RolloutPhase, samples: number): RolloutStep {
+  const stage = stageOf(input.rollout, phase);
+  const wanted = stage.kind === "shadow" || stage.kind === "canary" ? stage.minSamples : 0;
+  const what = stage.kind === "shadow" ? "labelled pairs" : "answers";
+  const reason = `${stageName(phase)} waits for ${wanted} ${what}; ${Math.floor(samples)} have come.`;
+  return stay(input, "cannot-tell", reason, "samples");
 }
 
 function unequal(input: AdvanceInput, phase: RolloutPhase, reason: string): RolloutStep {
@@ -133,11 +147,22 @@ function withoutTraffic(input: AdvanceInput, phase: RolloutPhase): RolloutStep {
       reason: `No request for 24 hours: ${stageName(phase)} is replaced by a replay of logged requests.`,
     };
   }
+  // What the replay answered is counted with the next folds, of which a busy server takes several.
+  const isCounted = input.evidence.exposures.mirrored >= phase.replayed && input.now > (phase.replayedAt ?? 0);
+  if (!isCounted && input.now - (phase.replayedAt ?? phase.enteredAt) < IDLE_MS)
+    return stay(input, "cannot-tell", "The replayed requests are being counted.", "samples");
   const verdict = input.evidence.comparison?.verdict ?? "cannot-tell";
   if (verdict === "worse") return rollBack(input.rollout, input.now, worseReason(input.rollout, input.evidence));
   const how =
-    phase.replayed === 0 ? "no logged request could be replayed" : `${phase.replayed} logged requests were replayed`;
-  return moveOn(input, "skipped", `No request for 24 hours; ${how}. ${stageName(phase)} is skipped.`);
+    phase.replayed === 0
+      ? "no logged request could be replayed"
+      : `${phase.replayed} logged requests were replayed, ${qualityWords(verdict)}`;
+  const isTold = verdict !== "cannot-tell";
+  return moveOn(
+    input,
+    isTold ? "yes" : "skipped",
+    `No request for 24 hours; ${how}. ${stageName(phase)} ${isTold ? "was replaced by them" : "is skipped"}.`,
+  );
 }
 
 function watch(input: AdvanceInput): RolloutStep {
@@ -158,7 +183,7 @@ export function moveOn(input: AdvanceInput, outcome: RolloutPhase["outcome"], re
   const phase = lastPhase(rollout);
   const stage = stageOf(rollout, phase);
   if (stage.within !== undefined && !isWithin(stage.within, now)) {
-    return stay(input, "cannot-tell", `${reason} It waits for the maintenance window to move on.`);
+    return stay(input, "cannot-tell", `${reason} It waits for the maintenance window to move on.`, "people");
   }
   const closed = changeLast(rollout, { exitedAt: now, ...(outcome === undefined ? {} : { outcome }), reason });
   const share = stage.kind === "ramp" ? stage.shares[stage.shares.indexOf(phase.share) + 1] : undefined;
@@ -272,11 +297,11 @@ function numbers(evidence: PhaseEvidence): string {
   return ` by ${Math.abs(comparison.difference).toPrecision(3)} of ${metricWord(comparison.metric)} (interval of the difference ${low} to ${high})`;
 }
 
-function passReason(phase: RolloutPhase, verdict: string): string {
-  const quality =
-    verdict === "better" ? "it is better" : verdict === "not-worse" ? "it is not worse" : "quality cannot be told yet";
-  return `${stageName(phase)} ended: the guardrails hold, ${quality}.`;
-}
+const qualityWords = (verdict: string) =>
+  verdict === "better" ? "it is better" : verdict === "not-worse" ? "it is not worse" : "quality cannot be told yet";
+
+const passReason = (phase: RolloutPhase, verdict: string) =>
+  `${stageName(phase)} ended: the guardrails hold, ${qualityWords(verdict)}.`;
 
 const WEEKDAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 

@@ -5,16 +5,13 @@
  */
 import type { Features, SystemClock } from "../core/index.ts";
 import type { LoadedModel, Prediction } from "../model/index.ts";
-import type { BadAnswer } from "./breaker.ts";
+import { type BadAnswer, CHALLENGER_DEADLINE_MS } from "./breaker.ts";
 
 /** What routing needs of a model. */
 export type Scorer = Pick<LoadedModel, "task" | "classes" | "predictRow" | "remote">;
 export type CheckedAnswer =
   | { readonly row: Prediction; readonly bad?: undefined; readonly micros: number }
   | { readonly row?: undefined; readonly bad: BadAnswer; readonly micros: number };
-
-/** A user waits no longer than this for a challenger, ms: the champion then answers well within a tenth of a second. */
-export const CHALLENGER_DEADLINE_MS = 50;
 
 /** Probabilities sum to 1 within rounding of float32 sums. */
 const SUM_TOLERANCE = 1e-3;
@@ -37,6 +34,7 @@ export function askChallenger(
   scorer: Scorer,
   features: Features,
   clock: SystemClock,
+  deadlineMs = CHALLENGER_DEADLINE_MS,
 ): CheckedAnswer | Promise<CheckedAnswer> {
   const startedMs = clock.monotonicMs();
   const micros = () => (clock.monotonicMs() - startedMs) * 1000;
@@ -45,9 +43,9 @@ export function askChallenger(
       const row = scorer.predictRow(features);
       const took = micros();
       if (!isUsable(scorer, row)) return { bad: "invalid", micros: took };
-      return took > CHALLENGER_DEADLINE_MS * 1000 ? { bad: "timeout", micros: took } : { row, micros: took };
+      return took > deadlineMs * 1000 ? { bad: "timeout", micros: took } : { row, micros: took };
     }
-    return askRemote(scorer, features, clock);
+    return askRemote(scorer, features, clock, deadlineMs);
   } catch {
     return { bad: "error", micros: micros() };
   }
@@ -57,7 +55,12 @@ export function askChallenger(
  * One that answers from elsewhere. Its time is what passed while this process had nothing else to do: in a burst of requests an
  * answer lies there before anybody looks, and a healthy challenger must not be rolled back for that.
  */
-async function askRemote(scorer: Scorer, features: Features, clock: SystemClock): Promise<CheckedAnswer> {
+async function askRemote(
+  scorer: Scorer,
+  features: Features,
+  clock: SystemClock,
+  deadlineMs: number,
+): Promise<CheckedAnswer> {
   const startedMs = clock.monotonicMs();
   const busyMs = clock.busyMs?.() ?? 0;
   const micros = () => Math.max(0, clock.monotonicMs() - startedMs - ((clock.busyMs?.() ?? 0) - busyMs)) * 1000;
@@ -70,11 +73,11 @@ async function askRemote(scorer: Scorer, features: Features, clock: SystemClock)
     (): CheckedAnswer => ({ bad: "error", micros: micros() }),
   );
   const stop = new AbortController();
-  const late = clock.sleep(CHALLENGER_DEADLINE_MS, stop.signal).then(
+  const late = clock.sleep(deadlineMs, stop.signal).then(
     async (): Promise<CheckedAnswer> => {
       // Timers come before what arrived: two turns let in an answer that is there already.
       for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
-      return { bad: "timeout", micros: CHALLENGER_DEADLINE_MS * 1000 };
+      return { bad: "timeout", micros: deadlineMs * 1000 };
     },
     (): CheckedAnswer => ({ bad: "error", micros: micros() }),
   );

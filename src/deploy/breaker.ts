@@ -6,6 +6,8 @@ import type { ServingCounts } from "../core/index.ts";
 
 export type BadAnswer = "error" | "invalid" | "timeout" | "slow";
 
+/** A user waits no longer than this for a challenger, ms: the champion then answers well within a tenth of a second. */
+export const CHALLENGER_DEADLINE_MS = 50;
 /** The latest answers looked at. With all of them bad it trips after 10; with a fifth of them bad after 50 answers. */
 const WINDOW = 50;
 const BAD_TO_TRIP = 10;
@@ -84,6 +86,11 @@ export class Breaker {
     if (this.#champion.count < LATENCY_ROWS) return Number.POSITIVE_INFINITY;
     const floor = isRemote ? REMOTE_SLOW_FLOOR_MICROS : SLOW_FLOOR_MICROS;
     return Math.max(floor, SLOW_FACTOR * (this.#champion.quantile(0.99) as number));
+  }
+
+  /** How long the challenger is waited for, ms: a model as slow as its champion is not faulty. */
+  deadlineMs(): number {
+    return Math.max(CHALLENGER_DEADLINE_MS, (SLOW_FACTOR * (this.#champion.quantile(0.99) ?? 0)) / 1000);
   }
 
   /** @returns true when this answer tripped the breaker */

@@ -25,6 +25,12 @@ import { type ExactArms, exactInterval, type ExactState } from "./exact-interval
 export const SHADOW_ALPHA = 0.05;
 /** Error rate of automatic rollbacks on harm: each is one-sided and looked at for ever. */
 export const HARM_ALPHA = 0.01;
+/**
+ * Labelled rows of each arm, and independent pieces behind them, before an asymptotic interval says anything (reference value:
+ * 100 an arm): two rows that are both wrong have no variance, and beside a large arm would look like proof.
+ */
+export const ARM_ROWS = 100;
+export const ARM_PIECES = 30;
 
 export interface ExperimentPlan {
   readonly metric: ExperimentMetric;
@@ -53,7 +59,13 @@ export interface Estimate {
   readonly challengerMean: number;
   readonly rows: number;
   readonly varianceReduction: number;
+  /** Of the smaller arm; of the pairs where both answer the same rows. */
+  readonly smallestArm: { readonly rows: number; readonly pieces: number };
 }
+
+/** Whether both arms are large enough for the normal approximation. */
+export const isArmLarge = ({ smallestArm: { rows, pieces } }: Pick<Estimate, "smallestArm">) =>
+  rows >= ARM_ROWS && pieces >= ARM_PIECES;
 
 const isHigherBetter = (metric: ExperimentMetric) => metric === "accuracy";
 
@@ -78,6 +90,10 @@ export function estimateUnpaired(arms: Arms, metric: ExperimentMetric, clustered
     challengerMean,
     rows: champion.n + challenger.n,
     varianceReduction: raw > 0 ? Math.max(0, 1 - adjusted / raw) : 0,
+    smallestArm: {
+      rows: Math.min(champion.n, challenger.n),
+      pieces: Math.min(champion.pieces, challenger.pieces),
+    },
   };
 }
 
@@ -96,6 +112,7 @@ export function estimatePaired(pairs: BucketSums, arms: Arms, clustered: boolean
     challengerMean: mean(arms.challenger),
     rows: moments.n,
     varianceReduction: 0,
+    smallestArm: { rows: moments.n, pieces: moments.pieces },
   };
 }
 
@@ -158,8 +175,9 @@ export function lookAt(input: LookInput): Look {
   const { looks } = input;
   const reached = input.isLast ? 1 : Math.min(1, estimate.rows / plan.plannedRows);
   const last = looks.at(-1) ?? 0;
-  const due = (looks.length + 1) / plan.looks;
-  const isLook = reached > last && (input.isLast || (looks.length < plan.looks && reached >= due));
+  // The next point of the plan beyond the last look: one look that came late does not use up those it passed.
+  const due = Math.min(1, (Math.floor(last * plan.looks + 1e-9) + 1) / plan.looks);
+  const isLook = reached > last && (input.isLast || reached >= due);
   const fractions = isLook ? [...looks, reached] : looks;
   const z =
     fractions.length === 0

@@ -15,18 +15,24 @@ import {
   alwaysValidMarginOneSided,
   bernoulliConfidenceSequence,
   chi2Sf,
+  logDeterministic,
   psi,
   SAMPLE_RATIO_ALERT,
 } from "../stats/index.ts";
-import { armMoments, type BucketSums } from "./bucket-sums.ts";
-import { type Estimate, HARM_ALPHA, harmBound } from "./experiment.ts";
+import { type ArmMoments, armMoments, type BucketSums } from "./bucket-sums.ts";
+import { ARM_PIECES, ARM_ROWS, type Estimate, HARM_ALPHA, harmBound, isArmLarge } from "./experiment.ts";
 
 /** Share of challenger answers that may fail before users should stop seeing its fallback. */
 export const FAILURE_LIMIT = 0.02;
 /** Share of answers that may be slower than the limit derived from the champion. */
 const SLOW_LIMIT = 0.05;
-/** Fewer answers than this prove nothing constant: a rare-event model says "no" for hours. */
+/** Fewer answers than this prove nothing constant. */
 const CONSTANT_ROWS = 200;
+/**
+ * A model of rare events gives nearly everybody a score in one bin, and a good one is not rolled back for that: answers that all
+ * fall into one bin are constant when the champion's would by chance in one of a thousand such experiments, however often one looks.
+ */
+const CONSTANT_ALPHA = 0.001;
 /** Score distributions further apart than this are worth a look, not a rollback: a better model scores differently. */
 const SCORE_DRIFT_LIMIT = 0.25;
 const SCORE_DRIFT_ROWS = 500;
@@ -112,12 +118,15 @@ export interface ScoreCounts {
 /** A challenger that says the same to everybody, while the champion does not, is broken. */
 export function constantGuardrail(scores: ScoreCounts): GuardrailFinding {
   const used = (counts: ArrayLike<number>) => Array.from(counts).filter((count) => count > 0).length;
-  const rows = Array.from(scores.challenger).reduce((sum, count) => sum + count, 0);
+  const total = (counts: ArrayLike<number>) => Array.from(counts).reduce((sum, count) => sum + count, 0);
+  const rows = total(scores.challenger);
   const enough = rows >= CONSTANT_ROWS;
-  const constant = used(scores.challenger) <= 1 && used(scores.champion) > 1;
+  const isOneBin = used(scores.challenger) <= 1 && used(scores.champion) > 1;
+  const isConstant =
+    enough && isOneBin && rows * logDeterministic(modeShare(scores)) < logDeterministic(CONSTANT_ALPHA);
   return {
     guardrail: "constant output",
-    harm: !enough ? "cannot-tell" : constant ? "yes" : "no",
+    harm: !enough || (isOneBin && !isConstant) ? "cannot-tell" : isConstant ? "yes" : "no",
     value: used(scores.challenger),
     limit: 1,
     reason: enough
@@ -126,7 +135,14 @@ export function constantGuardrail(scores: ScoreCounts): GuardrailFinding {
   };
 }
 
-/** Score drift is shown and alerts; it never decides. */
+/** The most the champion's share of scores may be, at this confidence, in the bin that holds all of the challenger's. */
+function modeShare({ champion, challenger }: ScoreCounts): number {
+  const bin = Array.from(challenger).findIndex((count) => count > 0);
+  const trials = Array.from(champion).reduce((sum, count) => sum + count, 0);
+  return bernoulliConfidenceSequence({ successes: champion[bin] ?? 0, trials, alpha: 2 * HARM_ALPHA })[1];
+}
+
+/** Score drift is shown; it never decides. */
 export function scoreDriftGuardrail(scores: ScoreCounts): GuardrailFinding | null {
   const total = (counts: ArrayLike<number>) => Array.from(counts).reduce((sum, count) => sum + count, 0);
   const rows = Math.min(total(scores.champion), total(scores.challenger));
@@ -152,13 +168,16 @@ export function qualityGuardrail(
   margin: number,
   minRows: number,
 ): GuardrailFinding {
-  if (estimate === null || estimate.rows < minRows) {
+  if (estimate === null || estimate.rows < minRows || !isArmLarge(estimate)) {
+    const isFew = estimate === null || estimate.rows < minRows;
     return {
       guardrail: `quality (${metric})`,
       harm: "cannot-tell",
       value: estimate?.difference ?? null,
       limit: -margin,
-      reason: `${estimate?.rows ?? 0} labelled rows are too few; ${minRows} are needed.`,
+      reason: isFew
+        ? `${estimate?.rows ?? 0} labelled rows are too few; ${minRows} are needed.`
+        : `The smaller arm has ${estimate.smallestArm.rows} labelled rows in ${estimate.smallestArm.pieces} independent pieces; ${ARM_ROWS} in ${ARM_PIECES} are needed.`,
     };
   }
   const bound = harmBound(estimate);
@@ -175,6 +194,12 @@ export function qualityGuardrail(
   };
 }
 
+/**
+ * Variance of an arm's mean, at least what the other arm's requests would give it: a few requests without a single outcome have no
+ * variance of their own, and would prove any difference.
+ */
+const cautiousVariance = (arm: ArmMoments, other: ArmMoments) => Math.max(arm.varY, (other.varY * other.n) / arm.n);
+
 /** A business measure per request, as ratio of outcome sums and requests over buckets. */
 export function outcomeGuardrail(
   guard: OutcomeGuard,
@@ -183,18 +208,19 @@ export function outcomeGuardrail(
   const name = `outcome ${guard.outcome}`;
   const champion = armMoments(arms.champion, true);
   const challenger = armMoments(arms.challenger, true);
-  if (champion === null || challenger === null || champion.n + challenger.n < 1000) {
+  const smaller = Math.min(champion?.n ?? 0, challenger?.n ?? 0);
+  if (champion === null || challenger === null || champion.n + challenger.n < 1000 || smaller < ARM_ROWS) {
     return {
       guardrail: name,
       harm: "cannot-tell",
       value: null,
       limit: guard.margin,
-      reason: "Fewer than 1,000 requests.",
+      reason: `Fewer than 1,000 requests, or fewer than ${ARM_ROWS} of one version.`,
     };
   }
   const sign = guard.worseWhen === "higher" ? 1 : -1;
   const worse = sign * (challenger.meanY - champion.meanY);
-  const standardError = Math.sqrt(champion.varY + challenger.varY);
+  const standardError = Math.sqrt(cautiousVariance(champion, challenger) + cautiousVariance(challenger, champion));
   const rows = champion.n + challenger.n;
   const margin = alwaysValidMarginOneSided({ standardError, rows, alpha: HARM_ALPHA });
   const harm = standardError > 0 && worse - margin > guard.margin;

@@ -21,6 +21,8 @@ export interface LiveRoute {
   readonly plan: RoutePlan | null;
   readonly challenger?: { readonly version: string; readonly model: LoadedModel };
   readonly breaker?: Breaker;
+  /** After a promotion: the champion before, which answers where the watched one fails. */
+  readonly watch?: { readonly fallback: LiveVersion; readonly breaker: Breaker };
 }
 
 /** Pinned versions kept beside champion and previous champion: a handful is what comparisons need. */
@@ -93,6 +95,7 @@ export class LiveModels {
     const routed = [...this.#routes.values()].map((route) => route.challenger?.model);
     const serving = new Set([...this.#champions.values(), ...this.#previous.values()]);
     for (const live of this.#loaded.values()) if (routed.includes(live.model)) serving.add(live);
+    for (const { watch } of this.#routes.values()) if (watch !== undefined) serving.add(watch.fallback);
     for (const [key, live] of this.#loaded) {
       if (this.#loaded.size <= PINNED_CACHE + serving.size) return;
       if (serving.has(live)) continue;

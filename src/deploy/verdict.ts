@@ -37,11 +37,16 @@ export function amount(metric: ExperimentMetric, value: number): string {
     : `${size.toPrecision(3)} of ${metricWord(metric)}`;
 }
 
+const MINUTE_MS = 60_000;
+
 export function duration(ms: number): string {
   if (ms >= 1.5 * DAY_MS) return `about ${Math.round(ms / DAY_MS)} days`;
   if (ms >= 1.5 * HOUR_MS) return `about ${Math.round(ms / HOUR_MS)} hours`;
-  return "about an hour";
+  if (ms >= 50 * MINUTE_MS) return "about an hour";
+  return ms >= 1.5 * MINUTE_MS ? `about ${Math.round(ms / MINUTE_MS)} minutes` : "about a minute";
 }
+
+export const span = (ms: number) => duration(ms).replace("about ", "");
 
 interface Standing {
   readonly rollout: RolloutRecord;
@@ -50,27 +55,26 @@ interface Standing {
   readonly labelDelayMs: number;
 }
 
-/** @param why the rule that keeps it where it is */
-export function verdictSentence(standing: Standing, why: string): string {
+/** @param why the rule that keeps it where it is; @param held what that waits for besides time: samples, or people and their hours */
+export function verdictSentence(standing: Standing, why: string, held?: "samples" | "people"): string {
   const { rollout, evidence } = standing;
   const { comparison } = evidence;
-  if (comparison === null || comparison.difference === null || comparison.interval === null) {
-    return `${why}${remaining(standing)}`;
-  }
+  const left = held === "people" ? "" : remaining(standing);
+  if (comparison === null || comparison.difference === null || comparison.interval === null) return `${why}${left}`;
   const { difference, metric, verdict } = comparison;
   const size = amount(metric, difference);
   if (rollout.state === "watching") {
-    return `${why} It is ${difference >= 0 ? "ahead of" : "behind"} ${rollout.champion} by ${size}.${remaining(standing)}`;
+    return `${why} It is ${difference >= 0 ? "ahead of" : "behind"} ${rollout.champion} by ${size}.${left}`;
   }
   if (verdict === "better") return `${rollout.challenger} is better by ${size}, safe to stop. ${why}`;
   if (verdict === "worse") return `${rollout.challenger} is worse by ${size}. ${why}`;
-  if (verdict === "not-worse")
-    return `${rollout.challenger} is not worse by more than the margin. ${why}${remaining(standing)}`;
+  if (verdict === "not-worse") return `${rollout.challenger} is not worse by more than the margin. ${why}${left}`;
   const direction = difference >= 0 ? "ahead" : "behind";
+  if (held !== undefined) return `${why}${left} ${rollout.challenger} is ${direction} by ${size}, which may be chance.`;
   return `Keep going${remaining(standing, ",").replace(/\.$/, "")}: ${rollout.challenger} is ${direction} by ${size}, which may still be chance.`;
 }
 
-/** How long until the stage must end by itself. */
+/** How long until the stage ends by itself; shadow and canary may wait longer, for samples. */
 function remaining(standing: Standing, joint = ""): string {
   const { rollout, now, labelDelayMs } = standing;
   const phase = rollout.phases.at(-1);
@@ -84,7 +88,10 @@ function remaining(standing: Standing, joint = ""): string {
         : stage.kind === "full"
           ? stage.watchMs
           : stage.durationMs;
-  const rest = phase.firstExposureAt + labelDelayMs + length - now;
+  const waits = stage.kind === "shadow" || stage.kind === "canary" ? stage.maxMs : length;
+  const since = now - phase.firstExposureAt - labelDelayMs;
+  const rest = (since < length ? length : waits) - since;
   if (rest <= 0) return "";
-  return joint === "" ? ` It takes at most ${duration(rest)} more.` : `${joint} at most ${duration(rest)} more.`;
+  const most = waits > length && since < length ? "" : "at most ";
+  return joint === "" ? ` It takes ${most}${duration(rest)} more.` : `${joint} ${most}${duration(rest)} more.`;
 }

@@ -225,6 +225,12 @@ const MISTAKES: readonly (readonly [string, object, string, readonly string[]])[
     "CONFIG_KEY_UNKNOWN",
     ["models.churn.retrain", '"cooldown"'],
   ],
+  [
+    "a text where a builder takes settings",
+    { gates: [{ kind: "atLeast", "0": "l", "1": "o" }] },
+    "CONFIG_INVALID",
+    ["gates[0]", "a text instead of settings", "metric, value"],
+  ],
   ["a misspelled feature key", { features: { age: { kind: "number", mni: 1 } } }, "CONFIG_KEY_UNKNOWN", ['"min"']],
   ["a number as a duration", { labelDelay: 14 }, "CONFIG_INVALID", ["`models.churn.labelDelay` is 14", '"14d"']],
   ["a duration without a unit", { labelDelay: "14" }, "CONFIG_INVALID", ['is "14"', "a number with a unit"]],

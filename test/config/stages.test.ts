@@ -38,6 +38,8 @@ describe("stages", () => {
     // Of three classes a Brier score reaches 2.
     [{ ...classes, rollout: [stage.ab({ method: "betting", metric: "brier" })] }, /in \[0, 1\]: "accuracy"/],
     [{ rollout: [stage.ab({ method: "group-sequential" })] }, /plannedRows/],
+    [{ rollout: [stage.ab({ min: "30d" })] }, /`max` is no shorter than its `min`/],
+    [{ rollout: [stage.ab({ min: "7d", method: "group-sequential", plannedRows: 1_000 })] }, /planned looks only/],
     [{ rollout: [stage.shadow("2d", { max: "1d" })] }, /`max` is no shorter than its `duration`/],
     [{ rollout: [stage.ramp([0.5, 0.2])] }, /growing shares/],
     [{ rollout: [stage.full(), stage.ab()] }, /last stage is the only full one/],

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type SystemClock, systemClock } from "../../src/core/index.ts";
-import { askChallenger, CHALLENGER_DEADLINE_MS, type Scorer } from "../../src/deploy/answer.ts";
-import { Breaker } from "../../src/deploy/breaker.ts";
+import { askChallenger, type Scorer } from "../../src/deploy/answer.ts";
+import { Breaker, CHALLENGER_DEADLINE_MS } from "../../src/deploy/breaker.ts";
 import type { Prediction } from "../../src/model/index.ts";
 
 const good: Prediction = { scores: [0.25, 0.75], decision: true };
@@ -117,5 +117,19 @@ describe("the breaker", () => {
     expect(breakerAfter(60, 10).slowLimit(false)).toBe(2_000);
     expect(breakerAfter(60, 10).slowLimit(true)).toBe(10_000);
     expect(breakerAfter(60, 8_000).slowLimit(true)).toBeGreaterThan(40_000);
+  });
+
+  it("gives a challenger of a slow champion as much time as its champion takes, five times over", async () => {
+    expect(breakerAfter(0, 0).deadlineMs()).toBe(CHALLENGER_DEADLINE_MS);
+    expect(breakerAfter(60, 500).deadlineMs()).toBe(CHALLENGER_DEADLINE_MS);
+    const deadlineMs = breakerAfter(60, 80_000).deadlineMs();
+    expect(deadlineMs).toBeGreaterThanOrEqual(400);
+    const { state, clock } = handClock();
+    const slow = local(() => {
+      state.nowMs += 90;
+      return good;
+    });
+    expect(askChallenger(slow, {}, clock)).toMatchObject({ bad: "timeout" });
+    expect(askChallenger(slow, {}, clock, deadlineMs)).toMatchObject({ row: good });
   });
 });

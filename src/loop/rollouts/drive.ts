@@ -1,6 +1,5 @@
 /** A rollout at a tick: gather the evidence, ask the stage machine, write what it says, keep the look for the chart. */
 import {
-  HOUR_MS,
   type Instant,
   type PhaseEvidence,
   type RolloutPhase,
@@ -14,7 +13,7 @@ import { type LoopContext, modelSpec } from "../context.ts";
 import { applyStep } from "./apply.ts";
 import { startStages } from "./begin.ts";
 import { gatherEvidence } from "./evidence.ts";
-import { beginReplay, replayDue } from "./replay.ts";
+import { beginReplay, replayDue, type ReplayResult } from "./replay.ts";
 
 /** When a tick must look again although nothing arrived. */
 export interface RolloutTick {
@@ -25,15 +24,15 @@ const NOTHING: RolloutTick = { nextDueAt: Number.POSITIVE_INFINITY };
 export async function tickRollout(context: LoopContext, model: string, at: Instant): Promise<RolloutTick> {
   const rollout = await context.store.rollouts.active(model);
   if (rollout === undefined || rollout.phases.length === 0) return NOTHING;
-  if (await replayDue(context, rollout)) return { nextDueAt: at + 1 };
+  const due = await replayDue(context, rollout);
+  if (due !== undefined) return afterReplay(context, rollout, due, at);
   const phase = rollout.phases.length - 1;
   const evidence = await gatherEvidence(context, { rollout, phase, now: at, serving: await measured(context, model) });
   await keepLook(context, rollout, evidence, at);
   await tellCorrections(context, rollout, evidence);
   const step = advanceRollout({ rollout, evidence, now: at, labelDelayMs: modelSpec(context, model).labelDelayMs });
   if (step.kind === "replay") {
-    await beginReplay(context, rollout, step.reason);
-    return { nextDueAt: at + 1 };
+    return afterReplay(context, rollout, await beginReplay(context, rollout, step.reason), at);
   }
   if (step.kind === "move") {
     const routing = await applyStep(context, rollout, step);
@@ -57,6 +56,16 @@ export async function tickRollout(context: LoopContext, model: string, at: Insta
   return { nextDueAt: rollout.state === "paused" ? Number.POSITIVE_INFINITY : nextDue(context, step.rollout, at) };
 }
 
+async function afterReplay(
+  context: LoopContext,
+  { model, id }: RolloutRecord,
+  { harm }: ReplayResult,
+  at: Instant,
+): Promise<RolloutTick> {
+  if (harm !== undefined) await rollBackNow(context, model, id, `Stop: it fails on logged requests. ${harm}`);
+  return { nextDueAt: at + 1 };
+}
+
 /** When time alone can change the answer: a duration is over, nobody came for a day, a maintenance window may open. */
 function nextDue(context: LoopContext, rollout: RolloutRecord, at: Instant): Instant {
   const phase = rollout.phases.at(-1) as RolloutPhase;
@@ -64,6 +73,7 @@ function nextDue(context: LoopContext, rollout: RolloutRecord, at: Instant): Ins
   const { labelDelayMs } = modelSpec(context, rollout.model);
   const since = (phase.firstExposureAt ?? phase.enteredAt) + labelDelayMs;
   const isSeen = phase.firstExposureAt !== undefined;
+  if (!isSeen && phase.replayed !== undefined && at >= phase.enteredAt + IDLE_MS) return at + 1;
   const ends =
     phase.kind === "watch"
       ? [stage.kind === "full" ? since + stage.watchMs : at]
@@ -73,16 +83,18 @@ function nextDue(context: LoopContext, rollout: RolloutRecord, at: Instant): Ins
   const future = ends.filter((end) => end > at);
   // Everything is over and it still stands: it waits for its window, or for samples that make the model dirty by themselves.
   const next = future.length > 0 ? Math.min(...future) : Number.POSITIVE_INFINITY;
-  return stage.within === undefined ? next : Math.min(next, nextHour(at));
+  return stage.within === undefined ? next : Math.min(next, nextMinute(at));
 }
 
 function endsOf(stage: StageSpec): readonly number[] {
   if (stage.kind === "shadow" || stage.kind === "canary") return [stage.durationMs, stage.maxMs];
   if (stage.kind === "ramp") return [stage.eachMs];
-  return [stage.kind === "ab" ? stage.maxMs : 0];
+  return stage.kind === "ab" ? [stage.minMs ?? 0, stage.maxMs] : [0];
 }
 
-const nextHour = (at: Instant) => (Math.floor(at / HOUR_MS) + 1) * HOUR_MS;
+/** Windows open and close at minutes; one may be shorter than an hour. */
+const MINUTE_MS = 60_000;
+const nextMinute = (at: Instant) => (Math.floor(at / MINUTE_MS) + 1) * MINUTE_MS;
 
 /** What replicas measured; on a virtual clock durations mean nothing and decide nothing. */
 export async function measured(context: LoopContext, model: string): Promise<readonly ServingCounts[]> {
@@ -180,10 +192,13 @@ export async function admitWaiting(context: LoopContext, ended: RolloutRecord): 
 }
 
 /** A replica's hard breaker tripped: no statistics, no waiting. */
-export async function rollBackTripped(context: LoopContext, model: string, id: string, why: string): Promise<void> {
+export const rollBackTripped = (context: LoopContext, model: string, id: string, why: string) =>
+  rollBackNow(context, model, id, `Stop: the breaker tripped. ${why}`);
+
+async function rollBackNow(context: LoopContext, model: string, id: string, reason: string): Promise<void> {
   const rollout = await context.store.rollouts.active(model);
   if (rollout === undefined || rollout.id !== id || rollout.endedAt !== undefined) return;
-  const step = rollBack(rollout, context.worldClock.now(), `Stop: the breaker tripped. ${why}`);
+  const step = rollBack(rollout, context.worldClock.now(), reason);
   const routing = await applyStep(context, rollout, step);
   if (routing !== undefined && step.kind === "move") await admitWaiting(context, step.rollout);
 }

@@ -19,6 +19,7 @@ import {
   estimatePaired,
   estimateUnpaired,
   type ExperimentPlan,
+  isArmLarge,
   type Look,
   lookAt,
   mixtureP,
@@ -84,7 +85,7 @@ export async function gatherEvidence(context: LoopContext, input: EvidenceInput)
   const plan = planFor(context, rollout, stage);
   const estimates = { first: estimate(first, plan, isPaired), now: estimate(now, plan, isPaired) };
   const state = experimentState((await context.store.folds.read(model, LABEL_FOLD)).state);
-  const comparison = compare({ ...input, plan, isPaired, estimates, state, first });
+  const comparison = compare(context, { ...input, plan, isPaired, estimates, state, first });
   const isSplit = phase.share > 0 && phase.kind !== "watch";
   const exposures = {
     champion: bucketCounts(assigned.get("champion")),
@@ -101,7 +102,8 @@ export async function gatherEvidence(context: LoopContext, input: EvidenceInput)
     firstExposureAt: exposure.firstAt ?? firstLabelled(phase, estimates.first),
     lastExposureAt: exposure.lastAt,
     sampleRatio: isSplit ? sampleRatio(exposures, phase.share) : null,
-    labelledRatio: isSplit ? sampleRatio(labelled, phase.share) : null,
+    // Of replayed requests both arms have the same rows.
+    labelledRatio: isSplit && !isPaired ? sampleRatio(labelled, phase.share) : null,
     comparison,
     guardrails: guardrailsOf({ input, phase, stage, estimate: estimates.first, exposure, assigned, outcome }),
   });
@@ -152,7 +154,7 @@ interface CompareInput extends EvidenceInput {
   readonly first: Map<string, Record<string, bigint>>;
 }
 
-function compare(input: CompareInput): Comparison | null {
+function compare(context: LoopContext, input: CompareInput): Comparison | null {
   const { rollout, phase: index, plan, isPaired, estimates } = input;
   const phase = rollout.phases[index] as RolloutPhase;
   const found = estimates.first;
@@ -161,7 +163,7 @@ function compare(input: CompareInput): Comparison | null {
   const exact = (arm: string) =>
     (input.state as Record<string, ExactState> | null)?.[`${rollout.id}:${index}:${arm}`] ??
     exactStart(method as ExactMethod);
-  const isLast = isOverdue(input);
+  const isLast = isOverdue(context, input);
   const look = (one: Estimate, states?: ExactArms | ExactState): Look =>
     lookAt({
       plan,
@@ -172,7 +174,8 @@ function compare(input: CompareInput): Comparison | null {
     });
   const states = isPaired ? exact("paired") : { champion: exact("champion"), challenger: exact("challenger") };
   const read = isExact(method) ? look(found, states) : look(found);
-  const isEnough = found.rows >= plan.minSamples;
+  // Exact intervals hold for any number of rows.
+  const isEnough = found.rows >= plan.minSamples && (isExact(method) || isArmLarge(found));
   // Exact states cannot take a value back: corrections are read by the asymptotic sequence.
   const corrected = estimates.now === null ? null : look(estimates.now);
   const rows = (arm: string) => Number(readBuckets(input.first.get(arm) ?? EMPTY).totals.n);
@@ -197,10 +200,12 @@ function compare(input: CompareInput): Comparison | null {
   };
 }
 
-function isOverdue({ rollout, phase: index, now }: EvidenceInput): boolean {
+/** The last planned look is when the maximum of matured exposure is over: labels that were late belong to it too. */
+function isOverdue(context: LoopContext, { rollout, phase: index, now }: EvidenceInput): boolean {
   const phase = rollout.phases[index] as RolloutPhase;
   const stage = rollout.stages[phase.stage] as StageSpec;
-  return stage.kind === "ab" && phase.firstExposureAt !== undefined && now - phase.firstExposureAt >= stage.maxMs;
+  if (stage.kind !== "ab" || phase.firstExposureAt === undefined) return false;
+  return now - phase.firstExposureAt - modelSpec(context, rollout.model).labelDelayMs >= stage.maxMs;
 }
 
 interface Exposure {
@@ -219,6 +224,10 @@ async function exposureOf(context: LoopContext, model: string, counter: string, 
   for (const { version, bucket, values } of rows) {
     const n = Number(values.n ?? 0n);
     if (n === 0) continue;
+    if (version === "replayed") {
+      counts.mirrored += n;
+      continue;
+    }
     counts[version as keyof typeof counts] += n;
     failed += Number(values.failed ?? 0n);
     // Hours are precise enough for stages of days; the first hour begins with the phase.
@@ -239,13 +248,14 @@ function guardrailsOf(found: {
 }): readonly GuardrailFinding[] {
   const { input, phase, stage, exposure, assigned, outcome } = found;
   const quality = qualityGuardrail(found.estimate, stage.metric, stage.margin, HARM_ROWS);
-  if (phase.kind === "watch") return [quality];
   const { serving } = input;
   const measured = serving.filter((one) => one.rollout === input.rollout.id && one.phase === input.phase);
   const sum = (pick: (one: ServingCounts) => number) => measured.reduce((total, one) => total + pick(one), 0);
+  const isUnlogged = phase.kind === "shadow" || phase.kind === "watch";
   // A failed mirrored answer leaves no event behind, only a count of its replica; a failed live one leaves both.
-  const failed = phase.kind === "shadow" ? sum((one) => one.errors + one.invalid + one.timeouts) : exposure.failed;
-  const answers = phase.kind === "shadow" ? sum((one) => one.answers) : exposure.counts.challenger;
+  const failed = isUnlogged ? sum((one) => one.errors + one.invalid + one.timeouts) : exposure.failed;
+  const answers = isUnlogged ? sum((one) => one.answers) : exposure.counts.challenger;
+  if (phase.kind === "watch") return [...(answers === 0 ? [] : [failureGuardrail(failed, answers)]), quality];
   const latency = latencyGuardrail(measured);
   const scores = scoreCounts(assigned, phase.kind === "shadow" ? "mirrored" : "challenger");
   const drift = scoreDriftGuardrail(scores);

@@ -129,13 +129,13 @@ export class ExperimentFold {
       if (prediction.variant === undefined) continue;
       const found = this.#phaseAt(prediction.receivedAt, ({ phase }) => phase.kind !== "watch");
       if (found === undefined) continue;
-      const { rollout, index } = found;
+      const { rollout, index, phase } = found;
       const mirrored = prediction.origin === "shadow";
       const failed = !mirrored && prediction.variant === "challenger" && prediction.version !== rollout.challenger;
       const arm = mirrored ? "mirrored" : prediction.variant;
       sums.add(
         counterName("exposure", rollout.id, index),
-        arm,
+        mirrored && isOfReplay(phase, prediction.receivedAt) ? "replayed" : arm,
         prediction.receivedAt,
         failed ? { n: 1n, failed: 1n } : { n: 1n },
         1n,
@@ -337,6 +337,12 @@ export class ExperimentFold {
       sums.add(counterName("outcome", found.rollout.id, found.index), prediction.variant, 0, values, 1n);
     }
   }
+}
+
+/** A replayed request is no sign that anybody asks in this stage. */
+function isOfReplay({ replaySince, replayed, replayedAt }: RolloutPhase, receivedAt: Instant): boolean {
+  if (replaySince === undefined) return false;
+  return replayedAt === undefined ? replayed === undefined : receivedAt <= replayedAt;
 }
 
 /** The first value anybody stated, or the one that counts now. */

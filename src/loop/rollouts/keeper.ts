@@ -5,6 +5,7 @@
  */
 import { asRetrainError, type Routing, type ServingCounts } from "../../core/index.ts";
 import { Breaker } from "../../deploy/breaker.ts";
+import type { LiveRoute } from "../../deploy/live-models.ts";
 import { raiseAlert } from "../alerts.ts";
 import { loadChampion } from "../champions.ts";
 import type { LoopContext } from "../context.ts";
@@ -94,7 +95,8 @@ export class RoutingKeeper {
   counts(): Readonly<Record<string, ServingCounts>> {
     const counts: Record<string, ServingCounts> = {};
     for (const { name } of this.#context.spec.models) {
-      const breaker = this.#context.live.route(name)?.breaker;
+      const route = this.#context.live.route(name);
+      const breaker = route?.breaker ?? route?.watch?.breaker;
       if (breaker !== undefined) counts[name] = breaker.counts();
     }
     return counts;
@@ -177,14 +179,34 @@ export class RoutingKeeper {
     }
     const challenger = await this.#challenger(routing);
     const { plan } = routing;
-    live.setRoute(model, {
+    const route = {
       number,
       plan: challenger === undefined ? null : plan,
       ...(challenger === undefined ? {} : { challenger }),
       ...(plan === null || challenger === undefined ? {} : { breaker: new Breaker(plan.rollout, plan.phase) }),
-    });
+    };
+    live.setRoute(model, route);
     this.#loaded.set(model, Math.max(number, this.#loaded.get(model) ?? 0));
     this.#behind.delete(model);
+    // Afterwards: a way back is not held up by the question whether there is another one.
+    const watch = plan === null ? await this.#watch(routing) : undefined;
+    if (watch !== undefined && live.route(model) === route) live.setRoute(model, { ...route, watch });
+  }
+
+  /** The champion before a promotion that is watched; one that cannot be loaded any more is no way back. */
+  async #watch({ model, champion }: Routing): Promise<LiveRoute["watch"]> {
+    const { live, store, logger } = this.#context;
+    const watched = await store.rollouts.active(model);
+    if (watched?.state !== "watching" || watched.challenger !== champion) return undefined;
+    try {
+      const record = await store.registry.get(model, watched.champion);
+      if (record === undefined) return undefined;
+      return { fallback: await live.load(record), breaker: new Breaker(watched.id, watched.phases.length - 1) };
+    } catch (error) {
+      const { code, message } = asRetrainError(error);
+      logger.warn({ model, version: watched.champion, code }, message);
+      return undefined;
+    }
   }
 
   /** A challenger that cannot be loaded answers nothing; the champion answers for it, and its rollout sees no exposure. */

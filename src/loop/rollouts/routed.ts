@@ -11,6 +11,8 @@ import type { LoopContext } from "../context.ts";
 
 /** Mirrored requests that wait for a turn; beyond it they are left out and counted: shadow work must not eat the machine. */
 const MIRROR_QUEUE = 10_000;
+/** A version that was just promoted is nobody's experiment: it may be as slow as it was tested, but not for ever. */
+const WATCHED_DEADLINE_MS = 1_000;
 /** Mirrored answers a turn of the event loop: about a millisecond of a large forest. */
 const MIRROR_TURN = 32;
 
@@ -43,13 +45,15 @@ export class RoutedAnswers {
     at: { readonly model: string; readonly champion: LiveVersion; readonly route: LiveRoute },
     request: { readonly features: Features; readonly key: string; readonly forced?: Variant },
   ): RoutedAnswer | Promise<RoutedAnswer> {
-    const { plan, challenger } = at.route;
+    const { plan, challenger, watch } = at.route;
+    if (watch !== undefined) return this.#watched(at, request.features, watch);
     if (plan === null || challenger === undefined) return this.#byChampion(at, request.features, undefined);
     const variant = request.forced ?? variantOf(bucketOf(plan.salt, request.key), plan.share);
     const counted = request.forced === undefined ? variant : undefined;
     const isTripped = at.route.breaker?.tripped !== undefined;
     if (variant === "champion" || isTripped) return this.#byChampion(at, request.features, counted);
-    const asked = askChallenger(challenger.model, request.features, this.#context.systemClock);
+    const { breaker } = at.route;
+    const asked = askChallenger(challenger.model, request.features, this.#context.systemClock, breaker?.deadlineMs());
     const settle = (checked: CheckedAnswer) => this.#settle(at, request.features, { checked, counted });
     return asked instanceof Promise ? asked.then(settle) : settle(asked);
   }
@@ -68,6 +72,31 @@ export class RoutedAnswers {
     };
     if (model.remote === undefined) return settle(model.predictRow(features));
     return model.remote.predictRows([features]).then(([answer]) => settle(answer as Prediction));
+  }
+
+  /** The watched champion, and the one before it where it fails. */
+  #watched(
+    at: { readonly model: string; readonly champion: LiveVersion },
+    features: Features,
+    { fallback, breaker }: NonNullable<LiveRoute["watch"]>,
+  ): RoutedAnswer | Promise<RoutedAnswer> {
+    const { model, version } = at.champion;
+    const settle = (checked: CheckedAnswer): RoutedAnswer | Promise<RoutedAnswer> => {
+      if (breaker.record(checked.bad, checked.micros))
+        this.#onTrip(at.model, breaker.rollout, breaker.tripped as string);
+      if (checked.row !== undefined) return { answer: checked.row, version };
+      const { remote } = fallback.model;
+      if (remote === undefined) return { answer: fallback.model.predictRow(features), version: fallback.version };
+      return remote
+        .predictRows([features])
+        .then(([answer]) => ({ answer: answer as Prediction, version: fallback.version }));
+    };
+    const { systemClock, worldClock } = this.#context;
+    // A replay must not depend on how busy the machine is.
+    const isReplayed = worldClock.kind === "virtual" && model.remote === undefined;
+    const deadlineMs = isReplayed ? Number.POSITIVE_INFINITY : WATCHED_DEADLINE_MS;
+    const asked = askChallenger(model, features, systemClock, deadlineMs);
+    return asked instanceof Promise ? asked.then(settle) : settle(asked);
   }
 
   #settle(
@@ -134,7 +163,8 @@ export class RoutedAnswers {
   async #shadow({ model, route, event }: Mirrored): Promise<PredictionEvent | undefined> {
     const { challenger, breaker } = route;
     if (challenger === undefined || breaker?.tripped !== undefined) return undefined;
-    const checked = await askChallenger(challenger.model, event.features, this.#context.systemClock);
+    const { systemClock } = this.#context;
+    const checked = await askChallenger(challenger.model, event.features, systemClock, breaker?.deadlineMs());
     this.#count(model, route, checked);
     if (checked.row === undefined) return undefined;
     return shadowEvent(event, {

@@ -105,7 +105,7 @@ async function change(context: LoopContext, wanted: Change): Promise<RolloutReco
   if (action === "abort" && isWatch) {
     throw refuse(`${rollout.challenger} is champion already: there is nothing to abort.`, "Use rollback to go back.");
   }
-  const said = `${actor}: ${reason}`;
+  const said = `${actor}: ${reason.replace(/[.\s]+$/, "")}`;
   const step =
     action === "promote"
       ? promote(closePhase(rollout, at, said), at, `Promoted by ${said}.`)
