@@ -64,6 +64,12 @@ async function sendWebhook(
 /** Slack's text syntax gives &, < and > a meaning. */
 const escapeSlack = (text: string) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 
+/** Why, in words, where a monitor found out. */
+function diagnosisOf({ evidence }: AlertDelivery["alert"]): readonly string[] {
+  const { diagnosis } = evidence;
+  return Array.isArray(diagnosis) ? diagnosis.filter((one) => typeof one === "string") : [];
+}
+
 async function sendSlack(
   channel: Extract<AlertChannelSpec, { kind: "slack" }>,
   { alert, event }: AlertDelivery,
@@ -75,7 +81,8 @@ async function sendSlack(
         ? ":rotating_light:"
         : ":warning:";
   const title = `${sign} ${escapeSlack(alert.title)}`;
-  const text = event === "resolved" ? title : `${title}\n${escapeSlack(alert.message.slice(0, 2_500))}`;
+  const told = [alert.message, ...diagnosisOf(alert).map((sentence) => `• ${sentence}`)].join("\n");
+  const text = event === "resolved" ? title : `${title}\n${escapeSlack(told.slice(0, 2_500))}`;
   const blocks = [{ type: "section", text: { type: "mrkdwn", text } }];
   return await post({
     url: channel.url,

@@ -82,9 +82,11 @@ function show(value: unknown): string {
   return Array.isArray(value) ? "a list" : "an object";
 }
 
+/** Texts of a CSV file were converted where they could be, so what stands here in quotes was sent as a text. */
 function wrongType(column: string, value: unknown, wanted: string): RowReason {
-  const hint =
-    typeof value === "string" && wanted === "a number" ? " Send it without quotes; texts are never converted." : "";
+  const isQuoted =
+    wanted === "a number" && typeof value === "string" && value.trim() !== "" && !Number.isNaN(Number(value));
+  const hint = isQuoted ? " Send it without quotes; texts are never converted." : "";
   return {
     code: "TYPE_MISMATCH",
     column,

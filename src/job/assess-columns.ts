@@ -1,6 +1,6 @@
 /** Column by column: what is missing, new, constant or an id in disguise. */
 import type { Anomaly } from "../core/index.ts";
-import type { Dataset, Frame, ReferenceProfile } from "../data/index.ts";
+import type { Dataset, Frame, FrameColumn, ReferenceProfile } from "../data/index.ts";
 import { countMissing, profileFrame } from "../data/index.ts";
 
 /** A column this empty now… */
@@ -112,9 +112,43 @@ export function coarseNumbers(dataset: Dataset): Anomaly[] {
   });
 }
 
+/** Numbers that count something lie this close together: so many places between the least and the greatest for each row. */
+const COUNTING_PLACES = 4;
+
+/** All different whole numbers, and hardly any left out between them: a serial number. Amounts repeat, or lie far apart. */
+function countingColumn({ name, values }: Extract<FrameColumn, { kind: "number" }>): Anomaly[] {
+  let present = 0;
+  let min = Number.POSITIVE_INFINITY;
+  let max = Number.NEGATIVE_INFINITY;
+  for (const value of values) {
+    if (value !== value) continue;
+    if (!Number.isInteger(value)) return [];
+    present++;
+    min = Math.min(min, value);
+    max = Math.max(max, value);
+  }
+  if (present < ID_MIN_ROWS || max - min >= COUNTING_PLACES * present) return [];
+  const seen = new Uint8Array(max - min + 1);
+  for (const value of values) {
+    if (value !== value) continue;
+    if (seen[value - min] === 1) return [];
+    seen[value - min] = 1;
+  }
+  return [
+    {
+      code: "COLUMN_LIKE_ID",
+      column: name,
+      message: `"${name}" has ${present} different whole numbers between ${min} and ${max}, none of them twice: it counts the rows, which no model can use for the next row.`,
+      blocking: false,
+      details: { distinct: present, rows: present },
+    },
+  ];
+}
+
 export function idLikeColumns(frame: Frame): Anomaly[] {
   if (frame.rows < ID_MIN_ROWS) return [];
   return frame.columns.flatMap((column): Anomaly[] => {
+    if (column.kind === "number") return countingColumn(column);
     if (column.kind !== "category") return [];
     const present = frame.rows - countMissing(column);
     if (present < ID_MIN_ROWS || column.dictionary.length < ID_SHARE * present) return [];

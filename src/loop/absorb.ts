@@ -27,7 +27,7 @@ import { systemForecasts } from "./forecast.ts";
 import { judgedInteractions } from "./recommend.ts";
 import { experimentState, withExperiments } from "./rollouts/fold-state.ts";
 import { ExperimentFold } from "./rollouts/fold.ts";
-import { inTurn, LABEL_FOLD, type LoopContext, modelSpec } from "./context.ts";
+import { breathe, inTurn, LABEL_FOLD, type LoopContext, modelSpec } from "./context.ts";
 import { type LabelFoldState, readFoldState } from "./fold-state.ts";
 import { namedNotes, SliceSums, type VersionNotes } from "./version-notes.ts";
 
@@ -35,6 +35,8 @@ import { namedNotes, SliceSums, type VersionNotes } from "./version-notes.ts";
 const FOLD_BATCH = 5_000;
 /** The same on a live clock, where requests wait while a batch is folded: some ten milliseconds of the event loop. */
 const LIVE_FOLD_BATCH = 1_000;
+/** Predictions counted in one turn of the event loop: some two milliseconds. */
+const BREATH = 200;
 
 /** Folds everything committed so far. @returns how many events were read. */
 export async function absorb(context: LoopContext, model: string): Promise<number> {
@@ -100,7 +102,8 @@ async function foldEvents(context: LoopContext, model: string, input: FoldInput)
   const asked = predictions.filter(({ origin }) => origin !== "shadow");
   const answering = new Map<string, VersionNotes | undefined>();
   for (const { version } of asked) if (!answering.has(version)) answering.set(version, await notes(version));
-  for (const prediction of asked) {
+  for (const [i, prediction] of asked.entries()) {
+    if (i % BREATH === BREATH - 1) await breathe(context);
     sums.add("predictions", prediction.version, prediction.at, ONE, 1n);
     const own = answering.get(prediction.version);
     if (own !== undefined) countExpectations(own, prediction, { schema, sums });

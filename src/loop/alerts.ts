@@ -21,3 +21,5 @@ export async function resolveAlert(context: LoopContext, key: string, message: s
 
 /** One open alert a model: a promotion closes it. */
 export const conceptAlertKey = (model: string) => `monitor.concept-drift:${model}`;
+/** One open alert a model, against the rows of one champion: a promotion closes it, and the next comparison may open another. */
+export const driftAlertKey = (model: string) => `monitor.data-drift:${model}`;

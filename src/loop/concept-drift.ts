@@ -26,7 +26,7 @@ import {
   watchSettings,
 } from "../monitor/index.ts";
 import { MIN_LOSSES_SEEN } from "../trigger/index.ts";
-import { conceptAlertKey, raiseAlert } from "./alerts.ts";
+import { conceptAlertKey, raiseAlert, resolveAlert } from "./alerts.ts";
 import { LABEL_FOLD, type LoopContext, modelSpec } from "./context.ts";
 import { diagnose } from "./diagnose.ts";
 import { type LabelFoldState, readFoldState } from "./fold-state.ts";
@@ -128,7 +128,10 @@ function judgeWatch(watch: DetectorWatch, version: string) {
     outcome = "cannot-tell";
     reason = `Fewer than ${MIN_LOSSES_SEEN} labels of ${version} have arrived.`;
   } else if (watch.detections.length > 0) {
-    reason = `The losses of ${version} fell: an improvement, not an alarm.`;
+    const isOver = watch.detections.some((one) => one.direction === "up");
+    reason = isOver
+      ? `The losses of ${version} rose and fell again.`
+      : `The losses of ${version} fell: an improvement, not an alarm.`;
   }
   return { outcome, rule, reason, inputs, threshold: settings.threshold, alarm };
 }
@@ -171,6 +174,7 @@ export async function reportConceptDrift(
       if (!isNews && !isNewAlarm) return;
       if (isNews) await store.settings.saveSignals([signalOf(model, watch, judged, at)]);
       if (isNewAlarm) await raiseConceptAlert(context, model, judged);
+      else if (judged.outcome === "no") await resolveAlert(context, conceptAlertKey(model), judged.reason);
       await store.settings.setAll(marks);
     },
     marks: isNews || isNewAlarm ? {} : marks,

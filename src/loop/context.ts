@@ -74,6 +74,15 @@ export function inTurn<T>(context: LoopContext, step: () => Promise<T>): Promise
   return context.worldClock.kind === "virtual" ? step() : context.store.log.inTurn(step);
 }
 
+/**
+ * Lets requests in between the parts of a long computation. On a virtual clock nobody waits.
+ * @returns undefined, at once, where there is nothing to wait for
+ */
+export function breathe(context: LoopContext): Promise<void> | undefined {
+  if (context.worldClock.kind === "virtual") return undefined;
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
 export function logSchemaOf(spec: ModelSpec): LogSchema {
   return {
     model: spec.name,

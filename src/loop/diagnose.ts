@@ -5,8 +5,10 @@ import {
   type Instant,
   type LabelEvent,
   type LoggedEvent,
-  latestDriftSignal,
+  type DriftSignal,
   type PredictionEvent,
+  readDriftSignal,
+  type SignalRecord,
   type Task,
   type VersionRecord,
   metricWord,
@@ -132,14 +134,24 @@ async function sinceWhen(context: LoopContext, model: string, champion: VersionR
   const { state } = await context.store.folds.read(model, LABEL_FOLD);
   const watch: DetectorWatch | undefined = readFoldState(state).concept[champion.name];
   const alarm = watch === undefined ? undefined : lastAlarm(watch);
-  const signals = await context.store.settings.signals({ model, limit: 100 });
-  const drift = latestDriftSignal(signals, "data-drift");
+  const drift = firstOfDrift(await context.store.settings.signals({ model, limit: 100 }), champion.name);
   const known: { readonly at: Instant; readonly by: string }[] = [];
   if (watch !== undefined && alarm !== undefined)
     known.push({ at: alarm.at, by: `concept drift P(y|x), ${watch.settings.detector} on ${watch.settings.metric}` });
-  if (drift?.verdict === "drift" && drift.version === champion.name)
-    known.push({ at: drift.from, by: "data drift P(x)" });
+  if (drift !== undefined) known.push({ at: drift.from, by: "data drift P(x)" });
   return known.sort((left, right) => left.at - right.at)[0] ?? null;
+}
+
+/** The first window of the drift that lasts, among records that come newest first; windows that cannot tell neither begin nor end one. */
+function firstOfDrift(records: readonly SignalRecord[], version: string): DriftSignal | undefined {
+  let first: DriftSignal | undefined;
+  for (const record of records) {
+    const signal = record.monitor === "data-drift" ? readDriftSignal(record) : undefined;
+    if (signal === undefined) continue;
+    if (signal.version !== version || signal.verdict === "no-drift") break;
+    if (signal.verdict === "drift") first = signal;
+  }
+  return first;
 }
 
 async function losses(
@@ -263,7 +275,8 @@ function inWords(found: Omit<Diagnosis, "sentences">): readonly string[] {
     sentences.push(`No label of ${version}'s predictions has arrived since; only what moved can be told.`);
   }
   if (since !== null) sentences.push(`First sign: ${since.by}, ${new Date(since.at).toISOString()}.`);
-  if (moved.length === 0)
+  if (found.sampledRows === 0) sentences.push(`${version} has not been asked yet: there are no rows to compare.`);
+  else if (moved.length === 0)
     sentences.push(
       `None of the ${features.length} features moved beyond noise over ${found.sampledRows.toLocaleString("en-US")} predictions.`,
     );

@@ -86,7 +86,10 @@ export async function inputProfiles(
   return vectors.map((vector) => profileOf(basis.layout, vector));
 }
 
-/** What the model was asked about, or, for one that is only fed rows, what was collected: whichever has more rows. */
+/**
+ * What the model was asked about, where that is enough to tell; an import of history in the same window must not hide it. Else, as for
+ * a model that is only fed rows, whichever has more rows.
+ */
 export async function currentInputs(
   context: LoopContext,
   basis: DriftBasis,
@@ -94,7 +97,7 @@ export async function currentInputs(
 ): Promise<{ readonly source: InputSource; readonly profile: Profile; readonly other: Profile }> {
   const [asked] = (await inputProfiles(context, basis, "prediction", [range])) as [Profile];
   const [collected] = (await inputProfiles(context, basis, "observation", [range])) as [Profile];
-  return asked.rows >= collected.rows
+  return asked.rows >= Math.min(collected.rows, basis.options.minRows)
     ? { source: "prediction", profile: asked, other: collected }
     : { source: "observation", profile: collected, other: asked };
 }

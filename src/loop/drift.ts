@@ -14,8 +14,9 @@ import {
 } from "../core/index.ts";
 import { extendGrid, frameOfGrid } from "../data/index.ts";
 import { compareProfiles, type DriftReport, findingsOf } from "../monitor/index.ts";
-import { raiseAlert, resolveAlert } from "./alerts.ts";
+import { driftAlertKey, raiseAlert, resolveAlert } from "./alerts.ts";
 import type { LoopContext } from "./context.ts";
+import { diagnose } from "./diagnose.ts";
 import {
   calibrateChampion,
   compareLabels,
@@ -36,7 +37,6 @@ interface DriftNotes {
 }
 const notesKey = (model: string) => `drift:${model}`;
 const calibrationKey = (model: string) => `drift-thresholds:${model}`;
-export const driftAlertKey = (model: string) => `monitor.data-drift:${model}`;
 
 export type StoredCalibration = Awaited<ReturnType<typeof calibrateChampion>> & { readonly at: Instant };
 
@@ -99,8 +99,8 @@ async function watchDrift(context: LoopContext, spec: ModelSpec, at: Instant): P
   const range = { from: to - settings.windowMs, to };
   const signals = await signalsOf(context, basis, range, at);
   await context.store.decisions.recordAll(signals.map((signal) => decisionOf(signal, basis)));
-  for (const signal of signals) if (signal.monitor === "data-drift") await announce(context, signal);
   await context.store.settings.saveSignals(signals.filter((signal) => signal.rows > 0).map(driftSignalRecord));
+  for (const signal of signals) if (signal.monitor === "data-drift") await announce(context, signal);
   await context.store.settings.set(notesKey(spec.name), { to, version: basis.champion.name });
   await extendIfLeft(context, basis, range);
   await tidyProfiles(context, spec.name);
@@ -174,7 +174,7 @@ function signalOf(head: SignalHead, report: DriftReport): DriftSignal {
     referenceRows: report.referenceRows,
     ...(report.rowsNeeded === undefined ? {} : { rowsNeeded: report.rowsNeeded }),
     findings: findingsOf(report),
-    reason: report.currentRows === 0 ? "No row arrived in the window." : report.reason,
+    reason: report.reason,
   };
 }
 
@@ -215,6 +215,7 @@ async function announce(context: LoopContext, signal: DriftSignal): Promise<void
   // What cannot be told neither opens an alert nor closes one.
   if (signal.verdict === "no-drift") await resolveAlert(context, key, signal.reason);
   if (signal.verdict !== "drift") return;
+  const { sentences } = await diagnose(context, signal.model);
   await raiseAlert(context, {
     model: signal.model,
     key,
@@ -222,7 +223,7 @@ async function announce(context: LoopContext, signal: DriftSignal): Promise<void
     severity: "warning",
     title: `Data drift in ${signal.model}`,
     message: `${signal.reason} Compared with the rows ${signal.version} learned from.`,
-    evidence: { ...decisionEvidence(signal) },
+    evidence: { diagnosis: sentences, ...decisionEvidence(signal) },
   });
 }
 

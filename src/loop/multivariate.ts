@@ -57,14 +57,14 @@ function leastRows(context: LoopContext, model: string): number {
   return Math.max(50, Math.min(maxRows, modelSpec(context, model).monitors.dataDrift?.minRows ?? minRows));
 }
 
-/** What the model was asked about in the window, or what was collected: whichever has more rows. */
+/** What the model was asked about in the window, where that is enough to tell; else whichever has more rows. */
 async function currentRows(
   context: LoopContext,
   model: string,
   window: TimeRange,
 ): Promise<{ readonly source: InputSource; readonly rows: readonly ExampleRow["features"][] }> {
   const asked = await newestRows(context, model, { source: "prediction", window });
-  if (asked.length >= MULTIVARIATE_DEFAULTS.maxRows) return { source: "prediction", rows: asked };
+  if (asked.length >= leastRows(context, model)) return { source: "prediction", rows: asked };
   const collected = await newestRows(context, model, { source: "observation", window });
   return asked.length >= collected.length
     ? { source: "prediction", rows: asked }

@@ -78,7 +78,7 @@ export class Predictor {
     const { version } = live;
     const log = (scored: Scored) =>
       this.#logged(request, route, scored, ({ rows }) => ({ model: request.model, version, predictions: rows }));
-    if (route === undefined || route.plan === null) return log(this.#scoredHere(request, live));
+    if (route === undefined || !isRouted(route)) return log(this.#scoredHere(request, live));
     const scored = this.#scoreRouted(request, { champion: live, route });
     return scored instanceof Promise ? scored.then(log) : log(scored);
   }
@@ -182,7 +182,7 @@ export class Predictor {
   }
 
   async #scored(request: PredictRequest, live: LiveVersion, route: LiveRoute | undefined): Promise<Scored> {
-    if (route !== undefined && route.plan !== null) return this.#scoreRouted(request, { champion: live, route });
+    if (route !== undefined && isRouted(route)) return this.#scoreRouted(request, { champion: live, route });
     const { remote } = live.model;
     if (remote === undefined) return this.#scoredHere(request, live);
     const now = this.#context.worldClock.now();
@@ -224,18 +224,19 @@ export class Predictor {
         },
       ),
     );
-    const { challenger } = at.route;
+    const others = [at.route.challenger, at.route.watch?.fallback];
     const score = (answers: readonly RoutedAnswer[]): Scored => {
       const scored: Scored = { rows: [], events: [] };
       answers.forEach(({ answer, version, variant }, i) => {
-        const isChallenger = version === challenger?.version;
+        const other = others.find((one) => one?.version === version);
         addRow(scored, {
           request,
-          live: isChallenger ? { version, model: challenger.model } : at.champion,
+          live: other ?? at.champion,
           ...(checked[i] as CheckedWithId),
           answer,
           now,
           ...(variant === undefined ? {} : { variant }),
+          isOther: other !== undefined,
         });
       });
       return scored;
@@ -326,10 +327,15 @@ interface AnsweredRow {
   readonly predictionId: string;
   readonly now: number;
   readonly variant?: Variant;
+  /** Another version answered than the champion. */
+  readonly isOther?: boolean;
 }
 
+/** More than one version may answer. */
+const isRouted = ({ plan, watch }: LiveRoute) => plan !== null || watch !== undefined;
+
 function addRow(scored: Scored, one: AnsweredRow): void {
-  const { request, live, checked, answer, predictionId, now, variant } = one;
+  const { request, live, checked, answer, predictionId, now, variant, isOther = false } = one;
   const { model } = live;
   const exampleId = checked.id ?? predictionId;
   scored.rows.push({
@@ -339,7 +345,7 @@ function addRow(scored: Scored, one: AnsweredRow): void {
     decision: answer.decision,
     ...describeScores(model, answer.scores),
     ...(request.trace === true ? { trace: traceOf(model, checked.features, answer) } : {}),
-    ...(variant === undefined && request.variant === undefined ? {} : { version: live.version }),
+    ...(variant === undefined && request.variant === undefined && !isOther ? {} : { version: live.version }),
     ...(variant === undefined ? {} : { variant }),
   });
   scored.events.push({

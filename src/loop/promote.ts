@@ -1,6 +1,6 @@
 /** Changing the champion: by a run, by hand, or back. The new version is warm before the transaction names it. */
 import { fail, type Routing, stopPoint, type VersionRecord } from "../core/index.ts";
-import { conceptAlertKey, resolveAlert } from "./alerts.ts";
+import { conceptAlertKey, driftAlertKey, resolveAlert } from "./alerts.ts";
 import type { LoopContext } from "./context.ts";
 
 export interface ChampionChange {
@@ -35,8 +35,9 @@ export async function afterPromotion(
   change: Pick<ChampionChange, "model" | "version" | "action" | "reason">,
 ): Promise<void> {
   const { model, version, action, reason } = change;
-  // The new champion has its own detector, which has seen nothing yet.
-  await resolveAlert(context, conceptAlertKey(model), `${version} went live.`);
+  // The new champion has a detector and a reference of its own, which have seen nothing yet.
+  for (const key of [conceptAlertKey(model), driftAlertKey(model)])
+    await resolveAlert(context, key, `${version} went live.`);
   context.emit("version.promoted", model, { version, action, reason });
 }
 

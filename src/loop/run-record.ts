@@ -249,7 +249,7 @@ export async function recordFailure(run: OpenRun, error: unknown): Promise<JsonO
         type: "run.failed",
         severity: "critical",
         title: `Run of ${model} failed`,
-        message: `${failure.code}: ${failure.message} ${failure.remedy} The champion keeps serving.`,
+        message: alertText(failure),
         evidence: { runId: record.id, code: failure.code, ...failure.details },
       });
     }
@@ -259,6 +259,13 @@ export async function recordFailure(run: OpenRun, error: unknown): Promise<JsonO
   announceEnd(run, state);
   context.logger.error({ model: record.model, runId: record.id, code: failure.code }, failure.message);
   return { state, code: failure.code };
+}
+
+/** The last lines of a program end where they ended; whoever reads the alert first wants to know that answers go on. */
+function alertText({ code, message, remedy }: Pick<RetrainError, "code" | "message" | "remedy">): string {
+  const gap = message.includes("\n") ? "\n" : " ";
+  const goesOn = remedy.includes("champion keeps serving") ? "" : " The champion keeps serving.";
+  return `${code}: ${message}${gap}${remedy}${goesOn}`;
 }
 
 export function announce(

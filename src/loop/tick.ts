@@ -77,9 +77,15 @@ export async function tick(context: LoopContext, model: string, at: Instant): Pr
 
 /** Brings the counts of a model up to what is in the log. @returns whether nothing is left to count of its profiles */
 export async function advanceFolds(context: LoopContext, model: string): Promise<{ readonly isCounted: boolean }> {
-  const [, isCounted] = await together(absorb(context, model), countProfiles(context, modelSpec(context, model)));
+  const [isCounted] = await together(
+    countProfiles(context, modelSpec(context, model)),
+    // The store has the counts by then, and commits them while the labels are joined here.
+    othersTurn().then(() => absorb(context, model)),
+  );
   return { isCounted };
 }
+
+const othersTurn = () => new Promise<void>((resolve) => void setImmediate(resolve));
 
 /** Two folds of the same rows: one counts while the other waits for the store. Both have ended when this returns or throws. */
 async function together<A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> {

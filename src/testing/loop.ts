@@ -36,7 +36,7 @@ export interface TestLoop {
 export function builtJobEntry(): URL {
   let folder = fileURLToPath(new URL(".", import.meta.url));
   while (!existsSync(join(folder, "package.json"))) folder = join(folder, "..");
-  return pathToFileURL(join(folder, "dist", "src", "job", "main.js"));
+  return pathToFileURL(join(folder, "dist", "src", "bundle", "job.cjs"));
 }
 
 /** @param start where the virtual clock begins */

@@ -42,6 +42,9 @@ export async function runCommand(options: CommandRun): Promise<number> {
   });
   tail.follow(child.stdout);
   tail.follow(child.stderr);
+  // Also said by this process: where the pool kills it at a limit, what the program printed is all there is to go by.
+  child.stdout.on("data", (text: string) => void process.stdout.write(text));
+  child.stderr.on("data", (text: string) => void process.stderr.write(text));
   const ended = awaitEnd(child);
   const stopWatching = killOnAbort(child, signal);
   const trace = new TraceReader(options.traceFile, options.onTrace);

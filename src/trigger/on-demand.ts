@@ -8,8 +8,9 @@ export type ManualSpec = Extract<TriggerSpec, { kind: "manual" }>;
 
 const fields = {
   name: textField("Name of the event, as posted to the API.", {
-    pattern: /^[a-z0-9][a-z0-9._-]{0,63}$/,
-    rule: "a name of [a-z0-9._-], starting with a letter or digit, at most 64 long",
+    // Types of CloudEvents are names of other people: `Microsoft.Storage.BlobCreated`.
+    pattern: /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/,
+    rule: "a name of [A-Za-z0-9._-], starting with a letter or digit, at most 128 long",
   }),
 };
 

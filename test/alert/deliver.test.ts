@@ -30,9 +30,9 @@ const alert: AlertRecord = {
 };
 
 /** The outbox of one delivery, as the store keeps it. */
-function outbox(attempt = 1, event: AlertDelivery["event"] = "opened") {
+function outbox(attempt = 1, event: AlertDelivery["event"] = "opened", evidence = alert.evidence) {
   const finished: { ok: boolean; error?: string; retryAt?: number }[] = [];
-  const delivery: AlertDelivery = { id: "d1", alert, event, attempt, createdAt: 0 };
+  const delivery: AlertDelivery = { id: "d1", alert: { ...alert, evidence }, event, attempt, createdAt: 0 };
   const store = {
     claimDeliveries: async () => [delivery],
     finishDelivery: async (_id: string, result: { ok: boolean }) => void finished.push(result),
@@ -170,6 +170,13 @@ describe("delivery of alerts", () => {
     await deliverDue(outbox().store, [{ kind: "slack", url, allowPrivate: true }], tools());
     expect(requests[0]?.body).toContain("refused &lt;b&gt;");
     expect(requests[0]?.body).not.toContain("<b>");
+  });
+
+  it("tells Slack the diagnosis where a monitor found one", async () => {
+    const { url, requests } = await receiver(200);
+    const evidence = { diagnosis: ["age moved.", "First sign: data drift P(x), 2026-03-01."] };
+    await deliverDue(outbox(1, "opened", evidence).store, [{ kind: "slack", url, allowPrivate: true }], tools());
+    expect(requests[0]?.body).toContain("against 0.4\\n• age moved.\\n• First sign: data drift P(x), 2026-03-01.");
   });
 
   it.each([

@@ -82,6 +82,10 @@ describe("the row validator", () => {
     const reasons = reasonsOf({ ...rest, agee: 41, balance: "3.5", contact: "fax" });
     expect(reasons.map((reason) => reason.code)).toEqual(["TYPE_MISMATCH", "CATEGORY_UNKNOWN", "COLUMN_UNKNOWN"]);
     expect(reasons[0]?.message).toContain("never converted");
+    // A CSV file's numbers were converted: quotes are not what is wrong with this one.
+    expect(reasonsOf({ ...good, age: "forty" })[0]?.message).toBe(
+      '"age" is "forty" (string), but the schema says a number.',
+    );
     expect(reasons[2]?.message).toContain('Closest: "age"');
   });
 

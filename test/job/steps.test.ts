@@ -147,6 +147,29 @@ describe("assess", () => {
   });
 });
 
+describe("whole numbers that count the rows", () => {
+  const isSuspected = async (balance: (i: number) => number | null) =>
+    codesOf(
+      await run(
+        "assess",
+        bodyOf(
+          await folderWith(
+            customers(300).map((row, i) => ({ ...row, features: { ...row.features, balance: balance(i) } })),
+          ),
+        ),
+      ),
+    ).includes("COLUMN_LIKE_ID");
+
+  it("are suspected to be ids, in any order and with gaps; amounts are not", async () => {
+    expect(await isSuspected((i) => 5_000 + 2 * ((i * 7) % 300))).toBe(true);
+    expect(await isSuspected((i) => (i % 9 === 0 ? null : i))).toBe(true);
+    // One repeats; all differ but lie far apart; all differ and are no whole numbers.
+    expect(await isSuspected((i) => (i === 7 ? 8 : i))).toBe(false);
+    expect(await isSuspected((i) => (i * 7_919) % 100_003)).toBe(false);
+    expect(await isSuspected((i) => i + 0.5)).toBe(false);
+  });
+});
+
 describe("numbers that float32 merges", () => {
   it("are a remark when they are ids or times, and none when they are amounts", async () => {
     const timed = customers(200).map((row, i) => ({

@@ -7,6 +7,7 @@ import {
   latestDriftSignal,
   LOG_START,
   type PredictionEvent,
+  type SignalRecord,
 } from "../../src/core/index.ts";
 import { countFrame, decodeCounts, addSparseInPlace, frameFromFeatures, layoutOf } from "../../src/data/index.ts";
 import type { FeatureGrid } from "../../src/data/index.ts";
@@ -75,6 +76,7 @@ describe("drift monitors in the loop", () => {
     const id = (await profileState()).active as string;
     return { id, grid: (await test.store.profiles.grid("m", id)) as unknown as readonly FeatureGrid[] };
   };
+  const isDataDrift = (one: SignalRecord) => one.monitor === "data-drift" && one.verdict === "yes";
   const signals = () => test.store.settings.signals({ model: "m", limit: 200 });
 
   beforeAll(async () => {
@@ -119,6 +121,16 @@ describe("drift monitors in the loop", () => {
     expect(latestDriftSignal(loud, "label-shift")?.verdict).toBe("drift");
     const alerts = await test.store.alerts.list({ model: "m", state: "open", limit: 5 });
     expect(alerts).toMatchObject([{ type: "monitor.data-drift", evidence: { version: "v1" } }]);
+    const { since } = await test.loop.diagnose("m");
+    expect(since).toMatchObject({ by: "data drift P(x)" });
+    // The first window that drifted, though the next one drifted too.
+    expect(since?.at).toBe(Math.min(...loud.flatMap((one) => (isDataDrift(one) ? [Number(one.details["from"])] : []))));
+    expect(alerts[0]?.evidence["diagnosis"]).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/^First sign: data drift P\(x\)/),
+        expect.stringMatching(/^x moved \(distance/),
+      ]),
+    );
     const decisions = await test.store.decisions.list({ model: "m", kind: "monitor", limit: 50 });
     expect(decisions.find((one) => one.subject === "data-drift")).toMatchObject({ outcome: "yes", version: "v1" });
   }, 60_000);
@@ -200,5 +212,30 @@ describe("drift monitors in the loop", () => {
     const empty = decisions.find((one) => one.subject === "data-drift");
     expect(empty).toMatchObject({ outcome: "cannot-tell", reason: "No row arrived in the window." });
     expect(empty?.count).toBeGreaterThan(1);
+  }, 60_000);
+
+  it("close the alert with the champion it compared with", async () => {
+    for (const n of [17, 18]) await day(n, 1.5);
+    const [alert] = await test.store.alerts.list({ model: "m", state: "open", limit: 5 });
+    expect(alert).toMatchObject({ type: "monitor.data-drift" });
+    const { run } = await test.loop.requestRun("m", { reason: "again", actor: "test" });
+    expect(await test.engine.wait(run.id)).toBeDefined();
+    expect((await test.store.registry.champion("m"))?.name).toBe("v2");
+    const [closed] = await test.store.alerts.list({ model: "m", state: "resolved", limit: 1 });
+    expect(closed).toMatchObject({ id: alert?.id, message: "v2 went live." });
+  }, 60_000);
+
+  it("look at what is asked, also where more rows were collected in the same window", async () => {
+    await day(19, 1.5);
+    await send(
+      Array.from({ length: 1_500 }, (_, i) => row(START + 19 * DAY_MS + 2 * HOUR_MS + i * 1_000)),
+      "observation",
+    );
+    await day(20, 1.5);
+    const view = await test.loop.drift({ model: "m" });
+    expect(view).toMatchObject({ state: "ready", source: "prediction", data: { currentRows: 600 } });
+    expect(view.skew?.verdict).toBe("drift");
+    const whole = await test.loop.multivariateDrift({ model: "m" });
+    expect(whole).toMatchObject({ source: "prediction", result: { currentRows: 600 } });
   }, 60_000);
 });

@@ -47,6 +47,7 @@ describe("rollouts", () => {
     shop("watched", [stage.full({ watch: "2d" })]),
     shop("hands", [stage.canary(0.3, "30d"), stage.full({ watch: "0s" })]),
     shop("logged", [stage.shadow("1d", { minSamples: 100 }), stage.full({ watch: "0s" })]),
+    shop("forgotten", [stage.canary(0.1, "2d"), stage.full({ watch: "0s" })]),
     shop("idle", [stage.shadow("1d"), stage.canary(0.1, "1d"), stage.full({ watch: "0s" })]),
   ];
   beforeAll(async () => {
@@ -232,6 +233,24 @@ describe("rollouts", () => {
       code: "ROLLOUT_CONFLICT",
       message: expect.stringMatching(/first stage of hands is canary/),
     });
+  }, 60_000);
+
+  it("replaces a stage nobody asks anything in by a replay of what was asked before, and ends it by that", async () => {
+    await teach("forgotten", 61, -1);
+    const v2 = await teach("forgotten", 62, 1);
+    await test.loop.changeRollout("forgotten", "abort", "tester", "later");
+    await live("forgotten", 63, 1, 4, 130);
+    await test.loop.startRollout("forgotten", v2, "tester");
+    await test.loop.advance(test.clock.now() + 23 * HOUR_MS);
+    expect(await newest("forgotten")).toMatchObject({ state: "open", phases: [{ kind: "canary" }] });
+    await test.loop.advance(test.clock.now() + 2 * HOUR_MS);
+    const rollout = await newest("forgotten");
+    expect(rollout).toMatchObject({ state: "promoted", phases: [{ outcome: "yes", replayed: 520 }] });
+    expect(rollout.phases[0]?.reason).toBe(
+      "No request for 24 hours; 520 logged requests were replayed, it is better. Canary at 10 % was replaced by them.",
+    );
+    const [evidence] = (await test.loop.rollout(rollout.id)).evidence;
+    expect(evidence).toMatchObject({ exposures: { champion: 0, challenger: 0, mirrored: 520 }, firstExposureAt: null });
   }, 60_000);
 
   it("replaces stages nobody asks anything in, with a record", async () => {

@@ -1,4 +1,5 @@
-import { afterAll, describe, expect, it } from "vitest";
+import pg from "pg";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { defineConfig, defineModel, f, gate, linear, when } from "../../src/config/index.ts";
 import { createRandom, DAY_MS, HOUR_MS } from "../../src/core/index.ts";
 import { openTestLoop, type TestLoop } from "../../src/testing/loop.ts";
@@ -118,5 +119,54 @@ describe("ticks", () => {
     const runs = await test.store.runs.list({ model: "m", limit: 10 });
     // Durations are the machine's: a run takes no world time in a replay, but it was measured.
     expect(runs.every((run) => run.startedAt === run.endedAt && (run.durationMs as number) > 0)).toBe(true);
+  });
+
+  it("ask the store to keep what they counted, joined and decided, and for nothing else", async () => {
+    const calm = defineModel({ ...model, retrain: { when: when.staleness("90d") }, labelDelay: "0h" });
+    const test = await openTestLoop(defineConfig({ models: [calm], server: { tickEvery: "1h" } }), START);
+    loops.push(test);
+    const send = (rows: readonly Record<string, unknown>[], form: "observation" | "label") =>
+      test.loop.ingest({ model: "m", form, origin: "http", rows: rows.map((row, i) => ({ rowNumber: i + 1, row })) });
+    const history = Array.from({ length: 400 }, (_, i) => ({
+      id: `h${i}`,
+      at: START - DAY_MS + i,
+      x: (i % 40) / 10 - 2,
+      label: i % 40 > 20,
+    }));
+    await send(history, "observation");
+    const { run } = await test.loop.requestRun("m", { reason: "test", actor: "test" });
+    await test.engine.wait(run.id);
+    const seen: string[] = [];
+    const unspied = (
+      pg.Client.prototype as unknown as { readonly query: (this: pg.Client, ...args: unknown[]) => never }
+    ).query;
+    const unfound = test.store.log.findPredictions.bind(test.store.log);
+    const query = vi.spyOn(pg.Client.prototype, "query").mockImplementation(function (this: pg.Client, ...args) {
+      const { text } = args[0] as unknown as { text: string };
+      seen.push(/update (profile_grid)|insert into (fold|decision) /.exec(text)?.slice(1).find(Boolean) ?? text);
+      return unspied.apply(this, args);
+    });
+    const find = vi.spyOn(test.store.log, "findPredictions").mockImplementation((...args) => {
+      seen.push("joins");
+      return unfound(...args);
+    });
+    try {
+      for (let hour = 0; hour < 8; hour++) {
+        test.clock.advanceTo(START + (hour + 1) * HOUR_MS - 1);
+        const rows = history.slice(0, 20).map(({ x }, i) => ({ id: `r${hour}-${i}`, at: test.clock.now(), x }));
+        await test.loop.predict({ model: "m", rows });
+        await send(
+          rows.map(({ id, x }) => ({ id, label: x > 0 })),
+          "label",
+        );
+        test.clock.advanceTo(START + (hour + 1) * HOUR_MS);
+        seen.length = 0;
+        await test.loop.tick("m", test.clock.now());
+      }
+    } finally {
+      query.mockRestore();
+      find.mockRestore();
+    }
+    expect(seen).toEqual(["profile_grid", "joins", "fold", "decision"]);
   });
 });

@@ -2,8 +2,14 @@
  * PNG and JPEG files as pixels of a declared size: decoded, laid over white, brought to gray or RGB, and averaged down (or
  * repeated up) to width × height. Everything a file may get wrong ends as a reason, never as an exception.
  */
-import { convertIndexedToRgb, decode as decodePng, encode as encodePng } from "fast-png";
-import jpeg from "jpeg-js";
+import { createRequire } from "node:module";
+import type * as fastPng from "fast-png";
+import type * as jpegJs from "jpeg-js";
+
+const load = createRequire(import.meta.url);
+/** Loaded with the first image: few models have any, and every start of a server and of a training process would wait. */
+const loadPng = () => load("fast-png") as typeof fastPng;
+const loadJpeg = () => load("jpeg-js") as typeof jpegJs;
 
 export interface ImageShape {
   readonly width: number;
@@ -70,7 +76,8 @@ function jpegSize(bytes: Uint8Array) {
 }
 
 function readPng(bytes: Uint8Array): Pixels {
-  const png = decodePng(bytes, { checkCrc: true });
+  const { convertIndexedToRgb, decode } = loadPng();
+  const png = decode(bytes, { checkCrc: true });
   const { width, height } = png;
   if (png.palette !== undefined) {
     const rgb = convertIndexedToRgb(png);
@@ -88,7 +95,7 @@ function scaleDepth(data: ArrayLike<number>, depth: number): Uint8Array {
 }
 
 function readJpeg(bytes: Uint8Array): Pixels {
-  const { width, height, data } = jpeg.decode(bytes, {
+  const { width, height, data } = loadJpeg().decode(bytes, {
     useTArray: true,
     formatAsRGBA: false,
     tolerantDecoding: false,
@@ -165,5 +172,5 @@ function shares(from: number, to: number): readonly (readonly Share[])[] {
 
 /** Pixels of a shape as a PNG file. */
 export function writePng(pixels: Uint8Array, { width, height, channels }: ImageShape): Uint8Array {
-  return encodePng({ width, height, channels, depth: 8, data: pixels });
+  return loadPng().encode({ width, height, channels, depth: 8, data: pixels });
 }

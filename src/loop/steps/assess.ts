@@ -1,5 +1,5 @@
 /** Judges the new data for this model: broken data stops the run, merely different data does not. */
-import type { Anomaly, Instant, Json, JsonObject } from "../../core/index.ts";
+import type { Anomaly, Instant, Json, JsonObject, NewDecision } from "../../core/index.ts";
 import type { LoopContext } from "../context.ts";
 import type { RunStep } from "../run-record.ts";
 import { assessmentRecords } from "./assessment-records.ts";
@@ -22,7 +22,8 @@ export const assess: RunStep = {
     const rows = Number(input.results.snapshot?.rows ?? 0);
     const newRows = Number(found.newRows ?? rows);
     const reason = blocking.map((anomaly) => anomaly.message).join(" ");
-    await context.store.decisions.record({
+    const at = context.worldClock.now();
+    const judged: NewDecision = {
       model: run.model,
       kind: "assessment",
       subject: "data",
@@ -31,14 +32,13 @@ export const assess: RunStep = {
       inputs: { rows, newRows, labels: found.labels ?? null, anomalies: anomalies as unknown as Json },
       reason: blocking.length > 0 ? reason : `${newRows} new rows are usable; ${anomalies.length} remarks.`,
       runId: run.id,
-      at: context.worldClock.now(),
-    });
-    const at = context.worldClock.now();
+      at,
+    };
     const records = assessmentRecords(
       { anomalies, rows, newRows, data: found },
       { model: run.model, runId: run.id, at },
     );
-    for (const one of records) await context.store.decisions.record(one);
+    await context.store.decisions.recordAll([judged, ...records]);
     const origins = describeOrigins(found.labels as JsonObject | undefined);
     const summary = anomalies.length === 0 ? "no anomaly" : anomalies.map((anomaly) => anomaly.code).join(", ");
     const pays = records.find((one) => one.subject === "expected gain");

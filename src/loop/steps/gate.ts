@@ -1,5 +1,5 @@
 /** The judgement of the candidate, recorded gate by gate. */
-import type { EvaluationReport, GateResult, Json } from "../../core/index.ts";
+import type { EvaluationReport, GateResult, Json, NewDecision } from "../../core/index.ts";
 import { askCustomGates, gateKind, judgeGates } from "../../evaluate/index.ts";
 import type { RunStep } from "../run-record.ts";
 
@@ -23,8 +23,8 @@ export const gate: RunStep = {
       await store.gates.addLook({ model: run.model, runId: run.id, champion, asOf: run.asOf, rows: report.rows });
     }
     const rules = new Map(spec.gates.map((one) => [gateKind(one.kind).subject(one), gateKind(one.kind).rule(one)]));
-    for (const check of result.checks) {
-      await context.store.decisions.record({
+    const checks = result.checks.map(
+      (check): NewDecision => ({
         model: run.model,
         kind: "gate",
         subject: check.gate,
@@ -41,10 +41,11 @@ export const gate: RunStep = {
         ...(check.threshold === undefined ? {} : { threshold: check.threshold }),
         reason: check.reason,
         runId: run.id,
-        at: context.worldClock.now(),
-      });
-    }
-    await context.store.runs.update(run.id, attempt, { gate: result });
+        at: worldClock.now(),
+      }),
+    );
+    await store.decisions.recordAll(checks);
+    await store.runs.update(run.id, attempt, { gate: result });
     for (const warning of result.warnings ?? []) {
       await store.decisions.record({
         model: run.model,
