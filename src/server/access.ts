@@ -189,6 +189,7 @@ function basicPassword(header: string): string | undefined {
 function unauthenticated(message: string) {
   return fail("UNAUTHENTICATED", {
     message,
-    remedy: "Send `Authorization: Bearer rt_…`; an admin makes one with `retrain tokens create`.",
+    remedy:
+      "Send `Authorization: Bearer rt_…`; an admin makes one with `retrain tokens create`. Commands take it by --token or RETRAIN_TOKEN.",
   });
 }

@@ -110,13 +110,27 @@ function respond(call: Call, text: string): void {
       (answer) => {
         const sent = JSON.stringify(answer);
         response.writeHead(200, predictHeaders(sent));
-        response.end(sent);
+        endAtOnce(response, sent);
       },
       (error: unknown) => refuse(call, error),
     );
   } catch (error) {
     refuse(call, error);
   }
+}
+
+/** Header and body in one write. `end` with a text would hand the socket a second, empty one behind it. */
+function endAtOnce(response: ServerResponse, text: string): void {
+  const { socket } = response;
+  // An answer that waits behind an earlier one of its connection has no socket yet.
+  if (socket === null) {
+    response.end(text);
+    return;
+  }
+  socket.cork();
+  response.write(text);
+  socket.uncork();
+  response.end();
 }
 
 type Query = Readonly<Record<string, string>>;

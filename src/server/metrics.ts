@@ -4,6 +4,7 @@
  */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { addDriftGauges } from "./drift-metrics.ts";
+import { addGauges } from "./gauges.ts";
 import type { Loop, LoopEvent } from "../loop/contract.ts";
 
 /** Seconds; the predict path answers in tens of microseconds, a slow disk in tens of milliseconds. */
@@ -11,6 +12,16 @@ const PREDICTION_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1
 /** The buckets OpenTelemetry's conventions state for http.server.request.duration. */
 const HTTP_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 const TRAINING_BUCKETS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200];
+
+const MODEL_GAUGES = {
+  retrain_model_metric: {
+    help: "The model's main metric over its newest mature bucket.",
+    labels: ["model", "metric"],
+  },
+  retrain_quarantined_rows: { help: "Rows waiting in quarantine.", labels: ["model"] },
+  retrain_open_alerts: { help: "Alerts that are open.", labels: ["model"] },
+  retrain_queue_depth: { help: "Runs queued or under way.", labels: [] },
+};
 
 interface PredictionTally {
   count: number;
@@ -81,42 +92,19 @@ export class Metrics {
   }
 
   #addModelGauges(loop: Loop): void {
-    const registers = [this.registry];
-    const metric = new Gauge({
-      name: "retrain_model_metric",
-      help: "The model's main metric over its newest mature bucket.",
-      labelNames: ["model", "metric"],
-      registers,
-    });
-    const quarantined = new Gauge({
-      name: "retrain_quarantined_rows",
-      help: "Rows waiting in quarantine.",
-      labelNames: ["model"],
-      registers,
-    });
-    const openAlerts = new Gauge({
-      name: "retrain_open_alerts",
-      help: "Alerts that are open.",
-      labelNames: ["model"],
-      registers,
-    });
     addDriftGauges(loop, this.registry);
-    new Gauge({
-      name: "retrain_queue_depth",
-      help: "Runs queued or under way.",
-      registers,
-      async collect() {
-        const summaries = await loop.summaries();
-        metric.reset();
-        for (const summary of summaries) {
-          const value = summary.sparkline.findLast((point) => point !== null);
-          if (value !== undefined && value !== null) metric.set({ model: summary.name, metric: summary.metric }, value);
-          quarantined.set({ model: summary.name }, summary.quarantined);
-          openAlerts.set({ model: summary.name }, summary.openAlerts);
-        }
-        const open = summaries.filter(({ lastRun }) => lastRun?.state === "queued" || lastRun?.state === "running");
-        this.set(open.length);
-      },
+    addGauges(this.registry, MODEL_GAUGES, async (gauges) => {
+      const summaries = await loop.summaries();
+      for (const summary of summaries) {
+        const model = summary.name;
+        const value = summary.sparkline.findLast((point) => point !== null);
+        if (value !== undefined && value !== null)
+          gauges.retrain_model_metric.set({ model, metric: summary.metric }, value);
+        gauges.retrain_quarantined_rows.set({ model }, summary.quarantined);
+        gauges.retrain_open_alerts.set({ model }, summary.openAlerts);
+      }
+      const open = summaries.filter(({ lastRun }) => lastRun?.state === "queued" || lastRun?.state === "running");
+      gauges.retrain_queue_depth.set(open.length);
     });
   }
 

@@ -43,6 +43,8 @@ export interface RouteSpec {
   readonly params?: Schema;
   readonly query?: Schema;
   readonly body?: Schema;
+  /** What is checked as the body, where headers belong to it. */
+  readonly readBody?: (request: FastifyRequest) => unknown;
   /** Describes a body that is not checked by a schema of the route. */
   readonly openApiBody?: Schema;
   /** What the answer is, in words and by the name of its type in the contract. */
@@ -84,6 +86,7 @@ export function addRoute(app: FastifyInstance, context: ServerContext, spec: Rou
     // A POST whose body is optional may have none at all.
     preValidation: (request, _reply, done) => {
       if (spec.body !== undefined && request.body === undefined) request.body = {};
+      if (spec.readBody !== undefined) request.body = spec.readBody(request);
       done();
     },
     onResponse: (_request, reply, done) => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { DAY_MS, type DriftReport } from "../../src/core/index.ts";
+import { DAY_MS, type DriftReport, driftSignalRecord } from "../../src/core/index.ts";
 import { openTestServer, type TestServer, trainFirstVersion } from "./support.ts";
 
 let open: TestServer;
@@ -55,8 +55,31 @@ describe("drift over HTTP", () => {
   }, 60_000);
 
   it("offers the newest verdicts as gauges", async () => {
+    const { store } = open.test;
+    const finding = {
+      feature: "age",
+      verdict: "drift",
+      statistic: "psi",
+      value: 0.3,
+      threshold: 0.1,
+      ratio: 3,
+    } as const;
+    const signal = { monitor: "data-drift", model: "purchases", version: "v1", at: 1, from: 0, to: 1 } as const;
+    const rest = { reference: "training", share: 1, shareThreshold: 0.1, rows: 500, referenceRows: 900 } as const;
+    await store.settings.saveSignals([
+      driftSignalRecord({ ...signal, ...rest, verdict: "drift", findings: [finding], reason: "age moved." }),
+    ]);
+    // The first scrape has the values of now, not those of the scrape before.
     const { text } = await get("/metrics");
-    expect(text).toContain("# TYPE retrain_drift gauge");
-    expect(text).toContain("# TYPE retrain_drift_score gauge");
+    expect(text).toContain('retrain_drift{model="purchases",monitor="data-drift"} 1');
+    expect(text).toContain('retrain_drift_score{model="purchases",feature="age"} 3');
+    expect(text).toContain('retrain_open_alerts{model="purchases"} 0');
+    expect(text).toContain('retrain_quarantined_rows{model="purchases"} 0');
+    await store.settings.saveSignals([
+      driftSignalRecord({ ...signal, ...rest, verdict: "no-drift", findings: [], reason: "Nothing moved." }),
+    ]);
+    const next = (await get("/metrics")).text;
+    expect(next).toContain('retrain_drift{model="purchases",monitor="data-drift"} 0');
+    expect(next).not.toContain("retrain_drift_score{");
   });
 });

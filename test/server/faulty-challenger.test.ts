@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { defineConfig, defineModel, f, gate, linear, stage, when } from "../../src/config/index.ts";
+import { defineConfig, defineModel, f, gate, linear, stage, type StageConfig, when } from "../../src/config/index.ts";
 import { DAY_MS, type RolloutRecord, silentLogger, systemClock, type VersionRecord } from "../../src/core/index.ts";
 import { readArtifact, writeArtifact } from "../../src/model/artifact.ts";
 import { GraphBuilder } from "../../src/model/onnx/graph.ts";
@@ -17,7 +17,7 @@ const HOST = fileURLToPath(new URL("../engine/support/faulty-host-child.mjs", im
 /** Read by the challengers' processes; see HOST. */
 const FAULT = join(tmpdir(), `retrain-faulty-host-${process.pid}`);
 
-const define = (name: string, first: ReturnType<typeof stage.canary>) =>
+const define = (name: string, rollout: readonly StageConfig[]) =>
   defineModel({
     name,
     task: "binary",
@@ -29,7 +29,7 @@ const define = (name: string, first: ReturnType<typeof stage.canary>) =>
     data: { minRows: 400 },
     retrain: { when: when.manual(), cooldown: "0s", maxPerDay: 100 },
     gates: [gate.atLeast("accuracy", 0.2)],
-    rollout: [first, stage.full({ watch: "0s" })],
+    rollout,
   });
 
 /** What the rows' labels follow, as a file from elsewhere. */
@@ -46,6 +46,7 @@ function logistic(): Uint8Array {
 
 interface Answer {
   readonly version: string;
+  readonly predictionId: string;
   readonly variant?: string;
   readonly score: number;
 }
@@ -53,7 +54,12 @@ interface Answer {
 describe("a faulty challenger", () => {
   let test: TestLoop;
   let server: Server;
-  const models = [define("canary", stage.canary(0.5, "30d")), define("shadow", stage.shadow("30d"))];
+  const models = [
+    define("canary", [stage.canary(0.5, "30d"), stage.full({ watch: "0s" })]),
+    define("shadow", [stage.shadow("30d"), stage.full({ watch: "0s" })]),
+    define("watched", [stage.full({ watch: "1d" })]),
+    define("replayed", [stage.shadow("30d", { replay: "7d" }), stage.full({ watch: "0s" })]),
+  ];
 
   beforeAll(async () => {
     test = await openTestLoop(defineConfig({ models, alerts: [] }), START, { hostEntry: HOST });
@@ -67,10 +73,12 @@ describe("a faulty challenger", () => {
     expect(version.name).toBe("v2");
     await test.engine.wait(runId as string);
     await act("canary", "abort");
-    // The same two versions for the other model: its artifacts are the same.
-    for (const name of ["v1", "v2"])
-      await test.store.registry.register({ ...(await made(name)), model: "shadow", runId: `copied ${name}` }, 0);
-    await test.loop.promote("shadow", "v1", "tester", "the first");
+    // The same two versions for the other models: their artifacts are the same.
+    for (const model of ["shadow", "watched", "replayed"]) {
+      for (const name of ["v1", "v2"])
+        await test.store.registry.register({ ...(await made(name)), model, runId: `copied ${name} ${model}` }, 0);
+      await test.loop.promote(model, "v1", "tester", "the first");
+    }
   }, 120_000);
   afterEach(() => rm(FAULT, { force: true }));
   afterAll(async () => {
@@ -113,7 +121,8 @@ describe("a faulty challenger", () => {
       answers.push(await ask(model, i));
       // Mirrored answers and the rollback happen beside the requests.
       await new Promise((resolve) => setImmediate(resolve));
-      if ((await newest(model)).state !== "open") return answers;
+      const { state } = await newest(model);
+      if (state !== "open" && state !== "watching") return answers;
     }
     throw new Error(`still open after ${answers.length} answers`);
   };
@@ -160,6 +169,39 @@ describe("a faulty challenger", () => {
     },
     60_000,
   );
+
+  it.each(["throws", "answers NaN", "answers a wrong shape", "hangs"])(
+    "that was promoted without stages and then %s is answered for by the champion before, which comes back",
+    async (fault) => {
+      await post("watched/rollouts", { version: "v2" });
+      expect(await newest("watched")).toMatchObject({ state: "watching" });
+      expect((await ask("watched", 1)).version).toBe("v2");
+      await writeFile(FAULT, fault);
+      const answers = await askUntilOver("watched");
+      expect(answers.length).toBeLessThanOrEqual(50);
+      expect(new Set(answers.map(({ version }) => version))).toEqual(new Set(["v1"]));
+      const rollout = await newest("watched");
+      expect(rollout).toMatchObject({ state: "rolled-back", challenger: "v2" });
+      expect(rollout.verdict).toMatch(/the breaker tripped/);
+      expect((await test.store.registry.champion("watched"))?.name).toBe("v1");
+      // What a label is joined with is who answered.
+      const logged = await test.store.log.findPredictions("watched", {
+        predictionIds: answers.map(({ predictionId }) => predictionId),
+      });
+      expect(new Set(logged.map(({ version }) => version))).toEqual(new Set(["v1"]));
+    },
+    60_000,
+  );
+
+  it("that fails on logged requests is rolled back by their replay", async () => {
+    for (let i = 0; i < 60; i++) await ask("replayed", i);
+    await post("replayed/rollouts", { version: "v2" });
+    await writeFile(FAULT, "throws");
+    await test.loop.advance(test.clock.now() + 3_600_000);
+    const rollout = await newest("replayed");
+    expect(rollout).toMatchObject({ state: "rolled-back", challenger: "v2" });
+    expect(rollout.verdict).toMatch(/Stop: it fails on logged requests\. 10 of the challenger's latest 10 answers/);
+  }, 60_000);
 
   it("in this process that answers NaN is replaced by the champion and rolled back", async () => {
     const champion = await made("v1");

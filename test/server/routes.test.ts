@@ -303,10 +303,37 @@ describe("writing", () => {
     const cloud = { specversion: "1.0", id: "1", source: "/shop", type: "catalog-changed", data: { by: "test" } };
     const answer = await post("/api/v1/events", cloud, { "content-type": "application/cloudevents+json" });
     expect(answer).toMatchObject({ status: 202, body: { models: ["purchases"] } });
+    // Subjects are whatever the sender deals with; one that is a model's name is for that model.
+    const type = "catalog-changed";
+    for (const [subject, data] of [
+      ["blobs/today.csv", "text"],
+      ["purchases", [1]],
+    ] as const) {
+      const other = await post("/api/v1/events", { ...cloud, subject, data });
+      expect(other).toMatchObject({ status: 202, body: { models: ["purchases"] } });
+    }
+    const head = { "ce-specversion": "1.0", "ce-id": "2", "ce-source": "/shop", "ce-subject": "caf%C3%A9" };
+    const binary = await post("/api/v1/events", { any: "data" }, { ...head, "ce-type": type });
+    expect(binary).toMatchObject({ status: 202, body: { models: ["purchases"] } });
+    const kept = (await open.test.store.settings.get("events:purchases")) as unknown as { details: object }[];
+    expect(kept.slice(-3).map(({ details }) => details)).toEqual([
+      { data: "text", subject: "blobs/today.csv", cloudEventId: "1", source: "/shop" },
+      { data: [1], subject: "purchases", cloudEventId: "1", source: "/shop" },
+      { any: "data", subject: "café", cloudEventId: "2", source: "/shop" },
+    ]);
+    expect((await post("/api/v1/events", {}, head)).status).toBe(400);
     expect((await post("/api/v1/events", { nam: "x" })).body).toMatchObject({
       status: 400,
       hint: 'Did you mean "name"?',
     });
+  });
+
+  it("loses none of the events that arrive at once", async () => {
+    const before = ((await open.test.store.settings.get("events:purchases")) as unknown[]).length;
+    expect(before).toBeLessThan(15);
+    await Promise.all([1, 2, 3, 4, 5].map((i) => post("/api/v1/events", { name: "catalog-changed", details: { i } })));
+    const after = (await open.test.store.settings.get("events:purchases")) as unknown as { details: { i?: number } }[];
+    expect(after.slice(before).map(({ details }) => details.i)).toEqual([1, 2, 3, 4, 5]);
   });
 
   it("quarantines bad rows, lists them, replays and drops them", async () => {

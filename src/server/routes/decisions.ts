@@ -4,6 +4,7 @@ import { type AlertRecord, type DecisionRecord, fail, type JsonObject } from "..
 import type { TriggerEventAnswer } from "../contract.ts";
 import { page, pageRequest } from "../paging.ts";
 import { addRoute, modelName, object, oneOf, pageQuery, recordId, type ServerContext, text } from "../route.ts";
+import { CLOUD_EVENT, type CloudEvent, ownEvent, readEventBody } from "../cloud-event.ts";
 import { audit } from "./audit.ts";
 import { defined } from "./models.ts";
 
@@ -90,27 +91,13 @@ async function findOpenAlert(context: ServerContext, id: string): Promise<AlertR
   });
 }
 
-interface CloudEvent {
-  readonly specversion: string;
-  readonly id: string;
-  readonly source: string;
-  readonly type: string;
-  readonly subject?: string;
-  readonly data?: JsonObject;
-}
-
-const CLOUD_EVENT = {
-  type: "object",
-  properties: { specversion: { const: "1.0" }, id: text(256), source: text(1024), type: text(128), subject: modelName },
-  required: ["specversion", "id", "source", "type"],
-};
 const OWN_EVENT = object({ name: text(128), model: modelName, details: { type: "object" } }, ["name"]);
 
 function addEventRoute(app: FastifyInstance, context: ServerContext): void {
   addRoute(app, context, {
     method: "POST",
     url: "/api/v1/events",
-    summary: "Raise a named event that triggers wait for; CloudEvents 1.0 structured mode too",
+    summary: "Raise a named event that triggers wait for; CloudEvents 1.0 too, structured and binary",
     tag: "events",
     access: { role: "operator" },
     body: {
@@ -120,16 +107,16 @@ function addEventRoute(app: FastifyInstance, context: ServerContext): void {
       then: CLOUD_EVENT,
       else: OWN_EVENT,
     },
+    readBody: ({ headers, body }) => readEventBody(headers, body),
     answer: "TriggerEventAnswer",
     handler: async (request, reply): Promise<TriggerEventAnswer> => {
       const body = request.body as CloudEvent | { name: string; model?: string; details?: JsonObject };
       const event =
         "specversion" in body
-          ? {
-              name: body.type,
-              model: body.subject,
-              details: { ...body.data, cloudEventId: body.id, source: body.source },
-            }
+          ? ownEvent(
+              body,
+              context.loop.spec.models.map(({ name }) => name),
+            )
           : { name: body.name, model: body.model, details: body.details ?? {} };
       const raised = await context.loop.raiseEvent(event.name, event.model, event.details);
       const about = event.model === undefined ? {} : { model: event.model };
