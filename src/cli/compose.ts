@@ -37,6 +37,8 @@ export interface System {
   readonly loop: Loop;
   readonly store: Store;
   readonly server: Server;
+  /** The loop and its engine have started. Rejects with what kept them from it; whoever waits then closes the system. */
+  readonly started: Promise<void>;
   /** Stops answering, lets what is under way end, closes the store. Idempotent. */
   close(): Promise<void>;
 }
@@ -46,6 +48,18 @@ const WORKFLOW_VERSION = "1";
 
 /** @throws DIRECTORY_LOCKED, STORE_NOT_DURABLE, STORE_UNAVAILABLE, MIGRATION_FAILED, CONFIG_INVALID */
 export async function openSystem(options: SystemOptions): Promise<System> {
+  const system = await beginSystem(options);
+  try {
+    await system.started;
+  } catch (error) {
+    await system.close();
+    throw error;
+  }
+  return system;
+}
+
+/** The same for callers that have something to do before the loop runs: the server can listen, and the log takes rows. */
+export async function beginSystem(options: SystemOptions): Promise<System> {
   const { spec, worldClock, logger } = options;
   const { directory } = spec.storage;
   const role = options.role ?? "all";
@@ -99,9 +113,11 @@ export async function openSystem(options: SystemOptions): Promise<System> {
     const loop = createLoop({ ...ports, spec, directory, role, instance });
     built.loop = loop;
     // Side by side: the one computes, the other waits for the database.
-    const starting = loop.start();
+    const started = loop.start();
+    // Told to whoever waits for it, which may be later than it fails.
+    started.catch(() => {});
     closers.unshift(async () => {
-      const isStarted = await starting.then(
+      const isStarted = await started.then(
         () => true,
         () => false,
       );
@@ -118,8 +134,7 @@ export async function openSystem(options: SystemOptions): Promise<System> {
       ...(options.adminSecret === undefined ? {} : { adminSecret: options.adminSecret }),
     });
     closers.unshift(() => server.close());
-    await starting;
-    return { loop, store, server, close };
+    return { loop, store, server, started, close };
   } catch (error) {
     await close();
     throw error;

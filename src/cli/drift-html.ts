@@ -1,6 +1,13 @@
 /** A drift report as one HTML file: no script, no font, nothing from elsewhere, so it can be mailed, kept and printed. */
-import type { MultivariateDrift } from "../core/index.ts";
+import type { DriftVerdict, MultivariateDrift } from "../core/index.ts";
 import type { DriftReport, FeatureDrift } from "../monitor/index.ts";
+
+/** What moved or not beside the columns, in words. */
+export interface OtherDrift {
+  readonly what: string;
+  readonly verdict: DriftVerdict;
+  readonly reason: string;
+}
 
 export interface HtmlReport {
   readonly title: string;
@@ -8,6 +15,7 @@ export interface HtmlReport {
   readonly lost?: readonly string[];
   readonly added?: readonly string[];
   readonly left?: readonly string[];
+  readonly others?: readonly OtherDrift[];
   readonly multivariate?: MultivariateDrift;
 }
 
@@ -39,7 +47,15 @@ const digits = (value: number | null, places = 3) => (value === null ? "–" : v
 const share = (value: number) => `${(100 * value).toFixed(1)} %`;
 const count = (value: number) => value.toLocaleString("en-US");
 
-export function driftHtml({ title, report, lost = [], added = [], left = [], multivariate }: HtmlReport): string {
+export function driftHtml({
+  title,
+  report,
+  lost = [],
+  added = [],
+  left = [],
+  others = [],
+  multivariate,
+}: HtmlReport): string {
   const columns = (label: string, names: readonly string[]) =>
     names.length === 0 ? "" : `<p>${label}: ${names.map(escape).join(", ")}.</p>`;
   return `<!doctype html>
@@ -53,7 +69,7 @@ ${columns("Lost columns", lost)}${columns("New columns", added)}${columns("Not c
 <div class="scroll"><table><thead><tr><th>Column</th><th>Verdict</th><th>Statistic</th><th class="n">Value</th><th class="n">Threshold</th><th class="n">PSI</th><th class="n">JS</th><th class="n">W1/sd</th><th class="n">KS</th><th class="n">Cramér's V</th><th class="n">Missing</th><th class="n">Unseen</th></tr></thead><tbody>
 ${report.features.map(rowOf).join("\n")}
 </tbody></table></div>
-${multivariate === undefined ? "" : wholesOf(multivariate)}<p class="soft" style="margin-top:1rem"><span class="key r"></span>reference <span class="key c"></span>current <span class="key p"></span>what the bin adds to the PSI</p>
+${others.length === 0 ? "" : `<h2>Answers, labels, requests</h2>${verdictTable(others)}`}${multivariate === undefined ? "" : wholesOf(multivariate)}<p class="soft" style="margin-top:1rem"><span class="key r"></span>reference <span class="key c"></span>current <span class="key p"></span>what the bin adds to the PSI</p>
 ${report.features.map(sectionOf).join("\n")}
 </body></html>
 `;
@@ -62,17 +78,23 @@ ${report.features.map(sectionOf).join("\n")}
 function wholesOf(found: MultivariateDrift): string {
   const { classifier, reconstruction } = found;
   const rows = [
-    ["Domain classifier", classifier],
-    ["Reconstruction error", reconstruction],
-  ] as const;
+    { what: "Domain classifier", ...classifier },
+    { what: "Reconstruction error", ...reconstruction },
+  ];
   const features = classifier.features
     .slice(0, 5)
     .map((one) => `<li>${escape(one.feature)}: ${share(one.share)}, ${digits(one.aucLost)} of the AUC</li>`);
   return `<h2>Rows as wholes <span class="${found.verdict}">${WORDS[found.verdict].toLowerCase()}</span></h2>
 <p class="soft">${count(found.referenceRows)} and ${count(found.currentRows)} rows.</p>
-<div class="scroll"><table><tbody>${rows.map(([name, one]) => `<tr><th>${name}</th><td class="${one.verdict}">${WORDS[one.verdict]}</td><td>${escape(one.reason)}</td></tr>`).join("")}</tbody></table></div>
+${verdictTable(rows)}
 ${features.length === 0 ? "" : `<p>Told apart by:</p><ul>${features.join("")}</ul>`}
 `;
+}
+
+function verdictTable(rows: readonly OtherDrift[]): string {
+  const line = ({ what, verdict, reason }: OtherDrift) =>
+    `<tr><th>${escape(what)}</th><td class="${verdict}">${WORDS[verdict]}</td><td>${escape(reason)}</td></tr>`;
+  return `<div class="scroll"><table><tbody>${rows.map(line).join("")}</tbody></table></div>`;
 }
 
 function rowOf(one: FeatureDrift): string {

@@ -14,7 +14,8 @@ export function addDriftCommands(program: Command, ran: Ran): void {
     withServer(drift.command("show <model>", { isDefault: true }))
       .description("inputs, answers and labels of a model against its reference; exit code 4 when the inputs drifted")
       .option("--reference <reference>", "training, trailing or same-season (default: the model's)")
-      .option("--multivariate", "also compare rows as wholes, with the rows the champion learned from"),
+      .option("--multivariate", "also compare rows as wholes, with the rows the champion learned from")
+      .option("--html <path>", "also write a report as one HTML file"),
     "retrain drift customers",
     "retrain drift customers --reference trailing --json | jq .data.data.verdict",
   ).action(async (model, options) => {

@@ -116,6 +116,10 @@ describe("predicting and labelling", () => {
 
   it("tells a row that is no JSON from one that breaks the schema", async () => {
     expect(await ask("predict", "purchases", "age=61")).toMatchObject({ code: 2, stdout: "" });
+    // As null it would be a missing value that nobody meant.
+    const infinite = await ask("predict", "purchases", '[{"age":61},{"age":1e999}]');
+    expect(infinite).toMatchObject({ code: 2, stdout: "" });
+    expect(infinite.stderr).toContain('"1.age"');
     const broken = await ask("predict", "purchases", '{"agee":1}');
     expect(broken.code).toBe(1);
     expect(broken.stderr).toContain("age");

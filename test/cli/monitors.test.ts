@@ -1,4 +1,7 @@
 // What monitors and triggers say, through HTTP and the command line: one server for both.
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DAY_MS } from "../../src/core/index.ts";
 import { labelledRows, openTestServer, START, type TestServer, trainFirstVersion } from "../server/support.ts";
@@ -35,6 +38,8 @@ describe("why a model is (not) retrained", () => {
       "self-trigger",
     ]);
     expect((await get("nobody/triggers")).body).toMatchObject({ code: "MODEL_UNKNOWN" });
+    const { sentences } = (await get("purchases/diagnosis")).body;
+    expect(sentences).toContain("v1 has not been asked yet: there are no rows to compare.");
   });
 
   it("is told by the command line, as text and as JSON", async () => {
@@ -104,6 +109,28 @@ describe("performance", () => {
     expect((await get("purchases/slices?metric=rocAuc")).body).toMatchObject({ code: "BODY_INVALID" });
     expect((await get("purchases/slices?metric=accuracyy")).body).toMatchObject({ hint: 'Did you mean "accuracy"?' });
     expect((await get("purchases/slices?version=v9")).body).toMatchObject({ code: "VERSION_UNKNOWN" });
+  });
+});
+
+describe("drift of a model", () => {
+  it("is written as one HTML file, with answers and labels beside the columns", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "retrain-drift-"));
+    const path = join(folder, "drift.html");
+    const { stderr } = await ask("drift", "purchases", "--html", path);
+    expect(stderr).toContain(`Report written to ${path}.`);
+    const html = await readFile(path, "utf8");
+    expect(html).toMatch(/<h1>purchases v1, 2026-\d\d-\d\d .* against training<\/h1>/);
+    expect(html).toMatch(/<th>prediction drift P\(ŷ\)<\/th><td class="(drift|no-drift|cannot-tell)">/);
+    expect(html).toContain("<th>label shift P(y)</th>");
+    expect(html).toContain("Distribution of age");
+    const { stdout } = await ask("drift", "purchases", "--reference", "same-season");
+    expect(stdout).not.toContain("makes them longer");
+    await open.test.loop.advance(open.test.clock.now() + 10 * DAY_MS);
+    const later = (await ask("drift", "purchases")).stdout;
+    expect(later).toMatch(
+      /No row arrived in the window\.\nWindows of 1w hold too few rows; `monitors\.dataDrift\.window`/,
+    );
+    await rm(folder, { recursive: true });
   });
 });
 

@@ -17,10 +17,19 @@ export async function approve(model: string, version: string, options: ApproveOp
   const answer = await client.approve(model, version, { verdict, reason: options.reason });
   const said = `${answer.approval.person} (${answer.approval.role}) ${verdict === "approve" ? "approved" : "refused"} ${version}.`;
   if (!options.wait || answer.runId === null) {
-    printData(options, answer, () => said);
+    const note = answer.runId === null && !options.json ? await standing(client, model, version) : "";
+    printData(options, answer, () => `${said}${note}`);
     return EXIT.ok;
   }
   const { run, points, exitCode } = await followRun(client, answer.runId, options);
   printData(options, { ...answer, run }, () => `${said}\n${runText(run, points)}`);
   return exitCode;
+}
+
+/** Why nothing is judged again by this word. */
+async function standing(client: ReturnType<typeof connect>, model: string, version: string): Promise<string> {
+  const { gate, role } = await client.version(model, version);
+  if (role === "champion" || gate.outcome === "promote") return " It has passed its gate already.";
+  if (gate.outcome === "hold") return ` It is still held. ${gate.reason}`;
+  return ` Its gate has refused it, which no approval changes: ${gate.reason} \`retrain promote ${model} ${version} --reason "…"\` puts it live all the same.`;
 }

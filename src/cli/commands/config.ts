@@ -40,10 +40,20 @@ function leaves(value: unknown, path = ""): [string, unknown][] {
   return entries.flatMap(([key, item]) => leaves(item, path === "" ? key : `${path}.${key}`));
 }
 
-/** The origin of the value itself, of what holds it, or under the unit-free name of the user's key. */
+/** How keys that were resolved differ from the ones a user writes, under which the origins are kept. */
+const WRITTEN: readonly (readonly [RegExp, string])[] = [
+  [/^(models\.[^.]+)\.schema\.(forecast\.)?/, "$1."],
+  [/\.data\.validationShare$/, ".data.validation.share"],
+  [/\.data\.windowRows$/, ".data.window.rows"],
+  [/\.limits\.trainMemoryBytes$/, ".limits.trainMemoryMiB"],
+  [/^storage\.directory$/, "storage.dir"],
+  [/Ms$/, ""],
+];
+
+/** The origin of the value itself, or of what holds it. */
 function originOf(origins: Readonly<Record<string, string>>, path: string): string {
-  const bare = path.replace(/(Ms|Bytes)$/, "");
-  for (let at = bare; at !== ""; at = at.replace(/(\.|\[)[^.[]*$/, "")) {
+  const written = WRITTEN.reduce((text, [pattern, replacement]) => text.replace(pattern, replacement), path);
+  for (let at = written; at !== ""; at = at.replace(/(\.|\[)[^.[]*$/, "")) {
     const found = origins[at];
     if (found !== undefined) return found;
     if (!/[.[]/.test(at)) break;

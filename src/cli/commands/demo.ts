@@ -100,17 +100,18 @@ export async function demo(options: DemoOptions): Promise<void> {
   try {
     const begun = await beginDatabase({ spec, logger });
     // Loaded only now: the database opens meanwhile.
-    const { openSystem } = await import("../compose.ts");
-    opening = openSystem({ spec, worldClock: clock, logger, replay: true, begun });
+    const { beginSystem } = await import("../compose.ts");
+    opening = beginSystem({ spec, worldClock: clock, logger, replay: true, begun });
+    const serving = serve(opening, story, options);
+    // Told to the story's first request, which waits for it.
+    serving.catch(() => {});
+    loadFetch();
     const rows = story.rows();
-    const system = await opening;
-    const { url } = await system.server.listen({ host: "127.0.0.1", port: options.port ?? 0 });
-    note(options, `${story.title}.`);
-    note(options, `Console  ${url}`);
     const interrupted = untilInterrupted();
-    const told = await tell(story, rows, { url, options, signal: interrupted.signal });
+    const told = await tell(story, rows, { serving, options, signal: interrupted.signal });
     const seconds = Math.round((systemClock.monotonicMs() - startedMs) / 10) / 100;
     report(story, told, seconds, options);
+    const { url } = await serving;
     if (options.once !== true) await stayUp(url, told, options, interrupted.done, logger);
   } finally {
     await opening?.then(
@@ -130,14 +131,45 @@ function demoSpec(story: Story, directory: string): RetrainSpec {
   return resolveConfig(config, { folder: directory, origin: "demo" });
 }
 
+interface Serving {
+  readonly url: string;
+  /** The history is imported while the engine starts; the clock waits for it. */
+  readonly started: Promise<void>;
+}
+
+async function serve(opening: Promise<System>, story: Story, options: DemoOptions): Promise<Serving> {
+  const { server, started } = await opening;
+  const { url } = await server.listen({ host: "127.0.0.1", port: options.port ?? 0 });
+  note(options, `${story.title}.`);
+  note(options, `Console  ${url}`);
+  return { url, started };
+}
+
+/** Node loads its HTTP client at the first request, which would be waited for; the database opens meanwhile. */
+function loadFetch(): void {
+  fetch("data:,").catch(() => {});
+}
+
+interface Telling {
+  /** The story begins before there is a server: what it sends first is ready when it listens. */
+  readonly serving: Promise<Serving>;
+  readonly options: DemoOptions;
+  readonly signal: AbortSignal;
+}
+
 async function tell(
   story: Story,
   rows: readonly HistoryRow[],
-  { url, options, signal }: { readonly url: string; readonly options: DemoOptions; readonly signal: AbortSignal },
+  { serving, options, signal }: Telling,
 ): Promise<StoryResult> {
-  const client = createClient({ url, timeoutMs: 120_000 });
+  const client = serving.then(({ url }) => createClient({ url, timeoutMs: 120_000 }));
+  const target = httpTarget(client, story.model.name);
+  const advance = async (to: Instant) => {
+    await (await serving).started;
+    return target.advance(to);
+  };
   let month = "";
-  return tellStory(httpTarget(client, story.model.name), rows, {
+  return tellStory({ ...target, advance }, rows, {
     columns: story.columns,
     labelDelayMs: story.labelDelayMs,
     beginAt: story.beginAt,

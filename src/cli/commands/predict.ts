@@ -44,8 +44,21 @@ function parseRows(text: string): unknown {
       cause,
     });
   }
+  refuseInfinite(value);
   if (typeof value === "object" && value !== null) return value;
   throw fail("USAGE", { message: "The row is not a JSON object.", remedy: `Write '{"feature": value, …}'.` });
+}
+
+/** JSON reads 1e999 as infinity and writes infinity as null, which would be a missing value nobody meant. */
+function refuseInfinite(value: unknown, key = ""): void {
+  if (typeof value === "number" && !Number.isFinite(value)) {
+    throw fail("USAGE", {
+      message: `The number${key === "" ? "" : ` at "${key}"`} is too large: no double holds it.`,
+      remedy: "Write a smaller number, or null where it is missing.",
+    });
+  }
+  if (typeof value !== "object" || value === null) return;
+  for (const [name, inner] of Object.entries(value)) refuseInfinite(inner, key === "" ? name : `${key}.${name}`);
 }
 
 function scoreText(row: PredictedRow): string {

@@ -109,7 +109,7 @@ function lengthOf(stage: StageSpec): string {
     case "ramp":
       return `${lasts(stage.eachMs)} each`;
     case "ab":
-      return `at most ${lasts(stage.maxMs)}`;
+      return `${stage.minMs === undefined ? "" : `at least ${lasts(stage.minMs)}, `}at most ${lasts(stage.maxMs)}`;
     case "full":
       return `watched for ${lasts(stage.watchMs)}`;
     default:

@@ -1,4 +1,5 @@
 /** `retrain triggers explain`: why did it (not) retrain? */
+import { DAY_MS, HOUR_MS } from "../../core/index.ts";
 import type { TriggerJudgement } from "../../server/contract.ts";
 import { formatInstant, printData, table } from "../output.ts";
 import { connect, type RemoteOptions } from "../remote.ts";
@@ -27,11 +28,25 @@ export async function explain(model: string, options: RemoteOptions): Promise<vo
 }
 
 function flatten(node: TriggerJudgement, depth: number): (readonly (string | number)[])[] {
-  const values = node.of.length > 0 ? "" : valuesOf(node);
+  const values = node.of.length > 0 && node.kind !== "debounce" ? "" : valuesOf(node);
   return [
     [`${"  ".repeat(depth)}${node.subject}`, node.outcome, node.reason, values],
     ...node.of.flatMap((one) => flatten(one, depth + 1)),
   ];
+}
+
+/** Triggers whose limit is a span of time. */
+const TIMED: ReadonlySet<TriggerJudgement["kind"]> = new Set(["interval", "staleness", "debounce"]);
+const UNITS = [
+  ["d", DAY_MS],
+  ["h", HOUR_MS],
+  ["m", 60_000],
+] as const;
+
+/** To a tenth of its unit. */
+function span(ms: number): string {
+  const [unit, size] = UNITS.find(([, least]) => ms >= least) ?? ["s", 1_000];
+  return `${Number((ms / size).toFixed(1))}${unit}`;
 }
 
 function valuesOf(node: TriggerJudgement): string {
@@ -39,10 +54,12 @@ function valuesOf(node: TriggerJudgement): string {
     if (value === null || typeof value === "object" || key === "limitFrom") return [];
     if (typeof value === "number" && /At$|^(at|until|due|next|since|trainedThrough)$/.test(key))
       return [`${key} ${formatInstant(value)}`];
+    if (typeof value === "number" && key.endsWith("Ms")) return [`${key.slice(0, -2)} ${span(value)}`];
     return [`${key} ${typeof value === "number" ? Number(value.toPrecision(4)) : String(value)}`];
   });
   const { limitFrom } = node.inputs;
   const from = typeof limitFrom === "string" ? ` (from ${limitFrom})` : "";
-  if (node.threshold !== undefined) texts.push(`limit ${Number(node.threshold.toPrecision(4))}${from}`);
+  const limit = (value: number) => (TIMED.has(node.kind) ? span(value) : Number(value.toPrecision(4)));
+  if (node.threshold !== undefined) texts.push(`limit ${limit(node.threshold)}${from}`);
   return texts.join(", ");
 }
