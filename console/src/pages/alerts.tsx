@@ -90,7 +90,7 @@ function AlertList({ state, model }: { readonly state: NonNullable<AlertsSearch[
 function AlertCard({ alert }: { readonly alert: AlertRecord }) {
   const [isResolving, setIsResolving] = useState(false);
   const resolve = useAction("POST /alerts/:id/resolve", { id: alert.id });
-  const runId = alert.evidence["runId"];
+  const { runId, diagnosis } = alert.evidence;
   const close = () => setIsResolving(false);
   return (
     <li className="card alert">
@@ -106,6 +106,13 @@ function AlertCard({ alert }: { readonly alert: AlertRecord }) {
         )}
       </div>
       <p className="alert-message">{alert.message}</p>
+      {Array.isArray(diagnosis) && diagnosis.length > 0 ? (
+        <ul className="sentences">
+          {diagnosis.map((one) => (
+            <li key={String(one)}>{String(one)}</li>
+          ))}
+        </ul>
+      ) : null}
       <p className="dimmed small">
         {alert.model === null ? (
           "Server"

@@ -10,6 +10,7 @@ import { DataTable, PageHeading } from "../parts/layout.tsx";
 import { More } from "../parts/more.tsx";
 import { State } from "../parts/state.tsx";
 import { DECISION_KINDS, type DecisionsSearch, OUTCOMES } from "../search.ts";
+import { TriggerStrip } from "./trigger-strip.tsx";
 import { WhySection } from "./why.tsx";
 
 export function DecisionsPage() {
@@ -24,7 +25,12 @@ export function DecisionsPage() {
         lead="What Retrain judged by itself, and why. Equal judgements in a row are one line with a count."
       />
       <Filters search={search} models={models.data?.items.map(({ name }) => name) ?? []} onChange={change} />
-      {search.model === undefined ? null : <WhySection model={search.model} />}
+      {search.model === undefined ? null : (
+        <>
+          <WhySection model={search.model} />
+          <TriggerStrip model={search.model} />
+        </>
+      )}
       <DecisionTable search={search} withModel={search.model === undefined} />
     </>
   );
@@ -38,6 +44,7 @@ export function ModelDecisionsPage() {
   return (
     <>
       <WhySection model={model} />
+      <TriggerStrip model={model} />
       <h2 className="list-heading">All decisions</h2>
       <Filters search={search} onChange={change} />
       <DecisionTable search={{ ...search, model }} withModel={false} />

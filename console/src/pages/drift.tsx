@@ -4,10 +4,11 @@ import type { CSSProperties } from "react";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import type { DriftHeatmap, DriftReference, DriftView, FeatureDrift } from "../../../src/server/contract.ts";
 import { useApi } from "../api/queries.ts";
-import { day, instant, number, plural, share, whole } from "../format.ts";
+import { day, duration, instant, number, plural, share, whole } from "../format.ts";
 import { Await, Empty } from "../parts/feedback.tsx";
 import { DataTable, Section } from "../parts/layout.tsx";
 import { State } from "../parts/state.tsx";
+import { TimeTable } from "../parts/time-table.tsx";
 import { DRIFT_REFERENCES, type DriftSearch } from "../search.ts";
 import { DriftBins } from "./drift-bins.tsx";
 import { Multivariate } from "./drift-multivariate.tsx";
@@ -83,10 +84,14 @@ function Verdicts({ view }: { readonly view: DriftView }) {
     calibration === null || Object.keys(calibration.thresholds).length === 0
       ? "No threshold could be learned from the champion's own time: it has too few windows."
       : `Thresholds also come from ${plural(calibration.windows, "window")} of the champion's own time.`;
+  const advice =
+    data.verdict === "cannot-tell" && data.rowsNeeded !== undefined
+      ? ` Windows of ${duration(window.to - window.from)} hold too few rows; monitors.dataDrift.window makes them longer.`
+      : "";
   return (
     <Section
       title="What moved"
-      lead={`${plural(data.currentRows, source)} from ${instant(window.from)} to ${instant(window.to)} against ${whole(data.referenceRows)} rows. ${learned}`}
+      lead={`${plural(data.currentRows, source)} from ${instant(window.from)} to ${instant(window.to)} against ${whole(data.referenceRows)} rows. ${learned}${advice}`}
     >
       <DataTable label="Verdicts" head={["What", "Verdict", "In words"]}>
         {lines.map(([what, verdict, reason]) => (
@@ -119,60 +124,52 @@ function Heatmap(props: {
       title="Features over time"
       lead={`Each cell is a window of ${plural(Math.round(heatmap.windowMs / 86_400_000), "day")}: its statistic over its threshold, so 1 means "at the threshold" everywhere. The furthest stand first; choose one to see its distribution.`}
     >
-      {/* A scrolling region must take the focus, or keyboards cannot scroll it. */}
-      {/* oxlint-disable-next-line no-noninteractive-tabindex */}
-      <div className="table-region" role="region" aria-label="Drift of features over time" tabIndex={0}>
-        <table className="heat">
-          <thead>
-            <tr>
-              <th scope="col">Feature</th>
-              {heatmap.ends.map((end, i) => (
-                <th scope="col" key={end} className="heat-time">
-                  {i % 5 === 0 || i === heatmap.ends.length - 1 ? day(end).slice(5) : null}
-                  <span className="sr-only">{day(end)}</span>
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {heatmap.rows.map(({ feature, cells }) => (
-              <tr key={feature} className={feature === chosen ? "heat-chosen" : undefined}>
-                <th scope="row">
-                  {feature === "prediction" ? (
-                    "prediction P(ŷ)"
-                  ) : (
-                    <button type="button" className="heat-name" onClick={() => onChoose(feature, undefined)}>
-                      {feature}
-                    </button>
-                  )}
-                </th>
-                {cells.map((cell, i) => {
-                  const end = heatmap.ends[i] as number;
-                  const words =
-                    cell === null
-                      ? `${feature}, ${day(end)}: no rows`
-                      : `${feature}, ${day(end)}: ${cell.ratio === null ? "too few rows" : `${number(cell.ratio, 3)} of its threshold`}, ${WORDS[cell.verdict]}`;
-                  return (
-                    <td key={end}>
-                      <button
-                        type="button"
-                        className={`heat-cell heat-${cell === null ? "none" : cell.verdict}`}
-                        style={{ "--heat": Math.min(1, (cell?.ratio ?? 0) / FULL).toFixed(2) } as CSSProperties}
-                        title={words}
-                        aria-label={words}
-                        disabled={feature === "prediction"}
-                        onClick={() => onChoose(feature, end)}
-                      >
-                        {cell?.verdict === "drift" ? "▲" : cell?.verdict === "cannot-tell" ? "?" : ""}
-                      </button>
-                    </td>
-                  );
-                })}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <TimeTable
+        label="Drift of features over time"
+        className="heat"
+        names="Feature"
+        columns={heatmap.ends.map((end, i) => ({
+          key: end,
+          label: i % 5 === 0 || i === heatmap.ends.length - 1 ? day(end).slice(5) : null,
+          words: day(end),
+        }))}
+      >
+        {heatmap.rows.map(({ feature, cells }) => (
+          <tr key={feature} className={feature === chosen ? "heat-chosen" : undefined}>
+            <th scope="row">
+              {feature === "prediction" ? (
+                "prediction P(ŷ)"
+              ) : (
+                <button type="button" className="heat-name" onClick={() => onChoose(feature, undefined)}>
+                  {feature}
+                </button>
+              )}
+            </th>
+            {cells.map((cell, i) => {
+              const end = heatmap.ends[i] as number;
+              const words =
+                cell === null
+                  ? `${feature}, ${day(end)}: no rows`
+                  : `${feature}, ${day(end)}: ${cell.ratio === null ? "too few rows" : `${number(cell.ratio, 3)} of its threshold`}, ${WORDS[cell.verdict]}`;
+              return (
+                <td key={end}>
+                  <button
+                    type="button"
+                    className={`time-table-cell heat-cell heat-${cell === null ? "none" : cell.verdict}`}
+                    style={{ "--heat": Math.min(1, (cell?.ratio ?? 0) / FULL).toFixed(2) } as CSSProperties}
+                    title={words}
+                    aria-label={words}
+                    disabled={feature === "prediction"}
+                    onClick={() => onChoose(feature, end)}
+                  >
+                    {cell?.verdict === "drift" ? "▲" : cell?.verdict === "cannot-tell" ? "?" : ""}
+                  </button>
+                </td>
+              );
+            })}
+          </tr>
+        ))}
+      </TimeTable>
     </Section>
   );
 }

@@ -240,16 +240,17 @@ export function ExposureSection(props: {
     ["Requests", sampleRatio],
     ["Labelled rows", labelledRatio],
   ] as const;
+  const replayed = phase.replayed ?? 0;
   const period =
     firstExposureAt === null || lastExposureAt === null
-      ? "Nobody has asked yet."
+      ? `Nobody has asked${phase.exitedAt === undefined ? " yet" : ""}.`
       : `From ${instant(firstExposureAt)} to ${instant(lastExposureAt)} UTC.`;
   return (
     <Section title="Exposure" lead={`${period} ${splitWords(sampleRatio, labelledRatio)}`}>
       {sampleRatio === null ? (
         <p>
-          {rollout.champion} answered {plural(exposures.champion, "request")}, of which {whole(exposures.mirrored)} went
-          to {rollout.challenger} too, unseen.
+          {rollout.champion} answered {plural(exposures.champion, "request")}, of which{" "}
+          {whole(Math.max(0, exposures.mirrored - replayed))} went to {rollout.challenger} too, unseen.
         </p>
       ) : (
         <DataTable
@@ -273,6 +274,12 @@ export function ExposureSection(props: {
             ),
           )}
         </DataTable>
+      )}
+      {replayed === 0 ? null : (
+        <p>
+          {plural(replayed, "logged request")} of earlier {replayed === 1 ? "was" : "were"} answered by{" "}
+          {rollout.challenger} in a replay, unseen.
+        </p>
       )}
     </Section>
   );

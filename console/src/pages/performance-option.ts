@@ -1,6 +1,6 @@
 /**
- * The chart of performance over time. Above: a line per version, the champion's holdout interval as a grey band, the limit as a
- * dashed line, marks along the top edge. Below, on the same time axis: predictions and how many of them have a label. The end
+ * The chart of performance over time. Above: a line per version with the interval of its values as a shade of the same color, the
+ * champion's holdout interval as a grey band, the limit as a dashed line, marks along the top edge. Below, on the same time axis: predictions and how many of them have a label. The end
  * whose labels are not all due is shaded in both.
  */
 import type { PerformanceSeries } from "../../../src/server/contract.ts";
@@ -59,7 +59,10 @@ export function performanceOption(series: PerformanceSeries, limit: number | und
     series: [
       trend(series.points, ink),
       ...estimateLine(series, ink),
-      ...versions.map((version, index) => versionLine(series, version, lineLook(ink, versionIndex(version, index)))),
+      ...versions.flatMap((version, index) => {
+        const look = lineLook(ink, versionIndex(version, index));
+        return [...versionInterval(series, version, look), versionLine(series, version, look)];
+      }),
       ground(series, limit, from, to, ink),
       ...markerSeries(series.markers, { from, to, top: range.max }, ink),
       ...countBars(series.points, { from, to }, ink),
@@ -147,6 +150,33 @@ function versionLine(series: PerformanceSeries, version: string, look: ReturnTyp
       ...(point.mature ? {} : { itemStyle: { color: "transparent", borderColor: look.color, borderWidth: 1.5 } }),
     })),
   };
+}
+
+/**
+ * The space between the ends of the intervals: an invisible line at the lower ends and, stacked on it, the rest filled. The axis does not
+ * follow them: a bucket of three labels would flatten everything else.
+ */
+function versionInterval(series: PerformanceSeries, version: string, look: ReturnType<typeof lineLook>) {
+  const points = series.points.filter((point) => point.version === version);
+  if (!points.some(({ interval }) => interval !== undefined)) return [];
+  const part = (value: (low: number, high: number) => number, opacity: number) => ({
+    // Of the version's name, so that the legend hides both.
+    name: version,
+    type: "line",
+    stack: `interval of ${version}`,
+    // Lower ends may lie below 0, which is not to be stacked apart.
+    stackStrategy: "all",
+    silent: true,
+    symbol: "none",
+    color: look.color,
+    lineStyle: { opacity: 0 },
+    areaStyle: { color: look.color, opacity },
+    data: points.map((point) => [
+      middle(point),
+      point.interval === undefined ? null : value(point.interval[0], point.interval[1]),
+    ]),
+  });
+  return [part((low) => low, 0), part((low, high) => high - low, 0.14)];
 }
 
 /** Band, reference value, limit and shading hang on a series without points, so that hiding a version keeps them. */
@@ -318,6 +348,8 @@ function tooltipOf(series: PerformanceSeries) {
     for (const point of points) {
       const coverage = point.predictions === 0 ? "" : ` (${share(point.labelled / point.predictions)})`;
       lines.push(`${point.version}: ${metricLabel(series.metric)} ${number(point.value)}`);
+      if (point.interval !== undefined)
+        lines.push(`  90 %: ${number(point.interval[0])} to ${number(point.interval[1])}`);
       if (point.estimated !== undefined) {
         const { value, low, high } = point.estimated;
         const band = low === null || high === null ? "" : ` (${number(low)} to ${number(high)})`;

@@ -95,9 +95,9 @@ export function exitWords({ kind, stage }: Station): string {
     case "canary":
       return `Out: ${duration(stage.durationMs)} and ${whole(stage.minSamples)} answers, at most ${duration(stage.maxMs)}, and not worse by ${at}`;
     case "ramp":
-      return `Out: ${duration(stage.eachMs)} without harm`;
+      return `Out: ${duration(stage.eachMs)}, and not worse by ${at}`;
     case "ab":
-      return `Out: ${whole(stage.minSamples)} labelled rows and ${
+      return `Out: ${whole(stage.minSamples)} labelled rows${stage.minMs === undefined ? "" : `, ${duration(stage.minMs)}`} and ${
         stage.rule === "superiority" ? "shown better" : `shown not worse by ${at}`
       }, or the champion stays after ${duration(stage.maxMs)} without evidence`;
     case "full":

@@ -2,7 +2,7 @@
 import { Link } from "@tanstack/react-router";
 import type { TriggerExplanation, TriggerJudgement } from "../../../src/server/contract.ts";
 import { useApi } from "../api/queries.ts";
-import { instant } from "../format.ts";
+import { duration, instant } from "../format.ts";
 import { Await } from "../parts/feedback.tsx";
 import { DataTable, Section } from "../parts/layout.tsx";
 import { State } from "../parts/state.tsx";
@@ -52,25 +52,30 @@ function flatten(node: TriggerJudgement, depth: number, key: string): readonly P
   return [{ node, depth, key }, ...node.of.flatMap((one, i) => flatten(one, depth + 1, `${key}.${i}`))];
 }
 
+/** Triggers whose limit is a span of time. */
+const TIMED: ReadonlySet<TriggerJudgement["kind"]> = new Set(["interval", "staleness", "debounce"]);
 const INSTANTS = /At$|^(at|until|due|next|since|trainedThrough)$/;
 
 function shown(key: string, value: unknown): string | undefined {
+  if (typeof value === "number" && key.endsWith("Ms")) return duration(value);
   if (typeof value === "number")
     return INSTANTS.test(key) ? instant(value) : Number(value.toPrecision(4)).toLocaleString("en-US");
   if (typeof value === "string" || typeof value === "boolean") return String(value);
   return Array.isArray(value) && value.length > 0 && value.length < 6 ? value.map(String).join(", ") : undefined;
 }
 
+const limitText = ({ kind }: TriggerJudgement, limit: number) =>
+  TIMED.has(kind) ? duration(limit) : Number(limit.toPrecision(4)).toLocaleString("en-US");
+
 function Values({ node }: { readonly node: TriggerJudgement }) {
-  if (node.of.length > 0) return null;
+  if (node.of.length > 0 && node.kind !== "debounce") return null;
   const pairs = Object.entries(node.inputs).flatMap(([key, value]) => {
     const text = key === "limitFrom" ? undefined : shown(key, value);
-    return text === undefined ? [] : [[key, text] as const];
+    return text === undefined ? [] : [[key.replace(/Ms$/, ""), text] as const];
   });
   const { limitFrom } = node.inputs;
   const from = typeof limitFrom === "string" ? ` (from ${limitFrom})` : "";
-  if (node.threshold !== undefined)
-    pairs.push(["limit", `${Number(node.threshold.toPrecision(4)).toLocaleString("en-US")}${from}`]);
+  if (node.threshold !== undefined) pairs.push(["limit", `${limitText(node, node.threshold)}${from}`]);
   return (
     <dl className="values">
       {pairs.map(([key, text]) => (
