@@ -3,6 +3,9 @@ import { defineConfig } from "vitest/config";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
 
+/** A test file's store lives for seconds: to compile it into optimized code takes longer than that saves. */
+const SHORT_LIVED = ["--liftoff-only"];
+
 /**
  * Settings every suite shares. Two forks at most: each may hold an embedded store, which is hundreds of megabytes. CI tries a failed
  * test once more, because its machines are shared and stall for seconds; the report marks such a test with "retry x1".
@@ -10,6 +13,7 @@ const root = fileURLToPath(new URL(".", import.meta.url));
 export const shared = {
   pool: "forks",
   maxWorkers: 2,
+  execArgv: SHORT_LIVED,
   testTimeout: 30_000,
   hookTimeout: 60_000,
   teardownTimeout: 10_000,

@@ -157,6 +157,29 @@ describe("a chart", () => {
     const series = await server.client.performance(MODEL);
     await chart.getByRole("table").waitFor();
     expect(await chart.locator("tbody tr").count()).toBe(series.points.length);
+    const known = series.points.findIndex(({ interval }) => interval !== undefined);
+    const cells = await chart.locator("tbody tr").nth(known).locator("td").allTextContents();
+    expect(cells.slice(4, 6).every((text) => /\d/.test(text))).toBe(true);
+    expect(await problems()).toEqual([]);
+    await context.close();
+  });
+});
+
+describe("the strip of triggers", () => {
+  it("shows in which column a trigger fired, and where a run began", async () => {
+    const { page, context, problems } = await openPage(browser, server.url);
+    await page.goto(`${server.url}/models/${MODEL}/decisions`);
+    await settle(page);
+    const strip = page.getByRole("region", { name: "Triggers over time" });
+    const runs = strip.getByRole("row", { name: /^Run began/ });
+    await runs.waitFor();
+    const fired = await strip.getByRole("row", { name: /^schedule/ }).allTextContents();
+    expect(fired.join()).toMatch(/: fired\. The scheduled time \S+ has come/);
+    expect(await runs.locator(".strip-run").count()).toBeGreaterThan(1);
+    // Every run began in a column whose trigger fired, or was asked for by a person.
+    const { items } = await server.client.runs(MODEL, { limit: 100 });
+    const said = (await runs.textContent()) ?? "";
+    for (const run of items) expect(said).toContain(`${run.state}. ${run.cause.reason}`);
     expect(await problems()).toEqual([]);
     await context.close();
   });

@@ -21,7 +21,7 @@ export const FRESH = "fresh";
 
 const MODELS = [
   shopModel(COMPARING, [
-    stage.shadow("12h", { minSamples: 50 }),
+    stage.shadow("12h", { minSamples: 50, replay: "7d" }),
     stage.ramp([0.1, 0.25], { each: "6h" }),
     stage.ab({
       share: 0.5,

@@ -46,6 +46,7 @@ describe("the pages", () => {
       [`/models/${COMPARING}/rollouts`, "50 % of requests"],
       [`/models/${COMPARING}/rollouts/${(await newest(COMPARING)).id}`, "Difference in log loss over time"],
       [`/models/${COMPARING}/rollouts/${(await newest(COMPARING)).id}?phase=0`, "paired: both answer the same rows"],
+      [`/models/${COMPARING}/rollouts/${(await newest(COMPARING)).id}?phase=0`, "answered by v2 in a replay, unseen"],
       [`/models/${SETTLED}/rollouts`, "rolled back"],
       ...settled.map(({ id, verdict }) => [`/models/${SETTLED}/rollouts/${id}`, verdict] as const),
       [`/models/${WAITING}/rollouts`, "Canary at 30 %"],

@@ -160,10 +160,11 @@ describe("a trainer that misbehaves is contained", () => {
     await vi.waitFor(() => expect(alive(grandchild)).toBe(false), { timeout: 5000 });
   });
 
-  it("runs children at a lower priority than serving", async () => {
+  it("runs children at a lower priority than serving, from their first module on", async () => {
     open();
-    const { pid } = await run("echo");
+    const { pid, firstPriority } = await run("echo");
     expect(getPriority(Number(pid))).toBeGreaterThan(getPriority());
+    expect(Number(firstPriority)).toBeGreaterThan(getPriority());
   });
 
   it("leaves no orphan when the parent is killed, not even one inside a loop that never yields", async () => {

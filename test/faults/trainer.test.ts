@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { defineConfig, defineModel, f, gate, linear, when } from "../../src/config/index.ts";
+import { command, defineConfig, defineModel, f, gate, linear, when } from "../../src/config/index.ts";
 import { createRandom, HOUR_MS } from "../../src/core/index.ts";
 import { openTestLoop, type TestLoop } from "../../src/testing/loop.ts";
 
@@ -20,6 +20,24 @@ const model = defineModel({
   limits: { trainTimeout: "4s", trainMemoryMiB: 600 },
 });
 
+/** A program of somebody else that says what it is at, and then never ends or never has enough. */
+const program = (name: string, behavior: string) =>
+  defineModel({
+    name,
+    task: "binary",
+    id: "id",
+    features: { x: f.number() },
+    label: f.boolean(),
+    trainer: command({
+      run: ["node", "-e", `console.log("reading the table"); console.error("epoch 7"); ${behavior}`],
+    }),
+    data: { minRows: 300 },
+    retrain: { when: when.manual(), cooldown: "0s" },
+    limits: { trainTimeout: "4s", trainMemoryMiB: 600 },
+  });
+const hanging = program("hanging", "setInterval(() => {}, 1000);");
+const hungry = program("hungry", "const kept = []; setInterval(() => kept.push(Buffer.alloc(50_000_000, 1)), 10);");
+
 describe("a trainer that misbehaves", () => {
   let home: string;
   let test: TestLoop;
@@ -30,7 +48,7 @@ describe("a trainer that misbehaves", () => {
     process.env.RETRAIN_TEST_MISBEHAVIOR = join(home, "misbehavior");
     await behave("");
     const jobEntry = new URL("./support/bad-trainer.mjs", import.meta.url);
-    test = await openTestLoop(defineConfig({ models: [model] }), START, {
+    test = await openTestLoop(defineConfig({ models: [model, hanging, hungry] }), START, {
       jobEntry,
       environment: ["RETRAIN_TEST_MISBEHAVIOR"],
     });
@@ -39,7 +57,8 @@ describe("a trainer that misbehaves", () => {
       const x = random.nextFloat() * 4 - 2;
       return { rowNumber: i + 1, row: { id: `r${i}`, x, label: random.nextFloat() < 1 / (1 + Math.exp(-2 * x)) } };
     });
-    await test.loop.ingest({ model: "m", form: "observation", origin: "test", rows });
+    for (const name of ["m", "hanging", "hungry"])
+      await test.loop.ingest({ model: name, form: "observation", origin: "test", rows });
     const { run } = await test.loop.requestRun("m", { reason: "first", actor: "test" });
     await test.engine.wait(run.id);
     expect((await test.store.registry.champion("m"))?.name).toBe("v1");
@@ -73,6 +92,26 @@ describe("a trainer that misbehaves", () => {
     expect(alerts.map((alert) => alert.type)).toContain("run.failed");
     expect(alerts[0]?.message).toMatch(/The champion keeps serving/);
   });
+
+  it.each([
+    ["hanging", "TRAINER_TIMEOUT"],
+    ["hungry", "TRAINER_OUT_OF_MEMORY"],
+  ] as const)(
+    "and is a program (%s) is reported with its last lines when it is killed at a limit",
+    async (name, code) => {
+      const { run } = await test.loop.requestRun(name, { reason: "limit", actor: "test" });
+      await test.engine.wait(run.id);
+      const { error } = (await test.store.runs.get(run.id)) ?? {};
+      expect(error?.code).toBe(code);
+      expect(error?.message).toContain("Its last lines:\n");
+      expect(error?.message).toContain("reading the table");
+      expect(error?.message).toContain("epoch 7");
+      const [alert] = await test.store.alerts.list({ model: name, state: "open", limit: 1 });
+      expect(alert?.message).toMatch(
+        /(epoch 7|reading the table)\nRaise the trainer's .*\. The champion keeps serving\.$/,
+      );
+    },
+  );
 
   it("is forgiven: the next good run goes live and resolves the alert", async () => {
     await behave("");

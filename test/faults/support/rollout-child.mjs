@@ -49,7 +49,7 @@ const database = await openDatabase({ directory: join(directory, "database"), sy
 const schema = logSchemaOf(spec.models[0]);
 const store = await openStore({ database, directory, worldClock: clock, systemClock, schemaOf: () => schema });
 const engine = createVirtualEngine({ systemClock, logger: silentLogger });
-const entry = new URL("../../../dist/src/job/main.js", import.meta.url);
+const entry = new URL("../../../dist/src/bundle/job.cjs", import.meta.url);
 const jobs = createJobPool({ entry, size: 1, systemClock, logger: silentLogger });
 const loop = createLoop({
   spec,

@@ -53,7 +53,7 @@ const engine = createDbosEngine({
   executorId: "test",
   applicationVersion: "1",
 });
-const entry = new URL("../../../dist/src/job/main.js", import.meta.url);
+const entry = new URL("../../../dist/src/bundle/job.cjs", import.meta.url);
 const jobs = createJobPool({ entry, size: 1, systemClock, logger: silentLogger });
 const loop = createLoop({
   spec,
