@@ -88,5 +88,6 @@ function estimateOf(n: readonly number[], hits: readonly number[], rows: number)
     challengerMean: mean(1),
     rows,
     varianceReduction: 0,
+    smallestArm: { rows: Math.min(n[0] as number, n[1] as number), pieces: Math.min(n[0] as number, n[1] as number) },
   };
 }
