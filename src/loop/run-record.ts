@@ -2,8 +2,6 @@
  * What surrounds the steps of a run: reading its record, recording each step before and after, ending it, and containing its
  * failure. A failing run is marked, the team alerted, and the champion keeps serving.
  */
-import { rm } from "node:fs/promises";
-import { join } from "node:path";
 import type { ModelSpec } from "../config/spec.ts";
 import {
   asRetrainError,
@@ -18,6 +16,7 @@ import {
 } from "../core/index.ts";
 import { raiseAlert, resolveAlert } from "./alerts.ts";
 import { type LoopContext, modelSpec } from "./context.ts";
+import { removeRunFolder, runFolder } from "./run-folder.ts";
 
 export type RunInput = { readonly runId: string; readonly model: string };
 
@@ -82,7 +81,7 @@ export async function openRun(context: LoopContext, workflow: WorkflowContext, i
     workflow,
     record,
     spec,
-    folder: join(context.directory, "jobs", record.id),
+    folder: runFolder(context.directory, record.id),
     attempt,
     startedMs: context.systemClock.monotonicMs(),
     results: {},
@@ -185,7 +184,7 @@ export async function finishRun(run: OpenRun): Promise<JsonObject> {
     stopPoint("finish.updated");
     await reportEnd(run, state);
     stopPoint("finish.reported");
-    await rm(run.folder, { recursive: true, force: true });
+    await removeRunFolder(context, record.id);
     return null;
   });
   announceEnd(run, state);
@@ -253,7 +252,7 @@ export async function recordFailure(run: OpenRun, error: unknown): Promise<JsonO
         evidence: { runId: record.id, code: failure.code, ...failure.details },
       });
     }
-    await rm(run.folder, { recursive: true, force: true });
+    await removeRunFolder(context, record.id);
     return null;
   });
   announceEnd(run, state);

@@ -2,12 +2,11 @@
  * Starting a run: one open run per model, its record first, then the engine. A crash between the two leaves a queued record
  * without a workflow; `resumeQueued` enqueues it again at start, and enqueuing twice is the same as once.
  */
-import { rm } from "node:fs/promises";
-import { join } from "node:path";
 import { fail, type RunRecord, seedFrom, type TrainingStrategy, type TriggerCause, uuidV7 } from "../core/index.ts";
 import { definitionRevision } from "../config/index.ts";
 import type { ModelSpec } from "../config/spec.ts";
 import { type LoopContext, modelSpec } from "./context.ts";
+import { removeEndedFolders, removeRunFolder } from "./run-folder.ts";
 import { announce } from "./run-record.ts";
 
 export const RUN_WORKFLOW = "run";
@@ -101,6 +100,7 @@ export async function resumeQueued(context: LoopContext): Promise<void> {
     if (status === undefined) await enqueue(context, run);
     else if (status.state === "canceled" || status.state === "failed") await closeRun(context, run.id, status.state);
   }
+  await removeEndedFolders(context);
 }
 
 /** Ends a record whose workflow can no longer do it. */
@@ -111,6 +111,6 @@ export async function closeRun(context: LoopContext, id: string, state: "cancele
   const at = context.worldClock.now();
   const attempt = await runs.beginAttempt(id, at);
   await runs.update(id, attempt, { state, endedAt: at });
-  await rm(join(context.directory, "jobs", id), { recursive: true, force: true });
+  await removeRunFolder(context, id);
   announce(context, id, run.model, state);
 }

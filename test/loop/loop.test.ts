@@ -1,7 +1,12 @@
+import { existsSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { defineConfig, defineModel, f, gate, linear, when } from "../../src/config/index.ts";
-import { createRandom, DAY_MS, HOUR_MS } from "../../src/core/index.ts";
+import { createRandom, DAY_MS, HOUR_MS, type RunRecord, silentLogger } from "../../src/core/index.ts";
+import type { LoopContext } from "../../src/loop/context.ts";
 import { recomputeCounters } from "../../src/loop/performance.ts";
+import { removeEndedFolders } from "../../src/loop/run-folder.ts";
 import { metricFromCounters } from "../../src/monitor/performance.ts";
 import { openTestLoop, type TestLoop } from "../../src/testing/loop.ts";
 
@@ -269,6 +274,14 @@ describe("the loop on an embedded store", () => {
     await expect(test.loop.cancelRun(first.run.id, "tester")).rejects.toMatchObject({ code: "RUN_FINISHED" });
     expect(await test.store.runs.active("purchases")).toBeUndefined();
   }, 60_000);
+
+  it("deletes what ended runs left in their folders, and no other folder", async () => {
+    const ended = (await test.store.runs.list({ states: ["canceled"], limit: 1 }))[0] as RunRecord;
+    const folders = [ended.id, "import-under-way"].map((name) => join(test.directory, "jobs", name));
+    for (const folder of folders) await mkdir(join(folder, "checkpoint"), { recursive: true });
+    await removeEndedFolders({ directory: test.directory, store: test.store, logger: silentLogger } as LoopContext);
+    expect(folders.map(existsSync)).toEqual([false, true]);
+  });
 
   it("reproduces a version from its manifest", async () => {
     expect(await test.loop.reproduce("purchases", "v1")).toMatchObject({ equal: true });
