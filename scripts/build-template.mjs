@@ -53,17 +53,14 @@ async function buildReady() {
   const from = (path) => import(pathToFileURL(join(SERVER, path)).href);
   const { systemClock, silentLogger } = await from("core/index.js");
   const { openDatabase } = await from("storage/pool.js");
+  const { dropSpareDatabases } = await from("storage/pglite/spare-databases.js");
   const { migrate } = await from("storage/migrations.js");
   const { createDbosEngine } = await from("engine/index.js");
   const folder = mkdtempSync(join(tmpdir(), "retrain-template-"));
   const ready = join(output, "ready");
   try {
     const database = await openDatabase({ directory: folder, systemClock, template: output });
-    // Nobody makes another database here, and each holds 300 files that a start after a crash opens and syncs twice.
-    for (const name of ["template0", "template1"]) {
-      await database.query(`alter database ${name} is_template false`);
-      await database.query(`drop database ${name}`);
-    }
+    await dropSpareDatabases(database);
     await migrate(database);
     const engine = createDbosEngine({
       pool: database.pool,

@@ -13,6 +13,7 @@ import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Logger, secureBytes, systemClock } from "../core/index.ts";
 import { migrate } from "../storage/migrations.ts";
+import { dropSpareDatabases } from "../storage/pglite/spare-databases.ts";
 import { type Database, openDatabase, type TransactionLimits } from "../storage/pool.ts";
 
 export interface TestDatabase {
@@ -57,6 +58,7 @@ async function preparedDirectory(): Promise<string> {
   if (existsSync(directory)) return directory;
   const fresh = await mkdtemp(join(tmpdir(), "retrain-test-preparing-"));
   const database = await openDatabase({ directory: fresh, systemClock });
+  await dropSpareDatabases(database);
   await migrate(database);
   await database.close();
   try {
@@ -72,7 +74,7 @@ async function preparedDirectory(): Promise<string> {
 /** Changes when a migration or a pinned version changes. */
 async function migrationsHash(): Promise<string> {
   const folder = fileURLToPath(new URL("../storage/migrations/", import.meta.url));
-  const hash = createHash("sha256");
+  const hash = createHash("sha256").update(dropSpareDatabases.toString());
   for (const name of (await readdir(folder)).sort()) hash.update(name).update(await readFile(join(folder, name)));
   const manifest = findManifest(folder);
   if (manifest) hash.update(await readFile(manifest));
