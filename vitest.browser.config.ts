@@ -7,6 +7,10 @@ export default defineConfig({
   test: {
     ...shared,
     maxWorkers: 1,
+    // All files in one process, with one Chromium and one copy of every module.
+    isolate: false,
+    // That process lives for minutes, in which WebAssembly that is compiled well pays for itself.
+    execArgv: [],
     testTimeout: 120_000,
     hookTimeout: 120_000,
     include: ["test/browser/**/*.test.ts"],

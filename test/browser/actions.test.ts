@@ -2,13 +2,13 @@
 import { readFile } from "node:fs/promises";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { launchBrowser, type LivedServer, MODEL, openPage, settle, startServer, until } from "./setup.ts";
+import { launchBrowser, leaveBrowser, type LivedServer, MODEL, openPage, settle, startServer, until } from "./setup.ts";
 
 let browser: Browser;
 beforeAll(async () => {
   browser = await launchBrowser();
 });
-afterAll(() => browser?.close());
+afterAll(() => leaveBrowser(browser));
 
 describe("a server with a lived model", () => {
   let server: LivedServer;

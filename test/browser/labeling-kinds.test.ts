@@ -12,7 +12,7 @@ import { createClient, type RetrainClient } from "../../src/client/index.ts";
 import { defineConfig, defineModel, f, resolveConfig } from "../../src/config/index.ts";
 import { createVirtualClock, silentLogger } from "../../src/core/index.ts";
 import { lookAt } from "./look.ts";
-import { launchBrowser, openPage, settle, until } from "./setup.ts";
+import { launchBrowser, leaveBrowser, openPage, settle, until } from "./setup.ts";
 
 const SIDE = 6;
 const rents = defineModel({
@@ -83,7 +83,7 @@ beforeAll(async () => {
   await client.buildTasks("photos", { count: 3 });
 }, 240_000);
 afterAll(async () => {
-  await browser?.close();
+  await leaveBrowser(browser);
   await system?.close();
   await rm(directory, { recursive: true, force: true });
 });

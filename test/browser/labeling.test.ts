@@ -9,7 +9,7 @@ import { openSystem, type System } from "../../src/cli/compose.ts";
 import { createClient, type RetrainClient } from "../../src/client/index.ts";
 import { defineConfig, defineModel, f, resolveConfig } from "../../src/config/index.ts";
 import { createRandom, createVirtualClock, silentLogger } from "../../src/core/index.ts";
-import { launchBrowser, openPage, settle, until } from "./setup.ts";
+import { launchBrowser, leaveBrowser, openPage, settle, until } from "./setup.ts";
 
 const TASKS = 300;
 const SIDE = 8;
@@ -68,7 +68,7 @@ beforeAll(async () => {
   await client.buildTasks("notes", { count: 20 });
 }, 240_000);
 afterAll(async () => {
-  await browser?.close();
+  await leaveBrowser(browser);
   await system?.close();
   await rm(directory, { recursive: true, force: true });
 });

@@ -11,7 +11,7 @@ import { defineConfig, defineModel, resolveConfig } from "../../src/config/index
 import { createVirtualClock, DAY_MS, silentLogger } from "../../src/core/index.ts";
 import { labelledRows, purchases, START } from "../server/support.ts";
 import { lookAt } from "./look.ts";
-import { launchBrowser, openPage, settle } from "./setup.ts";
+import { launchBrowser, leaveBrowser, openPage, settle } from "./setup.ts";
 
 const MODEL = "purchases";
 const TASKS = 300;
@@ -64,7 +64,7 @@ beforeAll(async () => {
   await client.advance(START + 3 * DAY_MS);
 }, 240_000);
 afterAll(async () => {
-  await browser?.close();
+  await leaveBrowser(browser);
   await system?.close();
   await rm(directory, { recursive: true, force: true });
 });

@@ -2,7 +2,7 @@
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 import type { Browser, BrowserContext, Page } from "playwright-core";
-import { openPage, settle } from "./setup.ts";
+import { openPage, settle, type WatchedPage } from "./setup.ts";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const CHECK = `axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"], resultTypes: ["violations"] })
@@ -25,33 +25,53 @@ export interface LookOptions {
   readonly prepare?: (context: BrowserContext) => Promise<void>;
 }
 
-/** @param pages each with a text it must show. @returns everything found wrong */
+/** A page's address and a text it must show. */
+type Look = readonly [path: string, text: string];
+
+/** Tabs at a time: while one waits for its answers, the other is drawn. */
+const TABS = 2;
+
+/** @param pages each is opened anew. @returns everything found wrong */
 export async function lookAt(
   browser: Browser,
   url: string,
-  pages: readonly (readonly [path: string, text: string])[],
-  { scheme, width, prepare }: LookOptions,
+  pages: readonly Look[],
+  options: LookOptions,
 ): Promise<readonly string[]> {
   const found: string[] = [];
-  const { page, context, problems } = await openPage(browser, url, { scheme, width });
-  await prepare?.(context);
-  for (const [path, text] of pages) {
-    await page.goto(url + path);
-    await settle(page).catch((error: unknown) => found.push(`${path}: never settled: ${String(error)}`));
-    await page
-      .locator("main")
-      .getByText(text, { exact: false })
-      .filter({ visible: true })
-      .first()
-      .waitFor({ timeout: 15_000 })
-      .catch(() => found.push(`${path}: does not show "${text}"`));
-    const shown = await page.evaluate<string>("document.documentElement.getAttribute('data-mantine-color-scheme')");
-    if (shown !== scheme) found.push(`${path}: is ${shown}`);
-    const scrollWidth = await page.evaluate<number>("document.documentElement.scrollWidth");
-    if (width > 1000) for (const fault of await accessibilityFaults(page)) found.push(`${path}: ${fault}`);
-    if (scrollWidth > width) found.push(`${path}: scrolls sideways, ${scrollWidth} > ${width}`);
-    for (const problem of await problems()) if (!isExpected(path, problem)) found.push(`${path}: ${problem}`);
-  }
-  await context.close();
+  const waiting = [...pages];
+  const inTab = async () => {
+    const watched = await openPage(browser, url, options);
+    await options.prepare?.(watched.context);
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift())
+      found.push(...(await lookAtOne(watched, url, next, options)));
+    await watched.context.close();
+  };
+  await Promise.all(Array.from({ length: Math.min(TABS, pages.length) }, inTab));
+  return found;
+}
+
+async function lookAtOne(
+  { page, problems }: WatchedPage,
+  url: string,
+  [path, text]: Look,
+  { scheme, width }: LookOptions,
+): Promise<readonly string[]> {
+  const found: string[] = [];
+  await page.goto(url + path);
+  await settle(page).catch((error: unknown) => found.push(`${path}: never settled: ${String(error)}`));
+  await page
+    .locator("main")
+    .getByText(text, { exact: false })
+    .filter({ visible: true })
+    .first()
+    .waitFor({ timeout: 15_000 })
+    .catch(() => found.push(`${path}: does not show "${text}"`));
+  const shown = await page.evaluate<string>("document.documentElement.getAttribute('data-mantine-color-scheme')");
+  if (shown !== scheme) found.push(`${path}: is ${shown}`);
+  const scrollWidth = await page.evaluate<number>("document.documentElement.scrollWidth");
+  if (width > 1000) for (const fault of await accessibilityFaults(page)) found.push(`${path}: ${fault}`);
+  if (scrollWidth > width) found.push(`${path}: scrolls sideways, ${scrollWidth} > ${width}`);
+  for (const problem of await problems()) if (!isExpected(path, problem)) found.push(`${path}: ${problem}`);
   return found;
 }

@@ -3,7 +3,7 @@
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { lookAt, UNKNOWN } from "./look.ts";
-import { launchBrowser, type LivedServer, MODEL, openPage, settle, startServer, until } from "./setup.ts";
+import { launchBrowser, leaveBrowser, type LivedServer, MODEL, openPage, settle, startServer, until } from "./setup.ts";
 
 let server: LivedServer;
 let browser: Browser;
@@ -45,7 +45,7 @@ beforeAll(async () => {
   ];
 }, 240_000);
 afterAll(async () => {
-  await browser?.close();
+  await leaveBrowser(browser);
   await server?.close();
 });
 

@@ -11,7 +11,7 @@ import { defineConfig, defineModel, f, resolveConfig } from "../../src/config/in
 import { createVirtualClock, DAY_MS, silentLogger } from "../../src/core/index.ts";
 import { labelledRows, purchases, START } from "../server/support.ts";
 import { lookAt } from "./look.ts";
-import { launchBrowser, openPage, settle, until } from "./setup.ts";
+import { launchBrowser, leaveBrowser, openPage, settle, until } from "./setup.ts";
 
 const MODEL = "purchases";
 const reviewed = defineModel({
@@ -95,7 +95,7 @@ beforeAll(async () => {
   await work();
 }, 240_000);
 afterAll(async () => {
-  await browser?.close();
+  await leaveBrowser(browser);
   await system?.close();
   await rm(directory, { recursive: true, force: true });
 });

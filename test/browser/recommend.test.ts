@@ -10,7 +10,7 @@ import { createClient, type RetrainClient } from "../../src/client/index.ts";
 import { defineConfig, defineModel, f, matrixFactorization, resolveConfig, when } from "../../src/config/index.ts";
 import { createRandom, createVirtualClock, DAY_MS, silentLogger } from "../../src/core/index.ts";
 import { lookAt } from "./look.ts";
-import { launchBrowser, openPage, settle } from "./setup.ts";
+import { launchBrowser, leaveBrowser, openPage, settle } from "./setup.ts";
 
 const START = Date.UTC(2026, 0, 5);
 const films = defineModel({
@@ -64,7 +64,7 @@ beforeAll(async () => {
   browser = await launchBrowser();
 }, 240_000);
 afterAll(async () => {
-  await browser?.close();
+  await leaveBrowser(browser);
   await system?.close();
   await rm(directory, { recursive: true, force: true });
 });

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { RolloutRecord } from "../../src/core/index.ts";
 import { lookAt, UNKNOWN } from "./look.ts";
 import { COMPARING, FRESH, SETTLED, startRolloutServer, WAITING } from "./rollouts-setup.ts";
-import { launchBrowser, type LivedServer, openPage, settle, until } from "./setup.ts";
+import { launchBrowser, leaveBrowser, type LivedServer, openPage, settle, until } from "./setup.ts";
 
 const SECRET = "0123456789abcdef0123456789abcdef";
 
@@ -15,7 +15,7 @@ beforeAll(async () => {
   browser = await launchBrowser();
 }, 240_000);
 afterAll(async () => {
-  await browser?.close();
+  await leaveBrowser(browser);
   await server?.close();
 });
 

@@ -1,5 +1,6 @@
 /** The real server with a model that has lived: two months of generated visits replayed over HTTP, and Chromium to look at it. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
@@ -29,18 +30,47 @@ export interface LivedServer {
   close(): Promise<void>;
 }
 
-/** @param options.withStory replays the visits; without it the model is new and empty */
-export async function startServer(options: {
+const BEGIN_AT = GENERATED_START + 30 * DAY_MS;
+
+interface ServerOptions {
   readonly withStory: boolean;
   readonly adminSecret?: string;
-}): Promise<LivedServer> {
+}
+
+/** @param options.withStory with the visits replayed; without it the model is new and empty */
+export async function startServer(options: ServerOptions): Promise<LivedServer> {
   ensureBuilt(["server", "console", "template of the embedded store"]);
-  const { withStory, adminSecret } = options;
   const directory = await mkdtemp(join(tmpdir(), "retrain-browser-"));
-  const beginAt = GENERATED_START + 30 * DAY_MS;
+  if (!options.withStory) return openServer(directory, BEGIN_AT, options.adminSecret);
+  toldOnce ??= tellOnce();
+  const told = await toldOnce;
+  await cp(told.directory, directory, { recursive: true });
+  return openServer(directory, told.now, options.adminSecret);
+}
+
+/** Where the model of `startServer` lived once for all files of a worker, and when it stopped. */
+let toldOnce: Promise<{ readonly directory: string; readonly now: number }> | undefined;
+
+async function tellOnce(): Promise<{ readonly directory: string; readonly now: number }> {
+  const directory = await mkdtemp(join(tmpdir(), "retrain-browser-told-"));
+  process.once("exit", () => rmSync(directory, { recursive: true, force: true }));
+  const server = await openServer(directory, BEGIN_AT);
+  await tell(server.client, BEGIN_AT);
+  const { now } = await server.client.server();
+  await server.stop();
+  return { directory, now };
+}
+
+interface OpenedServer extends LivedServer {
+  /** Like `close`, but leaves the directory. */
+  stop(): Promise<void>;
+}
+
+async function openServer(directory: string, at: number, adminSecret?: string): Promise<OpenedServer> {
   let system: System | undefined;
+  const stop = async () => system?.close();
   const close = async () => {
-    await system?.close();
+    await stop();
     await rm(directory, { recursive: true, force: true });
   };
   try {
@@ -51,20 +81,15 @@ export async function startServer(options: {
     });
     system = await openSystem({
       spec: resolveConfig(config, { folder: directory, origin: "test" }),
-      worldClock: createVirtualClock(beginAt),
+      worldClock: createVirtualClock(at),
       logger: silentLogger,
       replay: true,
       jobs: 1,
       ...(adminSecret === undefined ? {} : { adminSecret, requireTokens: true }),
     });
     const { url } = await system.server.listen({ host: "127.0.0.1", port: 0 });
-    const client = createClient({
-      url,
-      timeoutMs: 120_000,
-      ...(adminSecret === undefined ? {} : { token: adminSecret }),
-    });
-    if (withStory) await tell(client, beginAt);
-    return { url, client, close };
+    const token = adminSecret === undefined ? {} : { token: adminSecret };
+    return { url, client: createClient({ url, timeoutMs: 120_000, ...token }), close, stop };
   } catch (error) {
     await close();
     throw error;
@@ -97,12 +122,23 @@ async function tell(client: RetrainClient, beginAt: number): Promise<void> {
   await client.advance(now + DAY_MS);
 }
 
+let launched: Promise<Browser> | undefined;
+
+/** One Chromium for all files of a worker, which ends with it: each test has contexts of its own. */
 export async function launchBrowser(): Promise<Browser> {
+  const isThere = (await launched?.catch(() => undefined))?.isConnected() ?? false;
   const quiet = ["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
-  return chromium.launch({
-    executablePath: process.env["CHROMIUM_PATH"] ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", ...quiet],
-  });
+  if (!isThere)
+    launched = chromium.launch({
+      executablePath: process.env["CHROMIUM_PATH"] ?? "/usr/bin/chromium",
+      args: ["--no-sandbox", "--disable-gpu", "--disable-quic", ...quiet],
+    });
+  return launched as Promise<Browser>;
+}
+
+/** At the end of a file: closes what failed tests left open. */
+export async function leaveBrowser(browser: Browser | undefined): Promise<void> {
+  await Promise.all((browser?.contexts() ?? []).map((context) => context.close()));
 }
 
 /** A page with everything written down that must not happen. */

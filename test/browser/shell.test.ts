@@ -11,7 +11,7 @@ import { createClient, type RetrainClient } from "../../src/client/index.ts";
 import { command, defineConfig, defineModel, f, gate, resolveConfig, stage, when } from "../../src/config/index.ts";
 import { createVirtualClock, DAY_MS, HOUR_MS, silentLogger } from "../../src/core/index.ts";
 import { shopModel, teachShop, visits, visitShop } from "../server/rollout-story.ts";
-import { launchBrowser, openPage, settle, until } from "./setup.ts";
+import { launchBrowser, leaveBrowser, openPage, settle, until } from "./setup.ts";
 
 const START = Date.UTC(2026, 0, 5);
 const MODEL = "search";
@@ -67,7 +67,7 @@ beforeAll(async () => {
   );
 }, 240_000);
 afterAll(async () => {
-  await browser?.close();
+  await leaveBrowser(browser);
   await system?.close();
   if (directory !== undefined) await rm(directory, { recursive: true, force: true });
 });
