@@ -2,13 +2,14 @@ import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { alias, shared } from "./vitest.config.ts";
 
-const preload = fileURLToPath(new URL("test/faults/support/wasm-tiers.cjs", import.meta.url));
+const preload = fileURLToPath(new URL("test/faults/support/compiler-tiers.cjs", import.meta.url));
 
 // Kills and full disks: one file at a time, because they measure processes and file systems.
 export default defineConfig({
   resolve: { alias },
   test: {
     ...shared,
+    globalSetup: "test/faults/support/bundle-programs.ts",
     maxWorkers: 1,
     // Where a file says that its tests may run side by side: each is two processes that mostly wait for one another.
     maxConcurrency: 2,

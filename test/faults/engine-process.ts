@@ -1,11 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
 import { vi } from "vitest";
 import type { ServerSettings } from "./engine-server.ts";
-
-const RUN = fileURLToPath(new URL("../storage/run-typescript.mjs", import.meta.url));
-const SERVER = fileURLToPath(new URL("./engine-server.ts", import.meta.url));
+import { programFile } from "./support/programs.ts";
 
 /** One life of the server in `engine-server.ts`. */
 export class EngineProcess {
@@ -14,7 +11,7 @@ export class EngineProcess {
   readonly ended: Promise<void>;
 
   constructor(settings: ServerSettings) {
-    this.#child = spawn(process.execPath, [RUN, SERVER, JSON.stringify(settings)], {
+    this.#child = spawn(process.execPath, [programFile("engine-server"), JSON.stringify(settings)], {
       stdio: ["ignore", "pipe", "inherit"],
     });
     let rest = "";

@@ -6,11 +6,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { programFile } from "./support/programs.ts";
 
-const program = fileURLToPath(new URL("./labeling-child.ts", import.meta.url));
-const runner = fileURLToPath(new URL("../storage/run-typescript.mjs", import.meta.url));
 const TASKS = 300;
 
 interface Outcome {
@@ -35,7 +33,7 @@ async function runChild(
 ): Promise<Outcome> {
   const { stopAt, killAfter = Number.POSITIVE_INFINITY, input = "" } = options;
   const env = { ...process.env, ...(stopAt === undefined ? {} : { RETRAIN_STOP_AT: stopAt }) };
-  const child = spawn(process.execPath, [runner, program, directory, mode], { env, stdio: "pipe" });
+  const child = spawn(process.execPath, [programFile("labeling-child"), directory, mode], { env, stdio: "pipe" });
   const lines: string[] = [];
   let errors = "";
   child.stderr.on("data", (chunk: Buffer) => {

@@ -49,7 +49,7 @@ describe.skipIf(refusal !== undefined)(
           ackedFile: join(home, "acked.txt"),
           firstId,
           mode: "rows",
-          script: "log-writer.ts",
+          program: "log-writer",
           env: { RETRAIN_TEST_FILLER: String(fillerBytes) },
         });
       const ballast = join(disk, "ballast");

@@ -29,7 +29,7 @@ async function startChild(
     ackedFile,
     firstId: round * IDS_PER_CHILD,
     mode: "rows",
-    script: "log-writer.ts",
+    program: "log-writer",
   });
   await child.until("the check of the log", ({ lines }) => lines.includes("ready"));
   const line = child.lines.find((text) => text.startsWith("check ")) as string;

@@ -3,10 +3,10 @@ import { execFile } from "node:child_process";
 import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { programFile } from "./support/programs.ts";
 
-const child = fileURLToPath(new URL("./support/rollout-child.mjs", import.meta.url));
+const child = programFile("rollout-child");
 
 interface Report {
   readonly versions: readonly string[];

@@ -2,11 +2,11 @@ import { execFile } from "node:child_process";
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RUN_STEPS } from "../../src/core/index.ts";
+import { programFile } from "./support/programs.ts";
 
-const child = fileURLToPath(new URL("./support/run-child.mjs", import.meta.url));
+const child = programFile("run-child");
 
 interface Report {
   readonly runs: readonly {

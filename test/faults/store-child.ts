@@ -4,11 +4,8 @@ import { once } from "node:events";
 import { appendFileSync, existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { systemClock } from "../../src/core/index.ts";
-
-const writer = fileURLToPath(new URL("./store-writer.ts", import.meta.url));
-const runner = fileURLToPath(new URL("../storage/run-typescript.mjs", import.meta.url));
+import { programFile } from "./support/programs.ts";
 
 export class StoreChild {
   readonly lines: string[] = [];
@@ -26,15 +23,14 @@ export class StoreChild {
     fault?: string;
     /** Variables of the environment beside our own. */
     env?: Readonly<Record<string, string>>;
-    /** The program, beside this file; default `store-writer.ts`. */
-    script?: string;
+    /** Default: that of `store-writer.ts`. */
+    program?: "store-writer" | "log-writer";
   }) {
     this.#ackedFile = options.ackedFile;
     if (!existsSync(options.ackedFile)) writeFileSync(options.ackedFile, "");
     const { RETRAIN_FAULT: _, ...env } = process.env;
-    const { directory, ackedFile, firstId, mode, fault, script, env: more } = options;
-    const program = script === undefined ? writer : fileURLToPath(new URL(`./${script}`, import.meta.url));
-    this.#process = spawn(process.execPath, [runner, program, directory, ackedFile, String(firstId), mode], {
+    const { directory, ackedFile, firstId, mode, fault, program = "store-writer", env: more } = options;
+    this.#process = spawn(process.execPath, [programFile(program), directory, ackedFile, String(firstId), mode], {
       env: { ...env, ...more, ...(fault ? { RETRAIN_FAULT: fault } : {}) },
       stdio: ["ignore", "pipe", "pipe"],
     });

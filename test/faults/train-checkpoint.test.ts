@@ -3,13 +3,13 @@ import { execFile } from "node:child_process";
 import { cp, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { JsonObject } from "../../src/core/index.ts";
 import { prepare } from "../../src/job/prepare.ts";
 import { customers, customerSchema, customerSpec, writeDatasetFile } from "../job/support/dataset.ts";
+import { programFile } from "./support/programs.ts";
 
-const script = fileURLToPath(new URL("./support/train-job.mjs", import.meta.url));
+const script = programFile("train-job");
 let root: string;
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), "retrain-checkpoint-"));

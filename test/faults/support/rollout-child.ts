@@ -1,21 +1,30 @@
 // A process with a whole loop on a virtual clock over the embedded store, for the tests that kill it in the middle of a rollout:
-//   rollout-child.mjs DIRECTORY seed|story|again
+//   rollout-child.ts DIRECTORY seed|story|again
 // `seed` makes three versions; `story` takes a rollout through shadow, canary, promotion, rollback, abort, hands and replay, one
 // operation after the other, and goes on where an earlier process stopped. The operation that was cut off is asked for again, as
-// a person or the next tick would. Prints one line of JSON with what the records say at the end. Runs the built product.
+// a person or the next tick would. Prints one line of JSON with what the records say at the end.
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import {
+  type JsonObject,
+  type RetrainError,
+  createRandom,
+  createVirtualClock,
+  silentLogger,
+  systemClock,
+} from "../../../src/core/index.ts";
+import { defineConfig, defineModel, f, gate, linear, resolveConfig, stage, when } from "../../../src/config/index.ts";
+import { createJobPool, createVirtualEngine } from "../../../src/engine/index.ts";
+import { createLoop } from "../../../src/loop/index.ts";
+import { logSchemaOf } from "../../../src/loop/context.ts";
+import type { ModelSpec } from "../../../src/config/spec.ts";
+import type { RolloutAction } from "../../../src/loop/rollouts/contract.ts";
+import { openDatabase } from "../../../src/storage/pool.ts";
+import { openStore } from "../../../src/storage/store.ts";
+import { openFileStore } from "../../../src/storage/files/object-store.ts";
+import { builtJobEntry } from "../../../src/testing/loop.ts";
 
-const from = (path) => import(new URL(`../../../dist/src/${path}`, import.meta.url).href);
-const [directory, mode] = process.argv.slice(2);
-const { createRandom, createVirtualClock, silentLogger, systemClock } = await from("core/index.js");
-const { defineConfig, defineModel, f, gate, linear, resolveConfig, stage, when } = await from("config/index.js");
-const { createJobPool, createVirtualEngine } = await from("engine/index.js");
-const { createLoop } = await from("loop/index.js");
-const { logSchemaOf } = await from("loop/context.js");
-const { openDatabase } = await from("storage/pool.js");
-const { openStore } = await from("storage/store.js");
-const { openFileStore } = await from("storage/files/object-store.js");
+const [directory, mode] = process.argv.slice(2) as [string, "seed" | "story" | "again"];
 
 const START = Date.UTC(2026, 0, 1);
 const HOUR = 3_600_000;
@@ -46,11 +55,10 @@ const progressFile = join(directory, "progress.json");
 const progress = existsSync(progressFile) ? JSON.parse(readFileSync(progressFile, "utf8")) : { next: 0, at: START };
 const clock = createVirtualClock(progress.at);
 const database = await openDatabase({ directory: join(directory, "database"), systemClock });
-const schema = logSchemaOf(spec.models[0]);
+const schema = logSchemaOf(spec.models[0] as ModelSpec);
 const store = await openStore({ database, directory, worldClock: clock, systemClock, schemaOf: () => schema });
 const engine = createVirtualEngine({ systemClock, logger: silentLogger });
-const entry = new URL("../../../dist/src/bundle/job.cjs", import.meta.url);
-const jobs = createJobPool({ entry, size: 1, systemClock, logger: silentLogger });
+const jobs = createJobPool({ entry: builtJobEntry(), size: 1, systemClock, logger: silentLogger });
 const loop = createLoop({
   spec,
   store,
@@ -64,7 +72,7 @@ const loop = createLoop({
 });
 await loop.start();
 
-function rows(count, seed) {
+function rows(count: number, seed: number) {
   const random = createRandom(seed);
   return Array.from({ length: count }, (_, i) => {
     const x = random.nextFloat() * 4 - 2;
@@ -72,8 +80,8 @@ function rows(count, seed) {
     return { id: `${seed}-${i}`, customer: `c${random.nextInt(90)}`, at: clock.now() - HOUR + i, x, label };
   });
 }
-const readings = (list) => list.map((row, i) => ({ rowNumber: i + 1, row }));
-async function ask(seed) {
+const readings = (list: readonly JsonObject[]) => list.map((row, i) => ({ rowNumber: i + 1, row }));
+async function ask(seed: number) {
   const list = rows(60, seed);
   await loop.predict({ model: "m", rows: list.map(({ label: _, ...row }) => row) });
   // A label of the same instant would be one the version may have learned from.
@@ -81,11 +89,11 @@ async function ask(seed) {
   const labels = list.map(({ id, label }) => ({ id, label }));
   await loop.ingest({ model: "m", form: "label", origin: "test", rows: readings(labels) });
 }
-const hand = (action) => () => loop.changeRollout("m", action, "tester", "as the story has it");
-const start = (version) => () => loop.startRollout("m", version, "tester");
+const hand = (action: RolloutAction) => () => loop.changeRollout("m", action, "tester", "as the story has it");
+const start = (version: string) => () => loop.startRollout("m", version, "tester");
 const save = () => writeFileSync(progressFile, JSON.stringify({ ...progress, at: clock.now() }));
 /** A tick so much later. The hour is written down first: a restarted process must not live through it again. */
-const later = (hours) => async () => {
+const later = (hours: number) => async () => {
   if (!isAgain) clock.advanceTo(clock.now() + hours * HOUR);
   save();
   await loop.tick("m", clock.now());
@@ -131,10 +139,10 @@ if (mode === "seed") {
   appendFileSync(join(directory, "starts.ndjson"), `${JSON.stringify({ champions, serving: found.version })}\n`);
   while (progress.next < STORY.length) {
     try {
-      await STORY[progress.next]();
+      await STORY[progress.next]?.();
     } catch (error) {
       // Cut off after it was done: asked again, it finds nothing left to do.
-      if (!isAgain || !["ROLLOUT_CONFLICT", "ROLLOUT_UNKNOWN"].includes(error.code)) throw error;
+      if (!isAgain || !["ROLLOUT_CONFLICT", "ROLLOUT_UNKNOWN"].includes((error as RetrainError).code)) throw error;
     }
     isAgain = false;
     progress.next++;

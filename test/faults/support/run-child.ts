@@ -1,22 +1,42 @@
 // A process with a whole loop over the embedded store and the durable engine, for the tests that kill it at named points:
-//   run-child.mjs DIRECTORY seed|run|finish [best|staged|incremental]
+//   run-child.ts DIRECTORY seed|run|finish [best|staged|incremental]
 // `seed` fills the directory with labelled rows and one live version; `run` starts a run and waits for it; `finish` only lets
 // what was interrupted end. Each prints one line of JSON with what the records say. With `best` runs train two ways; with `staged`
-// what passes its gate begins in a canary of a month; with `incremental` the worker learns by the label. Runs the built product.
-import { existsSync } from "node:fs";
+// what passes its gate begins in a canary of a month; with `incremental` the worker learns by the label.
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import {
+  type CandidateChoice,
+  type RunRecord,
+  createRandom,
+  liveWorldClock,
+  silentLogger,
+  systemClock,
+} from "../../../src/core/index.ts";
+import {
+  best,
+  defineConfig,
+  defineModel,
+  f,
+  gate,
+  linear,
+  majority,
+  resolveConfig,
+  stage,
+  when,
+} from "../../../src/config/index.ts";
+import { createDbosEngine, createJobPool } from "../../../src/engine/index.ts";
+import { createLoop } from "../../../src/loop/index.ts";
+import { logSchemaOf } from "../../../src/loop/context.ts";
+import type { ModelSpec } from "../../../src/config/spec.ts";
+import { openDatabase } from "../../../src/storage/pool.ts";
+import { openStore } from "../../../src/storage/store.ts";
+import { openFileStore } from "../../../src/storage/files/object-store.ts";
+import { builtJobEntry } from "../../../src/testing/loop.ts";
+import { readKept } from "../../../src/loop/kept-state.ts";
+import { parseFold } from "../../../src/train/index.ts";
 
-const from = (path) => import(new URL(`../../../dist/src/${path}`, import.meta.url).href);
-const [directory, mode, how] = process.argv.slice(2);
-const { createRandom, liveWorldClock, silentLogger, systemClock } = await from("core/index.js");
-const { best, defineConfig, defineModel, f, gate, linear, majority, resolveConfig, stage, when } =
-  await from("config/index.js");
-const { createDbosEngine, createJobPool } = await from("engine/index.js");
-const { createLoop } = await from("loop/index.js");
-const { logSchemaOf } = await from("loop/context.js");
-const { openDatabase } = await from("storage/pool.js");
-const { openStore } = await from("storage/store.js");
-const { openFileStore } = await from("storage/files/object-store.js");
+const [directory, mode, how] = process.argv.slice(2) as [string, "seed" | "run" | "finish", string?];
 
 const model = defineModel({
   name: "m",
@@ -43,7 +63,7 @@ const spec = resolveConfig(defineConfig({ models: [model], storage: { dir: direc
   flags: {},
 });
 const database = await openDatabase({ directory: join(directory, "database"), systemClock });
-const schema = logSchemaOf(spec.models[0]);
+const schema = logSchemaOf(spec.models[0] as ModelSpec);
 const store = await openStore({ database, directory, worldClock: liveWorldClock, systemClock, schemaOf: () => schema });
 const objects = openFileStore(join(directory, "objects"));
 const engine = createDbosEngine({
@@ -53,8 +73,7 @@ const engine = createDbosEngine({
   executorId: "test",
   applicationVersion: "1",
 });
-const entry = new URL("../../../dist/src/bundle/job.cjs", import.meta.url);
-const jobs = createJobPool({ entry, size: 1, systemClock, logger: silentLogger });
+const jobs = createJobPool({ entry: builtJobEntry(), size: 1, systemClock, logger: silentLogger });
 const loop = createLoop({
   spec,
   store,
@@ -68,7 +87,7 @@ const loop = createLoop({
 });
 await loop.start();
 
-function rows(count, start) {
+function rows(count: number, start: number) {
   const random = createRandom(start);
   return Array.from({ length: count }, (_, i) => {
     const x = random.nextFloat() * 4 - 2;
@@ -83,7 +102,7 @@ function rows(count, start) {
     return { rowNumber: i + 1, row };
   });
 }
-async function ingest(count, start) {
+async function ingest(count: number, start: number) {
   await loop.ingest({ model: "m", form: "observation", origin: "test", rows: rows(count, start) });
 }
 // The record says how the run ended before the workflow has cleaned up after it.
@@ -103,8 +122,6 @@ if (mode === "run" && how === "incremental") await ingest(100, 1_000);
 if (mode === "run") await loop.requestRun("m", { reason: "kill me", actor: "test" });
 await ended();
 // The routing listener loads what another process promoted; here the record and the memory must already agree.
-const { readKept } = await from("loop/kept-state.js");
-const { parseFold } = await from("train/index.js");
 const { content } = await readKept({ store, objects }, "m", "incremental");
 const fold = content === undefined ? undefined : parseFold(content);
 const versions = await store.registry.list("m");
@@ -113,6 +130,8 @@ const alerts = await store.alerts.list({ model: "m", limit: 50 });
 const rollouts = await store.rollouts.list({ model: "m", limit: 20 });
 const answer = await loop.predict({ model: "m", rows: [{ x: 1, c: "up" }], log: false });
 const promotions = await store.decisions.list({ model: "m", kind: "promotion", limit: 50 });
+const choiceOf = (run: RunRecord) =>
+  (run.steps.find(({ step }) => step === "train")?.details?.choice as CandidateChoice | undefined)?.candidates ?? [];
 const steps = await Promise.all(runs.map((run) => engine.steps(run.id)));
 console.log(
   JSON.stringify({
@@ -122,16 +141,14 @@ console.log(
       error: run.error ?? null,
       version: run.version ?? null,
       steps: run.steps.map((step) => `${step.step}:${step.state}`),
-      candidates: (run.steps.find(({ step }) => step === "train")?.details?.choice?.candidates ?? []).map(
-        ({ name, state, trace }) => `${name}: ${state}, ${trace?.length ?? 0} points`,
-      ),
+      candidates: choiceOf(run).map(({ name, state, trace }) => `${name}: ${state}, ${trace?.length ?? 0} points`),
     })),
     learned:
       fold === undefined
         ? null
         : {
             rows: fold.learned,
-            weights: Buffer.from(fold.learner.arrays.weights.buffer).toString("base64"),
+            weights: Buffer.from((fold.learner.arrays.weights as Float64Array).buffer).toString("base64"),
             losses: fold.judged.map(({ exampleId, loss }) => `${exampleId} ${loss}`),
           },
     engineSteps: steps.map((list) => list.length),
@@ -148,9 +165,7 @@ console.log(
     routing: (await store.registry.routing("m")).number,
     promotions: promotions.reduce((sum, decision) => sum + decision.count, 0),
     alerts: alerts.map((alert) => `${alert.type} ${alert.count}`),
-    jobFolders: existsSync(join(directory, "jobs"))
-      ? (await import("node:fs")).readdirSync(join(directory, "jobs")).length
-      : 0,
+    jobFolders: existsSync(join(directory, "jobs")) ? readdirSync(join(directory, "jobs")).length : 0,
   }),
 );
 await loop.stop();
