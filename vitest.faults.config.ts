@@ -4,7 +4,8 @@ import { alias, shared } from "./vitest.config.ts";
 
 const preload = fileURLToPath(new URL("test/faults/support/compiler-tiers.cjs", import.meta.url));
 
-// Kills and full disks: one file at a time, because they measure processes and file systems.
+// Kills and full disks: one file at a time, because each keeps a core busy with the processes it starts. Their folders, file systems,
+// ports and databases are their own: on two free cores `--maxWorkers=2` runs two files at once.
 export default defineConfig({
   resolve: { alias },
   test: {
