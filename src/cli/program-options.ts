@@ -20,7 +20,7 @@ export function withServer(command: Command): Command {
 }
 /** The examples open the help: most readers want to copy a line. */
 export function withExamples(command: Command, ...lines: readonly string[]): Command {
-  return command.addHelpText("beforeAll", `${["Examples:", ...lines.map((line) => `  $ ${line}`)].join("\n")}\n`);
+  return command.addHelpText("before", `${["Examples:", ...lines.map((line) => `  $ ${line}`)].join("\n")}\n`);
 }
 
 export function parsePort(text: string): number {
