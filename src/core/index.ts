@@ -24,6 +24,7 @@ export * from "./model-host.ts";
 export * from "./output-tail.ts";
 export * from "./engine.ts";
 export * from "./event-log.ts";
+export * from "./plural.ts";
 export * from "./ports.ts";
 export * from "./profiles.ts";
 export * from "./random.ts";

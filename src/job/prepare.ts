@@ -1,6 +1,6 @@
 /** `prepare`: splits the rows and fits the preparation on the training part alone (or takes over the base's). */
 import type { JobHandler } from "../core/job-child.ts";
-import { asRetrainError, systemClock } from "../core/index.ts";
+import { asRetrainError, plural, systemClock } from "../core/index.ts";
 import type { JsonObject } from "../core/index.ts";
 import type { Dataset, Preparation, Splits } from "../data/index.ts";
 import { checkClasses, countMissing, embeddedNames, isWide, SPLIT_UNUSED, splitRows, wideSize } from "../data/index.ts";
@@ -98,7 +98,7 @@ async function prepareOne(raw: JsonObject, control: Parameters<JobHandler>[1]): 
     strategy,
     ...(strategy === "transfer" && input.baseVersion !== undefined ? { base: input.baseVersion } : {}),
     ...(fallback === undefined ? {} : { fallback }),
-    columns: preparation.columns.length,
+    columns: preparation.input === "none" ? preparation.features.length : preparation.columns.length,
     ...(embedding === undefined ? {} : { embedded: embedding.size }),
     ...countPrepared(dataset, preparation, splits),
     holdoutFrom: splits.holdoutFrom,
@@ -174,7 +174,7 @@ function whyChainEnds({ manifest }: Artifact, input: JobInput): string | undefin
   const { maxChain } = input.spec.retrain;
   const chain = (manifest.chain ?? 0) + 1;
   if (maxChain === undefined || chain <= maxChain) return undefined;
-  return `The base stands ${chain - 1} versions behind the last full training, and \`retrain.maxChain\` is ${maxChain}.`;
+  return `The base stands ${plural(chain - 1, "version")} behind the last full training, and \`retrain.maxChain\` is ${maxChain}.`;
 }
 
 /** Sizes that the base's preparation and weights are made for. */

@@ -91,6 +91,11 @@ describe("an external trainer in the loop", () => {
     const run = await train("served");
     expect(run).toMatchObject({ state: "promoted", version: "v1" });
     expect((await test.store.runs.trace(run.id)).map(({ epoch }) => epoch)).toEqual([1, 2, 3]);
+    // The program is handed the features as they are; what ours prepare would be none.
+    expect(run.steps.find(({ step }) => step === "prepare")).toMatchObject({
+      input: "600 × 2",
+      output: expect.stringMatching(/, holdout \d+ × 2$/),
+    });
     const answers = await Promise.all(
       Array.from({ length: 300 }, (_, i) =>
         test.loop.predict({

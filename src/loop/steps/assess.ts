@@ -1,4 +1,5 @@
 /** Judges the new data for this model: broken data stops the run, merely different data does not. */
+import { plural } from "../../core/index.ts";
 import type { Anomaly, Instant, Json, JsonObject, NewDecision } from "../../core/index.ts";
 import type { LoopContext } from "../context.ts";
 import type { RunStep } from "../run-record.ts";
@@ -30,7 +31,10 @@ export const assess: RunStep = {
       outcome: blocking.length > 0 ? "no" : "yes",
       rule: "Broken data stops training; different data does not.",
       inputs: { rows, newRows, labels: found.labels ?? null, anomalies: anomalies as unknown as Json },
-      reason: blocking.length > 0 ? reason : `${newRows} new rows are usable; ${anomalies.length} remarks.`,
+      reason:
+        blocking.length > 0
+          ? reason
+          : `${plural(newRows, "new row is", "new rows are")} usable; ${plural(anomalies.length, "remark")}.`,
       runId: run.id,
       at,
     };
@@ -40,10 +44,10 @@ export const assess: RunStep = {
     );
     await context.store.decisions.recordAll([judged, ...records]);
     const origins = describeOrigins(found.labels as JsonObject | undefined);
-    const summary = anomalies.length === 0 ? "no anomaly" : anomalies.map((anomaly) => anomaly.code).join(", ");
+    const summary = anomalies.length === 0 ? "no anomaly" : anomalies.map(named).join(", ");
     const pays = records.find((one) => one.subject === "expected gain");
     return {
-      input: `${rows.toLocaleString("en-US")} rows, ${newRows.toLocaleString("en-US")} new${origins}`,
+      input: `${plural(rows, "row")}, ${newRows.toLocaleString("en-US")} new${origins}`,
       output: pays === undefined ? summary : `${summary}; expected to pay: ${pays.outcome}`,
       data: { ...found, anomalies: anomalies as unknown as Json },
       ...(blocking.length > 0
@@ -52,6 +56,9 @@ export const assess: RunStep = {
     };
   },
 };
+
+/** `COLUMN_MOSTLY_MISSING (age)`: several columns may share a code. */
+const named = ({ code, column }: Anomaly) => (column === undefined ? code : `${code} (${column})`);
 
 const BROKEN_REMEDY = "Correct the source and send the rows again; the run after that looks at them anew.";
 

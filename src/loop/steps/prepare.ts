@@ -26,10 +26,11 @@ export const prepare: RunStep = {
       Number(prepared.waitingRows ?? 0) > 0
         ? `; ${count("waitingRows")} chosen by score wait: they are newer than the holdout begins`
         : "";
-    const features = input.spec.schema.features.length;
+    // A recommender learns from who took what: neither its rows nor what it is handed has columns.
+    const by = (columns: number) => (columns === 0 ? "" : ` × ${columns.toLocaleString("en-US")}`);
     return {
-      input: `${rows} × ${features}`,
-      output: `${fallback}train ${count("trainRows")}, validation ${count("validationRows")}, holdout ${count("holdoutRows")} × ${count("columns")}${embedded}${waiting}`,
+      input: `${rows}${by(input.spec.schema.features.length)}`,
+      output: `${fallback}train ${count("trainRows")}, validation ${count("validationRows")}, holdout ${count("holdoutRows")}${by(Number(prepared.columns ?? 0))}${embedded}${waiting}`,
       data: prepared,
     };
   },
