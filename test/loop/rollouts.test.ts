@@ -172,6 +172,12 @@ describe("rollouts", () => {
     expect(challengers).toBeLessThan(85);
     expect(await ask("u1", "challenger")).toMatchObject({ version: v2 });
     expect((await ask("u1", "challenger"))?.variant).toBeUndefined();
+    // Exposures are counted by the hour, and this one has not ended: what was seen goes up to now.
+    const begun = test.clock.now();
+    await test.loop.advance(begun + 20 * 60_000);
+    await test.loop.tick("hands", test.clock.now());
+    const [evidence] = (await test.loop.rollout((await newest("hands")).id)).evidence;
+    expect(evidence).toMatchObject({ firstExposureAt: begun, lastExposureAt: test.clock.now() });
 
     const paused = await test.loop.changeRollout("hands", "pause", "tester", "a holiday");
     expect(paused).toMatchObject({ state: "paused" });

@@ -75,7 +75,10 @@ export async function gatherEvidence(context: LoopContext, input: EvidenceInput)
   const stage = rollout.stages[phase.stage] as StageSpec;
   const { model, id } = rollout;
   const [exposure, assigned, first, now, outcome] = await Promise.all([
-    exposureOf(context, model, counterName("exposure", id, index), phase.enteredAt),
+    exposureOf(context, model, counterName("exposure", id, index), {
+      from: phase.enteredAt,
+      to: phase.exitedAt ?? input.now,
+    }),
     sumsOf(context, model, counterName("assigned", id, index)),
     sumsOf(context, model, counterName("first", id, index)),
     sumsOf(context, model, counterName("now", id, index)),
@@ -215,7 +218,12 @@ interface Exposure {
   readonly lastAt: Instant | null;
 }
 
-async function exposureOf(context: LoopContext, model: string, counter: string, enteredAt: Instant): Promise<Exposure> {
+async function exposureOf(
+  context: LoopContext,
+  model: string,
+  counter: string,
+  phase: { readonly from: Instant; readonly to: Instant },
+): Promise<Exposure> {
   const { rows } = await context.store.folds.counters({ model, counter });
   const counts = { champion: 0, challenger: 0, mirrored: 0 };
   let failed = 0;
@@ -230,9 +238,9 @@ async function exposureOf(context: LoopContext, model: string, counter: string, 
     }
     counts[version as keyof typeof counts] += n;
     failed += Number(values.failed ?? 0n);
-    // Hours are precise enough for stages of days; the first hour begins with the phase.
-    firstAt = Math.min(firstAt ?? Number.POSITIVE_INFINITY, Math.max(bucket, enteredAt));
-    lastAt = Math.max(lastAt ?? 0, bucket + HOUR_MS - 1);
+    // Hours are precise enough for stages of days; the first hour begins with the phase, and the last ends with it or now.
+    firstAt = Math.min(firstAt ?? Number.POSITIVE_INFINITY, Math.max(bucket, phase.from));
+    lastAt = Math.max(lastAt ?? 0, Math.min(bucket + HOUR_MS - 1, phase.to), firstAt);
   }
   return { counts, failed, firstAt, lastAt };
 }
