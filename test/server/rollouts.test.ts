@@ -85,6 +85,33 @@ describe("an open rollout, moved by people", () => {
     v2 = await teachShop(admin, "hands", 2, 1);
   }, 60_000);
 
+  it("names the unit among the inputs of the inference protocol, whose requests keep it where it is", async () => {
+    const headers = { authorization: `Bearer ${ADMIN}` };
+    const described = await server.app.inject({ method: "GET", url: "/v2/models/hands", headers });
+    const { inputs } = described.json<{ inputs: readonly { name: string; datatype: string }[] }>();
+    expect(inputs.map(({ name, datatype }) => [name, datatype])).toEqual([
+      ["x", "FP64"],
+      ["z", "FP64"],
+      ["customer", "BYTES"],
+    ]);
+    const units = Array.from({ length: 60 }, (_, i) => `unit-${i}`);
+    const variants = async (customers: readonly string[] | undefined) => {
+      const shape = [units.length];
+      const tensors = inputs.flatMap(({ name, datatype }) => {
+        const data: readonly (string | number)[] | undefined = name === "customer" ? customers : units.map(() => 1);
+        return data === undefined ? [] : [{ name, datatype, shape, data }];
+      });
+      const payload = { inputs: tensors, parameters: { log: false } };
+      const answer = await server.app.inject({ method: "POST", url: "/v2/models/hands/infer", headers, payload });
+      expect(answer.statusCode).toBe(200);
+      return answer.json<{ parameters: { variants: string } }>().parameters.variants.split(",");
+    };
+    const found = await variants(units);
+    expect(new Set(found)).toEqual(new Set(["champion", "challenger"]));
+    expect(await variants(units.toReversed())).toEqual(found.toReversed());
+    expect(await variants(undefined)).toHaveLength(units.length);
+  });
+
   it("is listed and shown with evidence, to viewers too", async () => {
     const { secret } = await admin.createToken({ name: "viewer", role: "viewer" });
     const { body } = await ask<Page<RolloutRecord>>("GET", "/models/hands/rollouts", undefined, secret);

@@ -4,7 +4,7 @@
  * those routes and logs these; with a version it is pinned and logged when `parameters.log` says so.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { asRetrainError, fail } from "../../core/index.ts";
+import { asRetrainError, fail, plural } from "../../core/index.ts";
 import type { PredictedRow } from "../contract.ts";
 import { translate, logProblem } from "../problem.ts";
 import type { ServerContext } from "../route.ts";
@@ -151,11 +151,14 @@ async function isReady(context: ServerContext, params: Params): Promise<boolean>
 }
 
 function inputInfos(context: ServerContext, model: string): readonly TensorInfo[] {
-  const { features, recommend } = context.loop.model(model).schema;
+  const { features, recommend, unit } = context.loop.model(model).schema;
   // A question for a slate names a user; the item is the answer.
-  return features
+  const asked = features
     .filter(({ name }) => name !== recommend?.item)
     .map(({ name, spec }) => ({ name, datatype: DATATYPES[spec.kind], shape: [-1] }));
+  // Who asks decides who answers while a rollout is open. It may be left out; the protocol has no word for that.
+  if (unit === undefined || features.some(({ name }) => name === unit)) return asked;
+  return [...asked, { name: unit, datatype: DATATYPES.text, shape: [-1] }];
 }
 
 async function modelMetadata(context: ServerContext, params: Params) {
@@ -246,7 +249,7 @@ function refuseHeld(model: string, predictions: readonly PredictedRow[]): void {
   if (held.length === 0) return;
   const predictionIds = held.slice(0, 20).flatMap((row) => row.predictionId ?? []);
   throw fail("REVIEW_PENDING", {
-    message: `${held.length} of ${predictions.length} answers are held: the model is not sure of them, and a person decides.`,
+    message: `${held.length} of ${plural(predictions.length, "answer")} ${held.length === 1 ? "is" : "are"} held: the model is not sure of them, and a person decides.`,
     remedy: `Wait for each at /api/v1/models/${model}/reviews/{predictionId}?wait=30.`,
     details: { predictionIds },
   });
