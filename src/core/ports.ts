@@ -132,6 +132,8 @@ export interface RegistryStore {
   get(model: string, name: string): Promise<VersionRecord | undefined>;
   list(model: string): Promise<readonly VersionRecord[]>;
   champion(model: string): Promise<VersionRecord | undefined>;
+  /** Names of all models that have versions, those that no configuration names any more included. */
+  models(): Promise<readonly string[]>;
   /**
    * One transaction: champion (unique index), states, routing number, audit record, decision. Idempotent: promoting the
    * champion again changes nothing. With `runId`/`attempt`, a stale attempt fails with ATTEMPT_STALE.

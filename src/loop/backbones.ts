@@ -6,7 +6,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ModelSpec } from "../config/spec.ts";
-import { fail, KEPT_BACKBONES, sha256Hex } from "../core/index.ts";
+import { fail, HOUR_MS, KEPT_BACKBONES, sha256Hex } from "../core/index.ts";
 import type { BackboneSpec } from "../data/index.ts";
 import { backboneOf, parseManifest, readArtifact } from "../model/index.ts";
 import { backboneFile } from "../train/index.ts";
@@ -14,6 +14,13 @@ import type { LoopContext } from "./context.ts";
 
 const keyOf = (sha256: string): string => `${KEPT_BACKBONES}/${sha256}.onnx`;
 const PATHS = `${KEPT_BACKBONES}/paths.json`;
+/** Which copies the last pruning found unused, and since when. */
+const UNUSED = `${KEPT_BACKBONES}/unused.json`;
+/**
+ * A copy goes when two prunings a day apart find it unused: one is made before the definition that needs it is in force, and another
+ * process may have read a newer configuration. A day is also the rest between prunings.
+ */
+const UNUSED_FOR_MS = 23 * HOUR_MS;
 
 /** The backbones of a definition, each once. */
 function backbonesOf({ trainer, retrain }: ModelSpec): readonly BackboneSpec[] {
@@ -47,11 +54,45 @@ async function keepBackbone(context: LoopContext, { path, sha256 }: BackboneSpec
     });
   }
   await objects.put(keyOf(sha256), bytes);
-  const known = (await objects.exists(PATHS))
-    ? (JSON.parse(Buffer.from(await objects.get(PATHS)).toString("utf8")) as Record<string, string>)
-    : {};
+  const known = await readMap<string>(context, PATHS);
   await objects.put(PATHS, Buffer.from(JSON.stringify({ ...known, [path]: sha256 })));
   return bytes;
+}
+
+async function readMap<Value extends string | number>({ objects }: LoopContext, key: string) {
+  if (!(await objects.exists(key))) return {};
+  return JSON.parse(Buffer.from(await objects.get(key)).toString("utf8")) as Readonly<Record<string, Value>>;
+}
+
+/**
+ * Drops copies that nothing has named for a day. Paths go before copies, so that a crash in between leaves a copy which the next
+ * pruning drops, never a path to nothing.
+ *
+ * @param definitions texts of all definitions in use, read after the copies are listed: one that is kept meanwhile is not judged
+ */
+export async function pruneBackbones(
+  context: LoopContext,
+  definitions: () => Promise<readonly string[]>,
+): Promise<readonly string[]> {
+  const { objects, systemClock, logger } = context;
+  const kept = (await objects.list(KEPT_BACKBONES)).flatMap((key) => /([0-9a-f]{64})\.onnx$/.exec(key)?.[1] ?? []);
+  if (kept.length === 0) return [];
+  const now = systemClock.now();
+  const since = await readMap<number>(context, UNUSED);
+  const texts = await definitions();
+  const unused = kept.filter((sha256) => !texts.some((text) => text.includes(sha256)));
+  const dropped = unused.filter((sha256) => now - (since[sha256] ?? now) >= UNUSED_FOR_MS);
+  if (dropped.length > 0) {
+    const paths = Object.entries(await readMap<string>(context, PATHS));
+    const left = paths.filter(([, sha256]) => !dropped.includes(sha256));
+    await objects.put(PATHS, Buffer.from(JSON.stringify(Object.fromEntries(left))));
+    for (const sha256 of dropped) await objects.deletePrefix(keyOf(sha256));
+    logger.info({ dropped }, "backbones that nothing refers to were dropped");
+  }
+  const waiting = unused.filter((sha256) => !dropped.includes(sha256)).map((sha256) => [sha256, since[sha256] ?? now]);
+  if (unused.length > 0 || Object.keys(since).length > 0)
+    await objects.put(UNUSED, Buffer.from(JSON.stringify(Object.fromEntries(waiting))));
+  return dropped;
 }
 
 /** Puts the backbones of a definition into a job folder. @throws FILE_INVALID */

@@ -221,6 +221,10 @@ export function createRegistryStore(
       return rows.map(toVersion);
     },
     champion: (model) => one("model = $1 and role = 'champion'", [model]),
+    async models() {
+      const { rows } = await database.query("select distinct model from version order by model");
+      return rows.map((row) => String(row["model"]));
+    },
     async promote(change) {
       const result = await versions.write(() => promote(database, change, replica));
       if (result.changed) watch.committed(result.routing);
