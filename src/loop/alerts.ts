@@ -1,5 +1,5 @@
 /** Raising and resolving alerts: stored with their evidence, announced on the bus; channels deliver from the stored outbox. */
-import type { NewAlert } from "../core/index.ts";
+import type { DriftMonitor, NewAlert } from "../core/index.ts";
 import type { LoopContext } from "./context.ts";
 
 export async function raiseAlert(context: LoopContext, alert: Omit<NewAlert, "at">): Promise<void> {
@@ -21,5 +21,5 @@ export async function resolveAlert(context: LoopContext, key: string, message: s
 
 /** One open alert a model: a promotion closes it. */
 export const conceptAlertKey = (model: string) => `monitor.concept-drift:${model}`;
-/** One open alert a model, against the rows of one champion: a promotion closes it, and the next comparison may open another. */
-export const driftAlertKey = (model: string) => `monitor.data-drift:${model}`;
+/** One open alert a model and monitor, against one champion: a promotion closes it, and the next comparison may open another. */
+export const driftAlertKey = (model: string, monitor: DriftMonitor) => `monitor.${monitor}:${model}`;

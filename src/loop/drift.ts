@@ -1,7 +1,7 @@
 /**
  * The drift monitors in the loop: at every boundary of `monitors.dataDrift.every` the window that ends there is compared, the
- * findings are written as signals and decisions, and the team hears when the whole drifts and when it is over. Data drift alone
- * alerts and explains; whether it retrains is the trigger's business.
+ * findings are written as signals and decisions, and the team hears, monitor by monitor, when something moved and when that is
+ * over. Drift by itself alerts and explains; whether it retrains is the trigger's business.
  */
 import type { ModelSpec } from "../config/spec.ts";
 import {
@@ -100,7 +100,7 @@ async function watchDrift(context: LoopContext, spec: ModelSpec, at: Instant): P
   const signals = await signalsOf(context, basis, range, at);
   await context.store.decisions.recordAll(signals.map((signal) => decisionOf(signal, basis)));
   await context.store.settings.saveSignals(signals.filter((signal) => signal.rows > 0).map(driftSignalRecord));
-  for (const signal of signals) if (signal.monitor === "data-drift") await announce(context, signal);
+  await announce(context, signals);
   await context.store.settings.set(notesKey(spec.name), { to, version: basis.champion.name });
   await extendIfLeft(context, basis, range);
   await tidyProfiles(context, spec.name);
@@ -210,21 +210,46 @@ function decisionOf(signal: DriftSignal, { options, settings }: DriftBasis): New
   };
 }
 
-async function announce(context: LoopContext, signal: DriftSignal): Promise<void> {
-  const key = driftAlertKey(signal.model);
-  // What cannot be told neither opens an alert nor closes one.
-  if (signal.verdict === "no-drift") await resolveAlert(context, key, signal.reason);
-  if (signal.verdict !== "drift") return;
-  const { sentences } = await diagnose(context, signal.model);
-  await raiseAlert(context, {
-    model: signal.model,
-    key,
-    type: "monitor.data-drift",
-    severity: "warning",
-    title: `Data drift in ${signal.model}`,
-    message: `${signal.reason} Compared with the rows ${signal.version} learned from.`,
-    evidence: { diagnosis: sentences, ...decisionEvidence(signal) },
-  });
+/** Each monitor has an alert of its own: what moved, and what to do about it, differ. What cannot be told neither opens nor closes one. */
+async function announce(context: LoopContext, signals: readonly DriftSignal[]): Promise<void> {
+  for (const { model, monitor, reason } of signals.filter(({ verdict }) => verdict === "no-drift"))
+    await resolveAlert(context, driftAlertKey(model, monitor), reason);
+  const moved = signals.filter(({ verdict }) => verdict === "drift");
+  const [first] = moved;
+  if (first === undefined) return;
+  const { sentences } = await diagnose(context, first.model);
+  for (const signal of moved) {
+    const { model, monitor } = signal;
+    await raiseAlert(context, {
+      model,
+      key: driftAlertKey(model, monitor),
+      type: `monitor.${monitor}`,
+      severity: "warning",
+      title: `${TITLES[monitor]} in ${model}`,
+      message: `${signal.reason} ${comparedWith(signal)}`,
+      evidence: { diagnosis: sentences, ...decisionEvidence(signal) },
+    });
+  }
+}
+
+const TITLES: Readonly<Record<DriftSignal["monitor"], string>> = {
+  "data-drift": "Data drift",
+  "prediction-drift": "Prediction drift",
+  "label-shift": "Label shift",
+  "training-serving-skew": "Training-serving skew",
+};
+
+function comparedWith({ monitor, version, reference }: DriftSignal): string {
+  switch (monitor) {
+    case "data-drift":
+      return `Compared with the rows ${version} learned from.`;
+    case "prediction-drift":
+      return `The answers of ${version} are compared with those on its holdout.`;
+    case "label-shift":
+      return `Mature labels are compared with those ${version} learned from.`;
+    case "training-serving-skew":
+      return "Requests are compared with the rows collected in the same window: the two may be made differently.";
+  }
 }
 
 function decisionEvidence(signal: DriftSignal) {

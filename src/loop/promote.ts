@@ -1,5 +1,5 @@
 /** Changing the champion: by a run, by hand, or back. The new version is warm before the transaction names it. */
-import { fail, type Routing, stopPoint, type VersionRecord } from "../core/index.ts";
+import { DRIFT_MONITORS, fail, type Routing, stopPoint, type VersionRecord } from "../core/index.ts";
 import { conceptAlertKey, driftAlertKey, resolveAlert } from "./alerts.ts";
 import type { LoopContext } from "./context.ts";
 
@@ -36,7 +36,7 @@ export async function afterPromotion(
 ): Promise<void> {
   const { model, version, action, reason } = change;
   // The new champion has a detector and a reference of its own, which have seen nothing yet.
-  for (const key of [conceptAlertKey(model), driftAlertKey(model)])
+  for (const key of [conceptAlertKey(model), ...DRIFT_MONITORS.map((monitor) => driftAlertKey(model, monitor))])
     await resolveAlert(context, key, `${version} went live.`);
   context.emit("version.promoted", model, { version, action, reason });
 }

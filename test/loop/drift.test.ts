@@ -77,6 +77,11 @@ describe("drift monitors in the loop", () => {
     return { id, grid: (await test.store.profiles.grid("m", id)) as unknown as readonly FeatureGrid[] };
   };
   const isDataDrift = (one: SignalRecord) => one.monitor === "data-drift" && one.verdict === "yes";
+  /** Open alerts of the drift monitors, by name. */
+  const openAlerts = async () =>
+    (await test.store.alerts.list({ model: "m", state: "open", limit: 20 })).toSorted((a, b) =>
+      a.type < b.type ? -1 : 1,
+    );
   const signals = () => test.store.settings.signals({ model: "m", limit: 200 });
 
   beforeAll(async () => {
@@ -119,8 +124,18 @@ describe("drift monitors in the loop", () => {
     expect(moved?.findings[0]?.importance).toBeGreaterThan(0.5);
     expect(latestDriftSignal(loud, "prediction-drift")?.verdict).toBe("drift");
     expect(latestDriftSignal(loud, "label-shift")?.verdict).toBe("drift");
-    const alerts = await test.store.alerts.list({ model: "m", state: "open", limit: 5 });
-    expect(alerts).toMatchObject([{ type: "monitor.data-drift", evidence: { version: "v1" } }]);
+    const alerts = await openAlerts();
+    const evidence = { version: "v1" };
+    expect(alerts).toMatchObject([
+      { type: "monitor.data-drift", title: "Data drift in m", evidence },
+      { type: "monitor.label-shift", title: "Label shift in m", evidence },
+      { type: "monitor.prediction-drift", title: "Prediction drift in m", evidence },
+    ]);
+    expect(alerts.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/ Compared with the rows v1 learned from\.$/),
+      expect.stringMatching(/ Mature labels are compared with those v1 learned from\.$/),
+      expect.stringMatching(/ The answers of v1 are compared with those on its holdout\.$/),
+    ]);
     const { since } = await test.loop.diagnose("m");
     expect(since).toMatchObject({ by: "data drift P(x)" });
     // The first window that drifted, though the next one drifted too.
@@ -216,13 +231,19 @@ describe("drift monitors in the loop", () => {
 
   it("close the alert with the champion it compared with", async () => {
     for (const n of [17, 18]) await day(n, 1.5);
-    const [alert] = await test.store.alerts.list({ model: "m", state: "open", limit: 5 });
-    expect(alert).toMatchObject({ type: "monitor.data-drift" });
+    const opened = await openAlerts();
+    expect(opened.map(({ type }) => type)).toEqual([
+      "monitor.data-drift",
+      "monitor.label-shift",
+      "monitor.prediction-drift",
+    ]);
     const { run } = await test.loop.requestRun("m", { reason: "again", actor: "test" });
     expect(await test.engine.wait(run.id)).toBeDefined();
     expect((await test.store.registry.champion("m"))?.name).toBe("v2");
-    const [closed] = await test.store.alerts.list({ model: "m", state: "resolved", limit: 1 });
-    expect(closed).toMatchObject({ id: alert?.id, message: "v2 went live." });
+    expect(await openAlerts()).toEqual([]);
+    const closed = await test.store.alerts.list({ model: "m", state: "resolved", limit: 20 });
+    for (const { id } of opened)
+      expect(closed.find((one) => one.id === id)).toMatchObject({ message: "v2 went live." });
   }, 60_000);
 
   it("look at what is asked, also where more rows were collected in the same window", async () => {
@@ -237,5 +258,27 @@ describe("drift monitors in the loop", () => {
     expect(view.skew?.verdict).toBe("drift");
     const whole = await test.loop.multivariateDrift({ model: "m" });
     expect(whole).toMatchObject({ source: "prediction", result: { currentRows: 600 } });
+  }, 60_000);
+
+  it("hear of skew between what is asked and what is collected, until the two are alike again", async () => {
+    const skewed = async () => (await openAlerts()).filter(({ type }) => type === "monitor.training-serving-skew");
+    const [alert] = await skewed();
+    expect(alert).toMatchObject({ title: "Training-serving skew in m", severity: "warning" });
+    expect(alert?.message).toContain("Requests are compared with the rows collected in the same window");
+    // Nothing is collected: nothing can be told, and the alert stays.
+    for (const n of [21, 22]) await day(n, 1.5);
+    expect(latestDriftSignal(await signals(), "training-serving-skew")?.verdict).toBe("drift");
+    expect(await skewed()).toMatchObject([{ id: alert?.id }]);
+    for (const n of [23, 24]) {
+      await send(
+        Array.from({ length: 300 }, (_, i) => row(START + n * DAY_MS + 2 * HOUR_MS + i * 1_000, 1.5)),
+        "observation",
+      );
+      await day(n, 1.5);
+    }
+    expect(latestDriftSignal(await signals(), "training-serving-skew")?.verdict).toBe("no-drift");
+    expect(await skewed()).toEqual([]);
+    const closed = await test.store.alerts.list({ model: "m", state: "resolved", limit: 20 });
+    expect(closed.some(({ id }) => id === alert?.id)).toBe(true);
   }, 60_000);
 });
