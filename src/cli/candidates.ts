@@ -1,4 +1,5 @@
 /** The ways of training that a run with the strategy `best` tried, as a table. */
+import { plural } from "../core/index.ts";
 import type { CandidateChoice, RunRecord } from "../server/contract.ts";
 import { table } from "./output.ts";
 
@@ -16,7 +17,7 @@ export function candidatesText(run: RunRecord): string | undefined {
     one.durationMs === undefined ? null : Math.round(one.durationMs),
     one.reason ?? "",
   ]);
-  const head = `Chosen by ${choice.metric} on ${choice.rows.toLocaleString("en-US")} validation rows; the gate judges the chosen one on others.`;
+  const head = `Chosen by ${choice.metric} on ${plural(choice.rows, "validation row")}; the gate judges the chosen one on others.`;
   const lines = [head, table(["candidate", "state", choice.metric, "rows", "epochs", "ms", "why"], rows)];
   return [...lines, ...(choice.note === undefined ? [] : [choice.note])].join("\n");
 }

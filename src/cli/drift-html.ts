@@ -1,4 +1,5 @@
 /** A drift report as one HTML file: no script, no font, nothing from elsewhere, so it can be mailed, kept and printed. */
+import { plural } from "../core/index.ts";
 import type { DriftVerdict, MultivariateDrift } from "../core/index.ts";
 import type { DriftReport, FeatureDrift } from "../monitor/index.ts";
 
@@ -64,7 +65,7 @@ export function driftHtml({
 <body>
 <h1>${escape(title)}</h1>
 <p><strong class="${report.verdict}">${WORDS[report.verdict]}</strong>. ${escape(report.reason)}</p>
-<p class="soft">${count(report.referenceRows)} reference rows, ${count(report.currentRows)} current rows; a column moves when its statistic exceeds its threshold and the test holds at level ${report.level.toPrecision(2)} over all columns (Benjamini-Hochberg).</p>
+<p class="soft">${plural(report.referenceRows, "reference row")}, ${plural(report.currentRows, "current row")}; a column moves when its statistic exceeds its threshold and the test holds at level ${report.level.toPrecision(2)} over all columns (Benjamini-Hochberg).</p>
 ${columns("Lost columns", lost)}${columns("New columns", added)}${columns("Not compared", left)}
 <div class="scroll"><table><thead><tr><th>Column</th><th>Verdict</th><th>Statistic</th><th class="n">Value</th><th class="n">Threshold</th><th class="n">PSI</th><th class="n">JS</th><th class="n">W1/sd</th><th class="n">KS</th><th class="n">Cramér's V</th><th class="n">Missing</th><th class="n">Unseen</th></tr></thead><tbody>
 ${report.features.map(rowOf).join("\n")}
@@ -85,7 +86,7 @@ function wholesOf(found: MultivariateDrift): string {
     .slice(0, 5)
     .map((one) => `<li>${escape(one.feature)}: ${share(one.share)}, ${digits(one.aucLost)} of the AUC</li>`);
   return `<h2>Rows as wholes <span class="${found.verdict}">${WORDS[found.verdict].toLowerCase()}</span></h2>
-<p class="soft">${count(found.referenceRows)} and ${count(found.currentRows)} rows.</p>
+<p class="soft">${count(found.referenceRows)} and ${plural(found.currentRows, "row")}.</p>
 ${verdictTable(rows)}
 ${features.length === 0 ? "" : `<p>Told apart by:</p><ul>${features.join("")}</ul>`}
 `;

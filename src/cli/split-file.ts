@@ -1,6 +1,6 @@
 /** One file as two: its rows before a point, and those from it on. The point is an instant, or a share of the rows. */
 import type { DuckDBConnection } from "@duckdb/node-api";
-import { fail, nearestWord } from "../core/index.ts";
+import { fail, nearestWord, plural } from "../core/index.ts";
 import { columnName, type FileColumns, reading } from "./column-file.ts";
 
 export interface SplitPoint {
@@ -118,7 +118,7 @@ function timeColumn({ path, types }: FileColumns, asked: string | undefined): st
   throw fail("USAGE", {
     message:
       asked === undefined
-        ? `${JSON.stringify(path)} has ${times.length} columns of times: which one the split means is not clear.`
+        ? `${JSON.stringify(path)} has ${plural(times.length, "column")} of times: which one the split means is not clear.`
         : `The column ${JSON.stringify(asked)} of ${JSON.stringify(path)} holds no times: its type is ${types.get(asked)}.`,
     remedy:
       times.length === 0

@@ -1,4 +1,5 @@
 /** One version as text: what it was made from, its metrics and gate, and what it looks at. */
+import { plural } from "../core/index.ts";
 import type { FeatureImportance, VersionImportance, VersionRecord } from "../server/contract.ts";
 import { colors, formatInstant, formatNumber, table } from "./output.ts";
 
@@ -9,7 +10,7 @@ export function versionText(version: VersionRecord, importance: VersionImportanc
   const { name, model, role, state, gate, metrics } = version;
   const lines = [
     colors.bold(`${name} of ${model}: ${role ?? state}`),
-    `${version.trainer}, ${version.strategy}, ${version.datasetRows} rows, made ${formatInstant(version.createdAt)}`,
+    `${version.trainer}, ${version.strategy}, ${plural(version.datasetRows, "row")}, made ${formatInstant(version.createdAt)}`,
     `live from ${formatInstant(version.promotedAt)} to ${role === "champion" ? "now" : formatInstant(version.retiredAt)}`,
   ];
   const measured = Object.entries(metrics).map(([metric, value]) => [metric, formatNumber(value)]);

@@ -2,6 +2,7 @@
  * What is odd about a whole batch, by name. Anomalies never drop data; blocking ones stop training on it until somebody looked,
  * because a column that turned empty trains a model that ignores it.
  */
+import { plural } from "../core/index.ts";
 import type { Anomaly } from "../core/index.ts";
 import type { DataSchema } from "../data/index.ts";
 
@@ -86,15 +87,24 @@ export function batchAnomalies(batch: BatchStatistics, reference?: BatchStatisti
     add("VOLUME_ZERO", BATCH_ANOMALIES.VOLUME_ZERO, false);
     return found;
   }
-  if (batch.accepted === 0) add("ALL_QUARANTINED", `All ${batch.rows} rows were refused.`, false);
+  if (batch.accepted === 0)
+    add(
+      "ALL_QUARANTINED",
+      `${batch.rows === 1 ? "The only row was" : `All ${plural(batch.rows, "row")} were`} refused.`,
+      false,
+    );
   if (batch.rows < MIN_ROWS) return found;
   if (batch.duplicates > batch.rows * DUPLICATE_SHARE)
-    add("DUPLICATE_SHARE", `${batch.duplicates} of ${batch.rows} rows repeat an example of the same delivery.`, false);
+    add(
+      "DUPLICATE_SHARE",
+      `${batch.duplicates} of ${plural(batch.rows, "row")} ${batch.duplicates === 1 ? "repeats" : "repeat"} an example of the same delivery.`,
+      false,
+    );
   for (const [column, count] of Object.entries(batch.unknown)) {
     if (count > batch.rows / 2)
       add(
         "COLUMN_APPEARED",
-        `${count} of ${batch.rows} rows have a column "${column}" that the schema does not list.`,
+        `${count} of ${plural(batch.rows, "row")} ${count === 1 ? "has" : "have"} a column "${column}" that the schema does not list.`,
         true,
         column,
       );

@@ -3,6 +3,7 @@
  * error must cost one line. Every value stays a text. The separator is the one out of comma, semicolon and tab that the header
  * uses most outside quotes. Tested against csv-parse on random tables.
  */
+import { plural } from "../core/index.ts";
 import {
   checkHeader,
   decodeUtf8,
@@ -132,7 +133,7 @@ export class CsvParser implements RowParser {
     }
     const { columns } = this.#header;
     if (fields.length !== columns.length) {
-      const message = `Line ${this.#lineNumber} has ${fields.length} fields; the header names ${columns.length} columns.`;
+      const message = `Line ${this.#lineNumber} has ${plural(fields.length, "field")}; the header names ${plural(columns.length, "column")}.`;
       return this.#problem("ROW_RAGGED", message, raw);
     }
     const row: Record<string, string> = {};

@@ -2,7 +2,7 @@
  * Rows as readers find them. A reader never guesses: what is no row becomes a problem with its raw text, in the place where the
  * row would have been, so that one bad line costs one line. Only what makes the whole file unreadable throws.
  */
-import { fail } from "../core/index.ts";
+import { fail, plural } from "../core/index.ts";
 
 export type RowReading =
   | {
@@ -130,7 +130,7 @@ export function fileInvalid(message: string, remedy: string, cause?: unknown) {
 
 export function tooManyColumns(count: number) {
   return fileInvalid(
-    `The header names ${count.toLocaleString("en-US")} columns; the limit is ${COLUMN_LIMIT.toLocaleString("en-US")}.`,
+    `The header names ${plural(count, "column")}; the limit is ${COLUMN_LIMIT.toLocaleString("en-US")}.`,
     "Send only the columns of the model.",
   );
 }

@@ -19,6 +19,7 @@ import {
   throwTogether,
   variantField,
   withDefault,
+  plural,
 } from "../core/index.ts";
 import { FREQUENCIES } from "../data/calendar.ts";
 import type { FeatureSpec, LabelSpec } from "../data/schema.ts";
@@ -177,7 +178,7 @@ const featuresField: Field<readonly { readonly name: string; readonly spec: Feat
     if (typeof value !== "object" || value === null || Array.isArray(value)) throw refuse(place, value, featuresInfo);
     const names = Object.keys(value);
     if (names.length === 0 || names.length > FEATURE_LIMIT)
-      throw refuse(place, `an object of ${names.length} features`, {
+      throw refuse(place, `an object of ${plural(names.length, "feature")}`, {
         ...featuresInfo,
         rule: `an object of 1 to ${FEATURE_LIMIT} features`,
       });

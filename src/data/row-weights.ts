@@ -2,7 +2,7 @@
  * How much each row weighs in training: less the older it is, or by a feature. Only ratios matter to a learner, so the weights
  * of a training average 1 and parameters counted in rows keep their meaning. What judges a model counts rows alike.
  */
-import { fail } from "../core/index.ts";
+import { fail, plural } from "../core/index.ts";
 import { expDeterministic } from "../stats/index.ts";
 import type { Dataset } from "./dataset.ts";
 
@@ -41,8 +41,8 @@ export function rowWeights(
     throw fail("TRAINER_FAILED", {
       message:
         total > 0
-          ? `The weights of the ${rows.length} training rows in "${feature}" add up to more than a number can hold.`
-          : `All ${rows.length} training rows weigh 0 by "${feature}".`,
+          ? `The weights of ${plural(rows.length, "training row")} in "${feature}" add up to more than a number can hold.`
+          : `${rows.length === 1 ? "The only training row weighs" : `All ${plural(rows.length, "training row")} weigh`} 0 by "${feature}".`,
       remedy: "Correct the column, or remove `data.weights.feature`.",
     });
   }

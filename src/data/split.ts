@@ -12,7 +12,7 @@
  * Rows that were labelled because of a model's score (`selective`) are a biased sample: they train and never judge, so neither
  * holdout nor validation takes one, and shares and sizes are counted on the other rows alone.
  */
-import { fail } from "../core/index.ts";
+import { fail, plural } from "../core/index.ts";
 import type { Instant } from "../core/index.ts";
 
 export const SPLIT_UNUSED = 0;
@@ -146,7 +146,7 @@ function checkNotEmpty(splits: Splits, rows: number, policy: SplitPolicy): void 
   if (empty.length === 0) return;
   const days = Math.round(policy.labelDelayMs / 864_000) / 100;
   throw fail("SPLIT_EMPTY", {
-    message: `Of ${rows} labelled rows the ${empty.join(" and ")} split got none: training ${splits.train.length}, validation ${splits.validation.length}, holdout ${splits.holdout.length}, too young for the label delay of ${days} days ${splits.immatureRows}, embargoed before the holdout ${splits.embargoedRows}.`,
+    message: `Of ${plural(rows, "labelled row")} the ${empty.join(" and ")} split got none: training ${splits.train.length}, validation ${splits.validation.length}, holdout ${splits.holdout.length}, too young for the label delay of ${plural(days, "day")} ${splits.immatureRows}, embargoed before the holdout ${splits.embargoedRows}.`,
     remedy: "Wait for more labelled rows, or lower `labelDelay`, `data.holdout.minRows` or `data.holdout.share`.",
     details: { rows, train: splits.train.length, validation: splits.validation.length, holdout: splits.holdout.length },
   });
@@ -272,7 +272,7 @@ export function checkClasses(
     const missing = classes.filter((_, i) => counts[i] === 0);
     if (missing.length === 0) continue;
     throw fail("CLASS_MISSING", {
-      message: `The ${name} split of ${rows.length} rows holds no example of ${missing.map((value) => JSON.stringify(value)).join(", ")}; it has ${classes.map((value, i) => `${JSON.stringify(value)} ${counts[i]}`).join(", ")}.`,
+      message: `The ${name} split of ${plural(rows.length, "row")} holds no example of ${missing.map((value) => JSON.stringify(value)).join(", ")}; it has ${classes.map((value, i) => `${JSON.stringify(value)} ${counts[i]}`).join(", ")}.`,
       remedy: "Wait for labels of the missing class, or widen `data.window`.",
       details: { split: name, rows: rows.length, missing: missing.map(String) },
     });

@@ -4,7 +4,7 @@
  * everything else, so the good path is one pass over the columns without allocation beyond the result. The validator is made
  * of closures, not of generated source: strict policies forbid eval.
  */
-import { fail, nearestWord } from "../core/index.ts";
+import { fail, nearestWord, plural } from "../core/index.ts";
 import type { Features, FeatureValue, Instant, LabelValue } from "../core/index.ts";
 import { parseInstant } from "./instant.ts";
 import type { DataSchema, FeatureSpec, LabelSpec } from "./schema.ts";
@@ -130,7 +130,7 @@ function textProblem(column: string, value: string, limit = TEXT_LIMIT_BYTES): R
     return {
       code: "TEXT_TOO_LONG",
       column,
-      message: `"${column}" is a text of ${Buffer.byteLength(value)} bytes; the limit is ${limit}.`,
+      message: `"${column}" is a text of ${plural(Buffer.byteLength(value), "byte")}; the limit is ${limit}.`,
     };
   }
   if (BROKEN_TEXT.test(value)) {
@@ -385,7 +385,7 @@ function unknownColumns(record: Record<string, unknown>, known: ReadonlySet<stri
   if (unknown.length > 10) {
     reasons.push({
       code: "COLUMN_UNKNOWN",
-      message: `${unknown.length - 10} more columns are unknown; the model has ${schema.features.length} features.`,
+      message: `${plural(unknown.length - 10, "more column is", "more columns are")} unknown; the model has ${plural(schema.features.length, "feature")}.`,
     });
   }
   return reasons;

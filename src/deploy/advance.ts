@@ -7,13 +7,14 @@ import {
   ASSIGNMENT_BUCKETS,
   type Instant,
   type MaintenanceWindow,
+  metricWord,
   type Outcome,
   type PhaseEvidence,
+  plural,
   type RolloutPhase,
   type RolloutRecord,
   type RoutePlan,
   type StageSpec,
-  metricWord,
 } from "../core/index.ts";
 import { brokenSplit, withholdUnreadable } from "./guardrails.ts";
 import { span, stageName, verdictSentence } from "./verdict.ts";
@@ -156,7 +157,7 @@ function withoutTraffic(input: AdvanceInput, phase: RolloutPhase): RolloutStep {
   const how =
     phase.replayed === 0
       ? "no logged request could be replayed"
-      : `${phase.replayed} logged requests were replayed, ${qualityWords(verdict)}`;
+      : `${plural(phase.replayed, "logged request was", "logged requests were")} replayed, ${qualityWords(verdict)}`;
   const isTold = verdict !== "cannot-tell";
   return moveOn(
     input,

@@ -2,6 +2,7 @@
  * The hard breaker: counts what a challenger's answers were like in this replica, and trips when too many of the latest were bad,
  * long before any statistic could say so. A tripped challenger answers nothing more here, while its rollback is on the way.
  */
+import { plural } from "../core/index.ts";
 import type { ServingCounts } from "../core/index.ts";
 
 export type BadAnswer = "error" | "invalid" | "timeout" | "slow";
@@ -106,7 +107,7 @@ export class Breaker {
     this.#next = (this.#next + 1) % WINDOW;
     if (this.#tripped !== undefined || this.#bad < BAD_TO_TRIP) return false;
     const seen = Math.min(WINDOW, this.#counts.answers);
-    this.#tripped = `${this.#bad} of the challenger's latest ${seen} answers in one replica were bad (last: ${bad ?? "none"}).`;
+    this.#tripped = `${this.#bad} of the challenger's latest ${plural(seen, "answer")} in one replica were bad (last: ${bad ?? "none"}).`;
     return true;
   }
 

@@ -8,6 +8,7 @@ import {
   type GuardrailFinding,
   type OutcomeGuard,
   type PhaseEvidence,
+  plural,
   type SampleRatio,
   type ServingCounts,
 } from "../core/index.ts";
@@ -88,7 +89,7 @@ export function failureGuardrail(failed: number, answers: number): GuardrailFind
     value: answers === 0 ? null : failed / answers,
     limit: FAILURE_LIMIT,
     interval: [low, high],
-    reason: `${failed} of ${answers} answers of the challenger failed; more than ${FAILURE_LIMIT * 100} % would be harm.`,
+    reason: `${failed} of ${plural(answers, "answer")} of the challenger failed; more than ${FAILURE_LIMIT * 100} % would be harm.`,
   };
 }
 
@@ -106,7 +107,7 @@ export function latencyGuardrail(replicas: readonly ServingCounts[]): GuardrailF
     value: slow / answers,
     limit: SLOW_LIMIT,
     interval: [low, high],
-    reason: `${slow} of ${answers} answers of the challenger took longer than five times the champion's 99 % quantile; its own is ${(worst / 1000).toFixed(2)} ms.`,
+    reason: `${slow} of ${plural(answers, "answer")} of the challenger took longer than five times the champion's 99 % quantile; its own is ${(worst / 1000).toFixed(2)} ms.`,
   };
 }
 
@@ -130,8 +131,8 @@ export function constantGuardrail(scores: ScoreCounts): GuardrailFinding {
     value: used(scores.challenger),
     limit: 1,
     reason: enough
-      ? `${rows} scores of the challenger fall into ${used(scores.challenger)} of ${scores.challenger.length} bins, the champion's into ${used(scores.champion)}.`
-      : `${rows} scores of the challenger are too few to call it constant; ${CONSTANT_ROWS} are needed.`,
+      ? `${plural(rows, "score")} of the challenger fall into ${used(scores.challenger)} of ${scores.challenger.length} bins, the champion's into ${used(scores.champion)}.`
+      : `${plural(rows, "score")} of the challenger ${rows === 1 ? "is" : "are"} too few to call it constant; ${CONSTANT_ROWS} are needed.`,
   };
 }
 
@@ -176,8 +177,8 @@ export function qualityGuardrail(
       value: estimate?.difference ?? null,
       limit: -margin,
       reason: isFew
-        ? `${estimate?.rows ?? 0} labelled rows are too few; ${minRows} are needed.`
-        : `The smaller arm has ${estimate.smallestArm.rows} labelled rows in ${estimate.smallestArm.pieces} independent pieces; ${ARM_ROWS} in ${ARM_PIECES} are needed.`,
+        ? `${plural(estimate?.rows ?? 0, "labelled row is", "labelled rows are")} too few; ${minRows} are needed.`
+        : `The smaller arm has ${plural(estimate.smallestArm.rows, "labelled row")} in ${plural(estimate.smallestArm.pieces, "independent piece")}; ${ARM_ROWS} in ${ARM_PIECES} are needed.`,
     };
   }
   const bound = harmBound(estimate);

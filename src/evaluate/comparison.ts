@@ -12,7 +12,7 @@
  * DeLong and McNemar assume that rows are independent, so with event times the blocks take their place. Level 0.9 two-sided:
  * each end is a one-sided 95 % bound, which is what gates judge.
  */
-import { createRandom, type PairedDifference, seedFrom } from "../core/index.ts";
+import { createRandom, type PairedDifference, plural, seedFrom } from "../core/index.ts";
 import {
   aucInterval,
   type BootstrapOptions,
@@ -119,7 +119,7 @@ function byMcNemar({ candidate, other }: { candidate: MetricInput; other: Metric
     difference: (challengerOnly - championOnly) / rows,
     interval: pairedShareInterval({ championOnly, challengerOnly, rows, level: LEVEL }),
     championStandardError: Math.sqrt((share * (1 - share)) / rows),
-    method: `McNemar's score interval, ${championOnly + challengerOnly} discordant rows`,
+    method: `McNemar's score interval, ${plural(championOnly + challengerOnly, "discordant row")}`,
   };
 }
 
@@ -139,7 +139,7 @@ function byDieboldMariano(
     difference: found.meanDifference,
     interval: [found.meanDifference - half, found.meanDifference + half],
     championStandardError: own.standardError,
-    method: `Diebold-Mariano with Harvey's correction, ${horizon - 1} autocovariances`,
+    method: `Diebold-Mariano with Harvey's correction, ${plural(horizon - 1, "autocovariance")}`,
   };
 }
 

@@ -1,4 +1,5 @@
 /** How reliable the people are: agreement where two answered, quality of each against consensus and gold. */
+import { plural } from "../core/index.ts";
 import type { Annotation, LabelingTask, LabelValue } from "../core/index.ts";
 import { cohenKappa, estimateAnnotators, fleissKappa, krippendorffAlpha } from "../stats/index.ts";
 import { consensusOf } from "./consensus.ts";
@@ -108,11 +109,11 @@ export function describeAgreement(annotations: readonly Annotation[]): Agreement
 
 function sentenceOf(overlapping: number, alpha: number | null): string {
   if (overlapping < ENOUGH_TASKS || alpha === null)
-    return `${overlapping} tasks were answered by two people; agreement can be told from ${ENOUGH_TASKS} on.`;
+    return `${plural(overlapping, "task was", "tasks were")} answered by two people; agreement can be told from ${ENOUGH_TASKS} on.`;
   const shown = alpha.toFixed(2);
   if (alpha < ENOUGH_AGREEMENT)
     return `People agree too little (alpha ${shown}, below ${ENOUGH_AGREEMENT}): clear up the guidelines before labeling more.`;
-  return `People agree well enough (alpha ${shown} on ${overlapping} tasks).`;
+  return `People agree well enough (alpha ${shown} on ${plural(overlapping, "task")}).`;
 }
 
 function medianOf(values: readonly number[]): number | null {

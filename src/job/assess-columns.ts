@@ -1,4 +1,5 @@
 /** Column by column: what is missing, new, constant or an id in disguise. */
+import { plural } from "../core/index.ts";
 import type { Anomaly } from "../core/index.ts";
 import type { Dataset, Frame, FrameColumn, ReferenceProfile } from "../data/index.ts";
 import { countMissing, profileFrame } from "../data/index.ts";
@@ -26,7 +27,7 @@ export function constantLabel(dataset: Dataset, labelColumn: string): Anomaly[] 
     {
       code: "LABEL_CONSTANT",
       column: labelColumn,
-      message: `All ${dataset.rows} labels are ${JSON.stringify(value)}; there is nothing to learn.`,
+      message: `${dataset.rows === 1 ? "The only label is" : `All ${plural(dataset.rows, "label")} are`} ${JSON.stringify(value)}; there is nothing to learn.`,
       blocking: true,
     },
   ];
@@ -45,7 +46,7 @@ export function missingColumns(frame: Frame, fresh: Uint32Array, profile: Refere
     anomalies.push({
       code: blocking ? "COLUMN_LOST" : "COLUMN_MOSTLY_MISSING",
       column: column.name,
-      message: `"${column.name}" is missing in ${percent(share)} of ${fresh.length} new rows${was === undefined ? "" : `; when the champion trained it was ${percent(was)}`}.`,
+      message: `"${column.name}" is missing in ${percent(share)} of ${plural(fresh.length, "new row")}${was === undefined ? "" : `; when the champion trained it was ${percent(was)}`}.`,
       blocking,
       details: { share, ...(was === undefined ? {} : { before: was }) },
     });
@@ -83,7 +84,7 @@ export function noveltyOf(profile: ReferenceProfile, frame: Frame, fresh: Uint32
             anomaly: {
               code: outOfRangeShare >= unseenShare ? "OUT_OF_TRAINING_RANGE" : "CATEGORY_UNSEEN",
               column: feature.name,
-              message: `${percent(share)} of ${now.rows} new rows have "${feature.name}" ${what} when the champion trained.`,
+              message: `${percent(share)} of ${plural(now.rows, "new row")} have "${feature.name}" ${what} when the champion trained.`,
               blocking: false,
               details: { share },
             },
@@ -138,7 +139,7 @@ function countingColumn({ name, values }: Extract<FrameColumn, { kind: "number" 
     {
       code: "COLUMN_LIKE_ID",
       column: name,
-      message: `"${name}" has ${present} different whole numbers between ${min} and ${max}, none of them twice: it counts the rows, which no model can use for the next row.`,
+      message: `"${name}" has ${plural(present, "different whole number")} between ${min} and ${max}, none of them twice: it counts the rows, which no model can use for the next row.`,
       blocking: false,
       details: { distinct: present, rows: present },
     },
@@ -156,7 +157,7 @@ export function idLikeColumns(frame: Frame): Anomaly[] {
       {
         code: "COLUMN_LIKE_ID",
         column: column.name,
-        message: `"${column.name}" has ${column.dictionary.length} different texts in ${present} rows: it is an id, which no model can use for the next row.`,
+        message: `"${column.name}" has ${plural(column.dictionary.length, "different text")} in ${plural(present, "row")}: it is an id, which no model can use for the next row.`,
         blocking: false,
         details: { distinct: column.dictionary.length, rows: present },
       },

@@ -1,4 +1,5 @@
 /** Times that cannot be right: rows from the future, and columns that hold times after the event they describe. */
+import { plural } from "../core/index.ts";
 import type { Anomaly } from "../core/index.ts";
 import type { Dataset } from "../data/index.ts";
 import type { JobInput } from "./input.ts";
@@ -28,7 +29,7 @@ function futureRows(dataset: Dataset): Anomaly[] {
   return [
     {
       code: "TIME_IN_FUTURE",
-      message: `${count} of ${dataset.rows} rows happened after they were known: their event time is wrong, or in another unit or time zone.`,
+      message: `${count} of ${plural(dataset.rows, "row")} happened after they were known: their event time is wrong, or in another unit or time zone.`,
       blocking: false,
       details: { rows: count },
     },
@@ -56,7 +57,7 @@ function futureColumns(dataset: Dataset): Anomaly[] {
         {
           code: "COLUMN_AFTER_EVENT",
           column: column.name,
-          message: `"${column.name}" holds times, and in ${after} of ${present} rows they lie after the event: it was filled in later than a prediction is asked for.`,
+          message: `"${column.name}" holds times, and in ${after} of ${plural(present, "row")} they lie after the event: it was filled in later than a prediction is asked for.`,
           blocking: false,
           details: { rows: after, present },
         },

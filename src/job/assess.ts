@@ -3,7 +3,7 @@
  * why one retrains.
  */
 import type { JobHandler } from "../core/job-child.ts";
-import { asRetrainError, LABEL_PRECEDENCE } from "../core/index.ts";
+import { asRetrainError, LABEL_PRECEDENCE, plural } from "../core/index.ts";
 import type { Anomaly, Json, JsonObject } from "../core/index.ts";
 import type { Dataset } from "../data/index.ts";
 import { loadDataset, readArtifactFolder } from "./folder.ts";
@@ -48,7 +48,7 @@ export const assess: JobHandler = async (raw, control) => {
             ? [
                 {
                   code: "ROWS_DUPLICATED",
-                  message: `${duplicates} of ${dataset.rows} rows repeat another row's features and label exactly.`,
+                  message: `${duplicates} of ${plural(dataset.rows, "row")} ${duplicates === 1 ? "repeats" : "repeat"} another row's features and label exactly.`,
                   blocking: false,
                   details: { rows: duplicates },
                 },

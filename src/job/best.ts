@@ -10,7 +10,7 @@
 import { copyFile, cp, link, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { JobHandler } from "../core/job-child.ts";
-import { asRetrainError, fail } from "../core/index.ts";
+import { asRetrainError, fail, plural } from "../core/index.ts";
 import type { Json, JsonObject, RetrainError } from "../core/index.ts";
 import { primaryMetricOf } from "../config/model-fields.ts";
 import type { Dataset } from "../data/index.ts";
@@ -143,11 +143,11 @@ async function choosingRows(
   if (unseen.length >= MIN_UNSEEN_ROWS)
     return {
       rows: unseen,
-      note: `${total - unseen.length} of ${total} validation rows had trained the champion already.`,
+      note: `${total - unseen.length} of ${plural(total, "validation row")} had trained the champion already.`,
     };
   return {
     rows: splits.validation,
-    note: `${total - unseen.length} of ${total} validation rows had trained the champion already, which favors what starts from it.`,
+    note: `${total - unseen.length} of ${plural(total, "validation row")} had trained the champion already, which favors what starts from it.`,
   };
 }
 

@@ -5,7 +5,7 @@
  */
 import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fail } from "../core/index.ts";
+import { fail, plural } from "../core/index.ts";
 import { cellValue, classCount, createPreparedWriter } from "../data/index.ts";
 import type { Dataset, Preparation } from "../data/index.ts";
 import type { CommandParams, TrainedWeights } from "../learn/index.ts";
@@ -207,13 +207,17 @@ async function readPredictions(out: string, job: FitJob, epochs: number): Promis
   for (const { name, rows } of parts) {
     const lines = (await readFile(join(out, name), "utf8").catch(() => "")).trim().split(/\r?\n/).slice(1);
     if (lines.length !== rows.length)
-      throw badPredictions(`${name} has ${lines.length} rows after its header; ${rows.length} were asked for`);
+      throw badPredictions(
+        `${name} has ${plural(lines.length, "row")} after its header; ${rows.length} were asked for`,
+      );
     lines.forEach((line, i) => {
       const values = line.split(",").map(Number);
       // Two classes may be answered by both probabilities; the second is that of `true`.
       const scores = task === "binary" && values.length === 2 ? values.slice(1) : values;
       if (scores.length !== width || !scores.every(Number.isFinite)) {
-        throw badPredictions(`line ${i + 2} of ${name} is "${line.slice(0, 60)}"; ${width} numbers were expected`);
+        throw badPredictions(
+          `line ${i + 2} of ${name} is "${line.slice(0, 60)}"; ${plural(width, "number was", "numbers were")} expected`,
+        );
       }
       found.push({ row: rows[i] as number, scores });
     });

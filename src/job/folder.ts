@@ -13,7 +13,7 @@
 import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Instant, TrainingStrategy } from "../core/index.ts";
-import { fail, secureBytes } from "../core/index.ts";
+import { fail, plural, secureBytes } from "../core/index.ts";
 import type { ModelSpec } from "../config/spec.ts";
 import type { Dataset, Preparation } from "../data/index.ts";
 import { describeSplits } from "../data/index.ts";
@@ -125,7 +125,7 @@ export async function readPrepared(
   const assignment = new Uint8Array(await readFile(join(folder, "splits.bin")));
   if (assignment.length !== dataset.rows) {
     throw fail("FILE_INVALID", {
-      message: `splits.bin describes ${assignment.length} rows; the dataset has ${dataset.rows}.`,
+      message: `splits.bin describes ${plural(assignment.length, "row")}; the dataset has ${dataset.rows}.`,
       remedy: 'Run "prepare" again.',
     });
   }

@@ -4,7 +4,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { asRetrainError, fail } from "../core/index.ts";
+import { asRetrainError, fail, plural } from "../core/index.ts";
 import type { Instant, JsonObject } from "../core/index.ts";
 import { hashExampleId } from "../data/index.ts";
 import type { Dataset } from "../data/index.ts";
@@ -77,7 +77,7 @@ export function judgedAsLearned(
   const rows = holdout.filter((row) => answered(row) !== undefined);
   if (rows.length === 0) {
     throw fail("DATASET_TOO_SMALL", {
-      message: `None of the ${holdout.length} held-out rows was answered before it was learned.`,
+      message: `None of the ${plural(holdout.length, "held-out row")} was answered before it was learned.`,
       remedy: "Wait for labels of newer rows, or run a full training.",
     });
   }

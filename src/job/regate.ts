@@ -3,7 +3,7 @@
  * those that have arrived since. Nothing is trained.
  */
 import type { JobHandler } from "../core/job-child.ts";
-import { fail } from "../core/index.ts";
+import { fail, plural } from "../core/index.ts";
 import type { Json } from "../core/index.ts";
 import type { Dataset } from "../data/index.ts";
 import { SPLIT_HOLDOUT, splitRows } from "../data/index.ts";
@@ -34,7 +34,7 @@ export const regate: JobHandler = async (raw, control) => {
   const holdout = unseen.subarray(Math.max(0, unseen.length - most));
   if (holdout.length === 0) {
     throw fail("DATASET_TOO_SMALL", {
-      message: `No row of the window is unknown to the held version: ${dataset.rows} rows, ${immatureRows} of them too young.`,
+      message: `No row of the window is unknown to the held version: ${plural(dataset.rows, "row")}, ${immatureRows} of them too young.`,
       remedy: "Widen `data.window`, or train a new version.",
     });
   }

@@ -1,5 +1,5 @@
 /** The version that a transfer starts from: what must fit, and how it is told. Unlike a warm start, a transfer that cannot be done fails the run: somebody asked for that very version. */
-import { asRetrainError, fail } from "../core/index.ts";
+import { asRetrainError, fail, plural } from "../core/index.ts";
 import { embeddedNames, isWide, wideSize } from "../data/index.ts";
 import type { Dataset, Embedding, Preparation } from "../data/index.ts";
 import type { TrainerKind } from "../learn/index.ts";
@@ -55,7 +55,7 @@ function whyUnfit(base: Artifact, trainer: TrainerKind, input: JobInput): string
     if (goneIn.has(name)) continue;
     const size = preparation.wide?.find((feature) => feature.name === name)?.size;
     if (isWide(spec) && spec.kind !== "text" && size !== wideSize(spec))
-      return `its feature "${name}" has ${size} values, this model's has ${wideSize(spec)}.`;
+      return `its feature "${name}" has ${plural(size ?? 0, "value")}, this model's has ${wideSize(spec)}.`;
   }
   for (const key of ["hidden", "activation"]) {
     const [before, now] = [manifest.params[key], own.params[key]].map((value) => JSON.stringify(value));

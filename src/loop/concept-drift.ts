@@ -8,11 +8,12 @@ import {
   type Json,
   type JsonObject,
   type LogCursor,
+  metricWord,
   type NewDecision,
   type Outcome,
+  plural,
   type SignalRecord,
   type VersionRecord,
-  metricWord,
 } from "../core/index.ts";
 import { type ExampleFacts, type FirstJoin, firstJoins, inReadingOrder, isKnown } from "../feedback/label-join.ts";
 import {
@@ -123,7 +124,7 @@ function judgeWatch(watch: DetectorWatch, version: string) {
   let reason = `No concept drift P(y|x) is seen in the losses of ${version}.`;
   if (alarm !== undefined) {
     outcome = "yes";
-    reason = `Concept drift P(y|x): the loss (${metricWord(settings.metric)}) of ${version} rose to ${alarm.meanNow.toPrecision(3)} (mean ${alarm.meanBefore.toPrecision(3)} over ${alarm.rowsSinceReset.toLocaleString("en-US")} labels before), found at label ${alarm.seen.toLocaleString("en-US")}, ${new Date(alarm.at).toISOString()}.`;
+    reason = `Concept drift P(y|x): the loss (${metricWord(settings.metric)}) of ${version} rose to ${alarm.meanNow.toPrecision(3)} (mean ${alarm.meanBefore.toPrecision(3)} over ${plural(alarm.rowsSinceReset, "label")} before), found at label ${alarm.seen.toLocaleString("en-US")}, ${new Date(alarm.at).toISOString()}.`;
   } else if (seen < MIN_LOSSES_SEEN) {
     outcome = "cannot-tell";
     reason = `Fewer than ${MIN_LOSSES_SEEN} labels of ${version} have arrived.`;

@@ -1,17 +1,18 @@
 /** What moved, how much it matters, where it hurts most, since when, with rows to look at: for an alarm, or for a person who asks. */
 import {
   DAY_MS,
+  type DriftSignal,
   HOUR_MS,
   type Instant,
   type LabelEvent,
   type LoggedEvent,
-  type DriftSignal,
+  metricWord,
+  plural,
   type PredictionEvent,
   readDriftSignal,
   type SignalRecord,
   type Task,
   type VersionRecord,
-  metricWord,
 } from "../core/index.ts";
 import { isNumeric } from "../data/index.ts";
 import type { ModelSpec } from "../config/spec.ts";
@@ -263,7 +264,7 @@ function inWords(found: Omit<Diagnosis, "sentences">): readonly string[] {
   if (loss.realised !== null && loss.holdout !== null && loss.unexplained !== null) {
     const growth = loss.realised - loss.holdout;
     sentences.push(
-      `The loss (${metricWord(metric)}) of ${version} is ${short(loss.realised)} over ${loss.labelled.toLocaleString("en-US")} labels; on its holdout it was ${short(loss.holdout)} (${signed(growth)}).`,
+      `The loss (${metricWord(metric)}) of ${version} is ${short(loss.realised)} over ${plural(loss.labelled, "label")}; on its holdout it was ${short(loss.holdout)} (${signed(growth)}).`,
     );
     if (growth > 0.05 * loss.holdout)
       sentences.push(
@@ -278,7 +279,7 @@ function inWords(found: Omit<Diagnosis, "sentences">): readonly string[] {
   if (found.sampledRows === 0) sentences.push(`${version} has not been asked yet: there are no rows to compare.`);
   else if (moved.length === 0)
     sentences.push(
-      `None of the ${features.length} features moved beyond noise over ${found.sampledRows.toLocaleString("en-US")} predictions.`,
+      `None of the ${plural(features.length, "feature")} moved beyond noise over ${plural(found.sampledRows, "prediction")}.`,
     );
   for (const one of moved.slice(0, 3)) {
     const [cell] = one.cells;
@@ -292,7 +293,7 @@ function inWords(found: Omit<Diagnosis, "sentences">): readonly string[] {
   const [worst] = slices;
   if (worst !== undefined && worst.sure > 0)
     sentences.push(
-      `Hit hardest: ${worst.slice}, ${short(worst.value)} over ${worst.labelled.toLocaleString("en-US")} labels against ${short(worst.holdout)} on the holdout.`,
+      `Hit hardest: ${worst.slice}, ${short(worst.value)} over ${plural(worst.labelled, "label")} against ${short(worst.holdout)} on the holdout.`,
     );
   if (loss.realised === null) sentences.push(BLIND_SPOTS[0]);
   return sentences;

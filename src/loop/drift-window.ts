@@ -1,6 +1,13 @@
 /** One comparison: which counts are the current window, which the reference, and by what thresholds they are judged. */
 import type { ModelSpec } from "../config/spec.ts";
-import { DAY_MS, type DriftSignal, type DriftVerdict, type Instant, type VersionRecord } from "../core/index.ts";
+import {
+  DAY_MS,
+  type DriftSignal,
+  type DriftVerdict,
+  type Instant,
+  plural,
+  type VersionRecord,
+} from "../core/index.ts";
 import {
   type FeatureProfile,
   layoutOf,
@@ -202,7 +209,7 @@ export async function compareLabels(
   const verdict: DriftVerdict = shift === null ? "cannot-tell" : shift.value > shift.threshold ? "drift" : "no-drift";
   const reason =
     shift === null
-      ? `${rows.toLocaleString("en-US")} mature labels are in the window; ${options.minRows} are needed to tell.`
+      ? `${plural(rows, "mature label is", "mature labels are")} in the window; ${options.minRows} are needed to tell.`
       : `The mean label moved by ${shift.value.toPrecision(3)} standard deviations of the training labels; ${shift.threshold.toPrecision(3)} is the threshold.`;
   return {
     verdict,

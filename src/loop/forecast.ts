@@ -8,6 +8,7 @@ import {
   type Features,
   type LoggedEvent,
   type ObservationEvent,
+  plural,
   type PredictionEvent,
   uuidV7,
 } from "../core/index.ts";
@@ -129,7 +130,7 @@ function readQuestion(parts: {
     throw invalid(index, `"${schema.series}" names no series.`, `Send {"${schema.series}": "…"}.`);
   const { steps = model.horizon, until, future = [] } = row;
   if (typeof steps !== "number" || !Number.isInteger(steps) || steps < 1 || steps > model.horizon)
-    throw invalid(index, `"steps" is ${JSON.stringify(steps)}.`, `Ask for 1 to ${model.horizon} periods.`);
+    throw invalid(index, `"steps" is ${JSON.stringify(steps)}.`, `Ask for 1 to ${plural(model.horizon, "period")}.`);
   const instant = until === undefined ? now : parseInstant(until);
   if (instant === undefined)
     throw invalid(index, `"until" is ${JSON.stringify(until)}.`, "Write an ISO 8601 time: the last period to be used.");

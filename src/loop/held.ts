@@ -13,6 +13,7 @@ import {
   type Instant,
   type Json,
   type NewDecision,
+  plural,
   type RunRecord,
   type TriggerCause,
 } from "../core/index.ts";
@@ -173,7 +174,7 @@ export async function judgeHeld(
   if (arrived < missing) return waiting;
   const reason =
     held.imported ??
-    `${held.version} was held on ${count(held.rows)} rows and asked for ${count(held.rowsWanted)}; ${count(arrived)} labels have arrived since.`;
+    `${held.version} was held on ${plural(held.rows, "row")} and asked for ${count(held.rowsWanted)}; ${plural(arrived, "label has", "labels have")} arrived since.`;
   const trigger = held.imported === undefined ? "held" : "import";
   const decision = await record({ outcome: "yes", reason, inputs: { arrived, missing, rows: held.rows } });
   // Before the run: one that fails waits for the same number again, instead of failing at every tick.

@@ -1,12 +1,13 @@
 /** The status table: the latest cycle, one line a step, and how model, data and performance changed over it. */
 import {
   type Instant,
+  metricWord,
+  plural,
   RUN_STEPS,
   type RunRecord,
   type RunStepName,
   type RunStepRecord,
   type VersionRecord,
-  metricWord,
 } from "../core/index.ts";
 import type { ModelSpec } from "../config/spec.ts";
 import { nextScheduledAt } from "../trigger/index.ts";
@@ -39,7 +40,7 @@ export async function statusTable(context: LoopContext, model: string): Promise<
     step: "collect",
     state: "done",
     action: "append rows, labels and predictions",
-    input: `${whole(counts.events.observation)} observations, ${whole(counts.events.label)} labels, ${whole(counts.events.prediction)} predictions`,
+    input: `${plural(counts.events.observation, "observation")}, ${plural(counts.events.label, "label")}, ${plural(counts.events.prediction, "prediction")}`,
     output: `${whole(counts.labelled)} labelled`,
     next: "trigger",
   };
@@ -132,8 +133,8 @@ async function tracker(context: LoopContext, run: RunRecord): Promise<StatusTabl
   const before = run.champion === undefined ? undefined : await registry.get(run.model, run.champion);
   const report = await readEvaluation(context, run.id);
   const rows = (record: VersionRecord | undefined) =>
-    record === undefined ? "–" : `${whole(record.datasetRows)} rows, ${record.datasetHash.slice(0, 8)}`;
-  const held = report === undefined ? "" : ` on the same ${whole(report.rows)} held-out rows`;
+    record === undefined ? "–" : `${plural(record.datasetRows, "row")}, ${record.datasetHash.slice(0, 8)}`;
+  const held = report === undefined ? "" : ` on the same ${plural(report.rows, "held-out row")}`;
   const outcome = run.gate === undefined ? "" : `: ${run.gate.outcome}`;
   return [
     {
@@ -160,12 +161,12 @@ async function learningRows(context: LoopContext, spec: ModelSpec): Promise<Stat
   const { basis, learned, waiting, recentRows, loss, championLoss } = summary;
   const metric = spec.schema.task === "regression" ? metricWord("mae") : metricWord("logLoss");
   const text = (value: number | null) => (value === null ? "–" : `${metric} ${value.toPrecision(4)}`);
-  const over = recentRows === 0 ? "" : ` over the newest ${whole(recentRows)} rows`;
+  const over = recentRows === 0 ? "" : ` over the newest ${plural(recentRows, "row")}`;
   return [
     {
       what: "learning",
       before: `${basis}; champion ${text(championLoss)}${over}`,
-      after: `${whole(learned)} examples learned, ${whole(waiting)} waiting; ${text(loss)} before learning each`,
+      after: `${plural(learned, "example")} learned, ${whole(waiting)} waiting; ${text(loss)} before learning each`,
     },
   ];
 }

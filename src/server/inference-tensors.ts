@@ -3,7 +3,7 @@
  * the JSON (binary extension). Numbers and dates are FP64, categories BYTES, booleans BOOL; any integer or float type is taken
  * for a number. A missing value is null in JSON and NaN in bytes.
  */
-import { fail, type Task } from "../core/index.ts";
+import { fail, plural, type Task } from "../core/index.ts";
 import type { PredictedRow } from "../loop/contract.ts";
 
 export interface TensorInfo {
@@ -78,7 +78,7 @@ function readBinary(name: string, datatype: string, bytes: Buffer): unknown[] {
   }
   const width = WIDTHS[datatype] as number;
   if (bytes.length % width !== 0)
-    throw badTensor(`Input "${name}" has ${bytes.length} bytes, no multiple of ${width}.`);
+    throw badTensor(`Input "${name}" has ${plural(bytes.length, "byte")}, no multiple of ${width}.`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const read = READERS[datatype] as (view: DataView, at: number) => unknown;
   return Array.from({ length: bytes.length / width }, (_, i) => read(view, i * width));
@@ -88,7 +88,7 @@ function readBinary(name: string, datatype: string, bytes: Buffer): unknown[] {
 export function parseInfer(body: Buffer, headerLength: string | undefined): InferRequest {
   const length = headerLength === undefined ? body.length : Number(headerLength);
   if (!Number.isInteger(length) || length < 0 || length > body.length) {
-    throw badTensor(`Inference-Header-Content-Length is ${headerLength}; the body has ${body.length} bytes.`);
+    throw badTensor(`Inference-Header-Content-Length is ${headerLength}; the body has ${plural(body.length, "byte")}.`);
   }
   let json: unknown;
   try {
@@ -143,7 +143,7 @@ function rowsOf(inputs: readonly InputTensor[], bytes: Buffer): Record<string, u
     checkShape(name, shape, values.length);
     rows ??= values.map(() => ({}));
     if (values.length !== rows.length) {
-      throw badTensor(`Input "${name}" has ${values.length} rows, an earlier one has ${rows.length}.`);
+      throw badTensor(`Input "${name}" has ${plural(values.length, "row")}, an earlier one has ${rows.length}.`);
     }
     for (let i = 0; i < values.length; i++) {
       const value = values[i];
@@ -159,7 +159,7 @@ function checkShape(name: string, shape: unknown, count: number): void {
   const isColumn = dimensions.length === 1 || (dimensions.length === 2 && dimensions[1] === 1);
   if (isColumn && dimensions[0] === count) return;
   throw badTensor(
-    `Input "${name}" has the shape [${dimensions.join(", ")}] and ${count} values; it must be [rows] or [rows, 1].`,
+    `Input "${name}" has the shape [${dimensions.join(", ")}] and ${plural(count, "value")}; it must be [rows] or [rows, 1].`,
   );
 }
 

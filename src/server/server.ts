@@ -7,7 +7,7 @@ import { createServer as createHttpServer, type Server as HttpServer } from "nod
 import { join } from "node:path";
 import fastifyMultipart from "@fastify/multipart";
 import Fastify, { type FastifyInstance } from "fastify";
-import { asRetrainError, fail, type Logger, secureBytes, type SystemClock } from "../core/index.ts";
+import { asRetrainError, fail, type Logger, plural, secureBytes, type SystemClock } from "../core/index.ts";
 import type { Loop } from "../loop/contract.ts";
 import { Access, isLoopback } from "./access.ts";
 import { addConsole } from "./console-files.ts";
@@ -139,7 +139,7 @@ function createAccess(options: ServerOptions, state: { readonly requireTokens: b
   const { loop, systemClock, logger, adminSecret } = options;
   if (adminSecret !== undefined && adminSecret.length < 32) {
     throw fail("CONFIG_INVALID", {
-      message: `The admin token has ${adminSecret.length} characters; a guessable one is worse than none.`,
+      message: `The admin token has ${plural(adminSecret.length, "character")}; a guessable one is worse than none.`,
       remedy: "Use at least 32 random characters.",
     });
   }

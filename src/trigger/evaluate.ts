@@ -1,10 +1,10 @@
 /** Judging trigger expressions. Every leaf becomes a decision, also when it does not fire or the answer is clear already. */
-import { formatDuration, type Instant, type Outcome } from "../core/index.ts";
+import { formatDuration, type Instant, type Outcome, plural } from "../core/index.ts";
 import { triggerKind } from "./registry.ts";
 import { nextOccurrence } from "./schedule.ts";
 import type { CombinedSpec, TriggerSpec } from "./spec.ts";
 import type { PerformanceNeed, TriggerEvaluation, TriggerJudgement, TriggerState } from "./state.ts";
-import { isCombined, showCount } from "./trigger.ts";
+import { isCombined } from "./trigger.ts";
 
 /** Share of new labels on top of what a refused first run had, before the first version is tried again. */
 const FIRST_RETRY_SHARE = 0.2;
@@ -136,11 +136,11 @@ function judgeFirst(state: TriggerState): TriggerJudgement {
     kind: "newLabels",
     outcome,
     subject: "first version",
-    rule: `Without a live version, train at ${showCount(needed)} labelled rows${retry}.`,
+    rule: `Without a live version, train at ${plural(needed, "labelled row")}${retry}.`,
     reason:
       outcome === "yes"
-        ? `There is no live version and ${showCount(have)} labelled rows have arrived${retry}.`
-        : `Fewer than ${showCount(needed)} labelled rows have arrived${retry}.`,
+        ? `There is no live version and ${plural(have, "labelled row has", "labelled rows have")} arrived${retry}.`
+        : `Fewer than ${plural(needed, "labelled row has", "labelled rows have")} arrived${retry}.`,
     inputs: { labelled: state.labelled, labelsSince: state.labelsSince },
     threshold: needed,
     of: [],

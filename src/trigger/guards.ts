@@ -3,7 +3,7 @@
  * daily budget, quiet hours, breaker, and the check that the policy does not trigger itself. Guards of the clock hold a trigger
  * back, so a schedule that falls into them starts its run when they end; the others let it go.
  */
-import { DAY_MS, formatDuration, type Instant, type NewDecision, type RunState } from "../core/index.ts";
+import { DAY_MS, formatDuration, type Instant, type NewDecision, plural, type RunState } from "../core/index.ts";
 import { describeQuietHours, type QuietHours, quietUntil } from "./quiet-hours.ts";
 import type { TriggerEvaluation } from "./state.ts";
 import { showInstant } from "./trigger.ts";
@@ -100,7 +100,7 @@ const GUARDS: readonly Guard[] = [
   {
     guard: "new evidence",
     passes: (state) =>
-      `${state.rowsSince} rows and ${state.labelsSince} labels are newer than the last run's snapshot.`,
+      `${plural(state.rowsSince, "row")} and ${plural(state.labelsSince, "label")} are newer than the last run's snapshot.`,
     judge: newEvidence,
   },
   {
@@ -110,7 +110,7 @@ const GUARDS: readonly Guard[] = [
   },
   {
     guard: "daily budget",
-    passes: (state) => `${state.runsLastDay} of ${state.maxPerDay} runs in 24 hours.`,
+    passes: (state) => `${state.runsLastDay} of ${plural(state.maxPerDay, "run")} in 24 hours.`,
     judge: budget,
   },
   {
@@ -165,8 +165,8 @@ function budget(state: GuardState): Refusal | undefined {
   if (state.runsLastDay < state.maxPerDay) return undefined;
   return {
     subject: "daily budget",
-    rule: `At most ${state.maxPerDay} runs in 24 hours.`,
-    reason: `${state.runsLastDay} runs were started in the last 24 hours; the budget is ${state.maxPerDay}.`,
+    rule: `At most ${plural(state.maxPerDay, "run")} in 24 hours.`,
+    reason: `${plural(state.runsLastDay, "run was", "runs were")} started in the last 24 hours; the budget is ${state.maxPerDay}.`,
     inputs: { runs: state.runsLastDay },
     threshold: state.maxPerDay,
     until: state.now + BUDGET_LOOK_MS,
@@ -188,7 +188,7 @@ function breaker(state: GuardState): Refusal | undefined {
   return {
     subject: "breaker",
     rule: `Stop after ${limit} refused or failed runs in a row; one may try again after 7 days.`,
-    reason: `The last ${refused} runs were refused or failed; the next may start at ${new Date(until).toISOString()}.`,
+    reason: `The last ${refused === 1 ? "run was" : `${plural(refused, "run")} were`} refused or failed; the next may start at ${new Date(until).toISOString()}.`,
     inputs: { refused, until },
     threshold: limit,
     until,

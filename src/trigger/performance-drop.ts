@@ -9,17 +9,18 @@ import {
   durationField,
   fail,
   formatDuration,
-  numberField,
-  optional,
-  type Task,
-  withDefault,
   metricSubject,
   metricWord,
+  numberField,
+  optional,
+  plural,
+  type Task,
+  withDefault,
 } from "../core/index.ts";
 import { metricsFor } from "../stats/index.ts";
 import type { TriggerSpec } from "./spec.ts";
 import { type PerformanceEvidence, performanceKey } from "./state.ts";
-import { QUIET_STATE, showCount, type TriggerKind } from "./trigger.ts";
+import { QUIET_STATE, type TriggerKind } from "./trigger.ts";
 
 export type PerformanceDropSpec = Extract<TriggerSpec, { kind: "performanceDrop" }>;
 
@@ -103,7 +104,7 @@ export const performanceDrop: TriggerKind<PerformanceDropSpec, ReturnType<typeof
   },
   subject: (spec) => `performanceDrop(${spec.metric}${spec.estimated === true ? ", estimated" : ""})`,
   rule: (spec) =>
-    `Retrain when ${spec.estimated === true ? "estimated " : ""}${metricWord(spec.metric)} over the last ${formatDuration(spec.windowMs)} of ${spec.estimated === true ? "predictions" : "mature examples"} is worse than on the holdout by ${spec.absolute ?? `${percent(spec.relative ?? DEFAULT_RELATIVE)} % of its value`}, on at least ${showCount(spec.minRows)} rows.`,
+    `Retrain when ${spec.estimated === true ? "estimated " : ""}${metricWord(spec.metric)} over the last ${formatDuration(spec.windowMs)} of ${spec.estimated === true ? "predictions" : "mature examples"} is worse than on the holdout by ${spec.absolute ?? `${percent(spec.relative ?? DEFAULT_RELATIVE)} % of its value`}, on at least ${plural(spec.minRows, "row")}.`,
   judge(spec, state) {
     const seen = state.performance.get(performanceKey(spec.metric, spec.windowMs, spec.estimated));
     if (seen === undefined || seen.version === null || seen.reference === null)
@@ -134,7 +135,7 @@ function judgeEvidence(spec: PerformanceDropSpec, seen: PerformanceEvidence, ref
   };
   const worse = (one: number) => (higherIsBetter ? one < threshold : one > threshold);
   if (rows < spec.minRows || value === null) {
-    const reason = `Fewer than ${showCount(spec.minRows)} ${spec.estimated === true ? "estimated" : "mature labelled"} predictions of ${version} are in the window.`;
+    const reason = `Fewer than ${plural(spec.minRows, `${spec.estimated === true ? "estimated" : "mature labelled"} prediction`)} of ${version} ${spec.minRows === 1 ? "is" : "are"} in the window.`;
     return { outcome: "cannot-tell" as const, reason, inputs, threshold };
   }
   if (!worse(value)) {
@@ -146,6 +147,6 @@ function judgeEvidence(spec: PerformanceDropSpec, seen: PerformanceEvidence, ref
     return { outcome: "cannot-tell" as const, reason, inputs, threshold };
   }
   const what = spec.estimated === true ? `Estimated ${metricWord(spec.metric)}` : metricSubject(spec.metric);
-  const reason = `${what} of ${version} is ${value.toPrecision(4)} on ${showCount(rows)} ${spec.estimated === true ? "predictions" : "mature rows"}, limit ${threshold.toPrecision(4)} (${reference.toPrecision(4)} on its holdout).`;
+  const reason = `${what} of ${version} is ${value.toPrecision(4)} on ${plural(rows, spec.estimated === true ? "prediction" : "mature row")}, limit ${threshold.toPrecision(4)} (${reference.toPrecision(4)} on its holdout).`;
   return { outcome: "yes" as const, reason, inputs, threshold };
 }

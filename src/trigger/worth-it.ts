@@ -7,14 +7,15 @@ import {
   choiceField,
   durationField,
   formatDuration,
+  metricWord,
   numberField,
+  plural,
   type Task,
   withDefault,
-  metricWord,
 } from "../core/index.ts";
 import type { TriggerSpec } from "./spec.ts";
 import { type PerformanceEvidence, performanceKey, type TriggerState } from "./state.ts";
-import { type LeafJudgement, QUIET_STATE, showCount, type TriggerKind } from "./trigger.ts";
+import { type LeafJudgement, QUIET_STATE, type TriggerKind } from "./trigger.ts";
 
 export type WorthItSpec = Extract<TriggerSpec, { kind: "worthIt" }>;
 
@@ -83,7 +84,7 @@ export const worthIt: TriggerKind<WorthItSpec, ReturnType<typeof fields>> = {
     if (seen === undefined || seen.version === null || seen.reference === null)
       return { outcome: "cannot-tell", reason: "There is no live version with a reference value.", inputs: {} };
     if (seen.rows < spec.minRows || seen.value === null) {
-      const reason = `Fewer than ${showCount(spec.minRows)} mature labelled predictions of ${seen.version} are in the window.`;
+      const reason = `Fewer than ${plural(spec.minRows, "mature labelled prediction")} of ${seen.version} ${spec.minRows === 1 ? "is" : "are"} in the window.`;
       return { outcome: "cannot-tell", reason, inputs: { version: seen.version, rows: seen.rows } };
     }
     return weigh(spec, state, { ...seen, value: seen.value, reference: seen.reference });

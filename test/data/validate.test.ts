@@ -125,7 +125,7 @@ describe("the row validator", () => {
     const wide = Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`x${i}`, i]));
     const reasons = reasonsOf({ ...good, ...wide });
     expect(reasons).toHaveLength(11);
-    expect(reasons[10]?.message).toContain("9990 more");
+    expect(reasons[10]?.message).toContain("9,990 more");
   });
 
   it.each([[null], [[]], ["row"], [5], [undefined]])("refuses %o, which is no object", (row) => {

@@ -54,7 +54,7 @@ describe("gates", () => {
     const report = simulate(5_000, 2, { candidateNoise: 1.6 });
     const result = judgeGates({ report, gates: [{ kind: "noWorseThanChampion", metric: "logLoss" }] });
     expect(result.outcome).toBe("reject");
-    expect(result.reason).toMatch(/Log loss .* against .* of champion v1 on 5000 rows: difference .* It is worse\./);
+    expect(result.reason).toMatch(/Log loss .* against .* of champion v1 on 5,000 rows: difference .* It is worse\./);
   });
 
   it("hold with the rows needed when the holdout is too small to tell", () => {

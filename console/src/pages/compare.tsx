@@ -7,7 +7,7 @@ import { queryClient, useApi } from "../api/queries.ts";
 import { Chart } from "../chart/chart.tsx";
 import type { Ink } from "../chart/ink.ts";
 import { axisLook, type ChartOption } from "../chart/option.ts";
-import { number, signed, whole } from "../format.ts";
+import { number, signed, whole, plural } from "../format.ts";
 import { isBetter, metricLabel, metricWithDirection } from "../metrics.ts";
 import { IntervalDrawing } from "../parts/drawings.tsx";
 import { Await, Empty } from "../parts/feedback.tsx";
@@ -119,7 +119,7 @@ function Differences({ answer }: { readonly answer: CompareAnswer }) {
   return (
     <Section
       title={`${b} against ${a}`}
-      lead={`${verdict(answer)} On ${whole(rows)} rows; neither was trained on them.${known} Intervals are 90 %, paired.`}
+      lead={`${verdict(answer)} On ${plural(rows, "row")}; neither was trained on them.${known} Intervals are 90 %, paired.`}
     >
       <DataTable
         label={`Metrics of ${a} and ${b} with their paired differences`}
@@ -166,7 +166,7 @@ function Slices({ answer, isReading }: { readonly answer: CompareAnswer; readonl
     .slice(0, SHOWN_SLICES)
     .map((one) => ({
       label: one.slice,
-      note: `${whole(one.rows)} rows`,
+      note: `${plural(one.rows, "row")}`,
       value: one.difference,
       low: one.difference - Z90 * one.standardError,
       high: one.difference + Z90 * one.standardError,
@@ -178,7 +178,7 @@ function Slices({ answer, isReading }: { readonly answer: CompareAnswer; readonl
   return (
     <Section
       title="Slices"
-      lead={`${metricWithDirection(evidence.metric)} of ${answer.b} minus that of ${answer.a}, with 90 % intervals. ${said} ${whole(evidence.tooSmall)} slices have fewer than ${whole(evidence.minRows)} rows.`}
+      lead={`${metricWithDirection(evidence.metric)} of ${answer.b} minus that of ${answer.a}, with 90 % intervals. ${said} ${plural(evidence.tooSmall, "slice has", "slices have")} fewer than ${plural(evidence.minRows, "row")}.`}
       actions={
         <NativeSelect
           aria-label="Metric of the slices"

@@ -2,7 +2,7 @@
 import { useParams } from "@tanstack/react-router";
 import type { Diagnosis, SlicePerformance } from "../../../src/server/contract.ts";
 import { useApi } from "../api/queries.ts";
-import { instant, number, share, whole } from "../format.ts";
+import { instant, number, share, whole, plural } from "../format.ts";
 import { metricLabel } from "../metrics.ts";
 import { Await, Empty } from "../parts/feedback.tsx";
 import { DataTable, Section } from "../parts/layout.tsx";
@@ -33,7 +33,7 @@ function Words({ diagnosis }: { readonly diagnosis: Diagnosis }) {
   return (
     <Section
       title="What is going on"
-      lead={`As of ${instant(diagnosis.at)} UTC, over the newest ${whole(diagnosis.sampledRows)} predictions.`}
+      lead={`As of ${instant(diagnosis.at)} UTC, over the newest ${plural(diagnosis.sampledRows, "prediction")}.`}
     >
       <ul className="sentences">
         {diagnosis.sentences.map((one) => (

@@ -4,7 +4,7 @@ import type { CSSProperties } from "react";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import type { DriftHeatmap, DriftReference, DriftView, FeatureDrift } from "../../../src/server/contract.ts";
 import { useApi } from "../api/queries.ts";
-import { day, duration, instant, number, plural, share, whole } from "../format.ts";
+import { day, duration, instant, number, plural, share } from "../format.ts";
 import { Await, Empty } from "../parts/feedback.tsx";
 import { DataTable, Section } from "../parts/layout.tsx";
 import { State } from "../parts/state.tsx";
@@ -91,7 +91,7 @@ function Verdicts({ view }: { readonly view: DriftView }) {
   return (
     <Section
       title="What moved"
-      lead={`${plural(data.currentRows, source)} from ${instant(window.from)} to ${instant(window.to)} against ${whole(data.referenceRows)} rows. ${learned}${advice}`}
+      lead={`${plural(data.currentRows, source)} from ${instant(window.from)} to ${instant(window.to)} against ${plural(data.referenceRows, "row")}. ${learned}${advice}`}
     >
       <DataTable label="Verdicts" head={["What", "Verdict", "In words"]}>
         {lines.map(([what, verdict, reason]) => (

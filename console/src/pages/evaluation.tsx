@@ -5,7 +5,7 @@ import { useApi } from "../api/queries.ts";
 import { Chart } from "../chart/chart.tsx";
 import type { Ink } from "../chart/ink.ts";
 import { axisLook, type ChartOption } from "../chart/option.ts";
-import { day, number, share, signed, whole } from "../format.ts";
+import { day, number, share, signed, whole, plural } from "../format.ts";
 import { isBetter, metricWithDirection } from "../metrics.ts";
 import { IntervalDrawing } from "../parts/drawings.tsx";
 import { Await } from "../parts/feedback.tsx";
@@ -117,7 +117,7 @@ function Difference(props: {
     return (
       <>
         <IntervalDrawing value={found.difference} low={low} high={high} line={0} lineLabel="no difference at" />
-        <span className="small nowrap" title={`${found.method}, ${whole(found.rows)} rows`}>
+        <span className="small nowrap" title={`${found.method}, ${plural(found.rows, "row")}`}>
           {signed(found.difference)} {word}
         </span>
         <div className="dimmed small nowrap">
@@ -142,7 +142,7 @@ function CalibrationChart({ points }: { readonly points: NonNullable<EvaluationR
   return (
     <Chart
       title="Can the probability be trusted?"
-      summary={`Points on the dashed diagonal are right; the gap that matters most is at a mean score of ${number(worst.meanScore, 2)}, where ${share(worst.share)} of ${whole(worst.count)} rows are true.`}
+      summary={`Points on the dashed diagonal are right; the gap that matters most is at a mean score of ${number(worst.meanScore, 2)}, where ${share(worst.share)} of ${plural(worst.count, "row is", "rows are")} true.`}
       table={{
         head: ["Mean score", "Share that is true", "Rows"],
         rows: points.map(({ meanScore, share: part, count }) => [meanScore, part, count]),
@@ -169,7 +169,7 @@ function calibrationOption(points: NonNullable<EvaluationReport["calibration"]>,
         const { dataIndex, seriesName } = found as { dataIndex: number; seriesName: string };
         const point = points[dataIndex];
         if (seriesName === "Diagonal" || point === undefined) return "as often true as the score says";
-        return `mean score ${number(point.meanScore, 3)}\ntrue ${share(point.share)}\n${whole(point.count)} rows`;
+        return `mean score ${number(point.meanScore, 3)}\ntrue ${share(point.share)}\n${plural(point.count, "row")}`;
       },
     },
     series: [

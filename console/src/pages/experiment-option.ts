@@ -5,7 +5,7 @@
 import type { Comparison, ExperimentLook } from "../../../src/server/contract.ts";
 import type { Ink } from "../chart/ink.ts";
 import { axisLook, type ChartOption, legendLook } from "../chart/option.ts";
-import { instant, number, signed, whole } from "../format.ts";
+import { instant, number, signed, plural } from "../format.ts";
 
 interface Drawn {
   readonly looks: readonly ExperimentLook[];
@@ -129,7 +129,7 @@ function textAt(looks: readonly ExperimentLook[], found: unknown): string {
   }[];
   const look = looks.find(({ at }) => at === first?.axisValue) ?? looks[first?.dataIndex ?? -1];
   if (look === undefined) return "";
-  const lines = [`${instant(look.at)} UTC, ${whole(look.rows)} labelled rows`];
+  const lines = [`${instant(look.at)} UTC, ${plural(look.rows, "labelled row")}`];
   if (look.difference !== null) lines.push(`difference ${signed(look.difference)}`);
   if (look.interval !== null) lines.push(`interval ${signed(look.interval[0])} to ${signed(look.interval[1])}`);
   if (look.p !== null) lines.push(`p, valid at every look: ${number(look.p, 2)}`);

@@ -4,7 +4,7 @@ import type { EvaluationReport } from "../../../src/server/contract.ts";
 import { Chart } from "../chart/chart.tsx";
 import { forecastOption } from "../chart/forecast-option.ts";
 import type { Ink } from "../chart/ink.ts";
-import { day, number, share, whole } from "../format.ts";
+import { day, number, share, whole, plural } from "../format.ts";
 import { DataTable, Section } from "../parts/layout.tsx";
 import { Segments } from "../parts/segments.tsx";
 
@@ -16,7 +16,7 @@ export function ForecastSection({ forecast }: { readonly forecast: Forecast }) {
     <>
       <Section
         title="Forecasts by step"
-        lead={`Answered by ${method}, from ${whole(origins)} rolling origins of the held-out periods. Intervals should hold ${share(level)} of the values.`}
+        lead={`Answered by ${method}, from ${plural(origins, "rolling origin")} of the held-out periods. Intervals should hold ${share(level)} of the values.`}
       >
         <DataTable
           label="Errors and intervals by step"
@@ -62,7 +62,7 @@ function Examples({ examples }: { readonly examples: Forecast["examples"] }) {
       )}
       <Chart
         title={`Values and forecasts of ${shown.series}`}
-        summary={`${whole(points.length)} held-out periods, ${day(points[0]?.at ?? 0)} to ${day(points.at(-1)?.at ?? 0)}; the shaded range is the interval.`}
+        summary={`${plural(points.length, "held-out period")}, ${day(points[0]?.at ?? 0)} to ${day(points.at(-1)?.at ?? 0)}; the shaded range is the interval.`}
         table={{
           head: ["Period", "Value", "Forecast", "Low", "High", "Last season"],
           rows: points.map((one) => [day(one.at), one.actual, one.value, one.low, one.high, one.baseline]),

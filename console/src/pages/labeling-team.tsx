@@ -14,6 +14,7 @@ import { useApi } from "../api/queries.ts";
 import { Chart } from "../chart/chart.tsx";
 import type { Ink } from "../chart/ink.ts";
 import { axisLook, legendLook } from "../chart/option.ts";
+import { plural } from "../format.ts";
 import { metricLabel } from "../metrics.ts";
 import { Await, Empty, Refused } from "../parts/feedback.tsx";
 import { DataTable, Facts, Section } from "../parts/layout.tsx";
@@ -318,7 +319,7 @@ function Curve({ stats, model }: { readonly stats: LabelingStats; readonly model
     );
   }
   const [chosen, drawn] = [curve.strategy.at(-1), curve.random.at(-1)];
-  const summary = `${metricLabel(curve.metric)} on ${curve.holdoutRows} fair rows: ${chosen === undefined ? "–" : `${chosen.value.toFixed(3)} with ${chosen.labels} labels chosen by score`}, ${drawn === undefined ? "–" : `${drawn.value.toFixed(3)} with ${drawn.labels} other labels`}; ${curve.higherIsBetter ? "higher" : "lower"} is better.`;
+  const summary = `${metricLabel(curve.metric)} on ${plural(curve.holdoutRows, "fair row")}: ${chosen === undefined ? "–" : `${chosen.value.toFixed(3)} with ${plural(chosen.labels, "label")} chosen by score`}, ${drawn === undefined ? "–" : `${drawn.value.toFixed(3)} with ${plural(drawn.labels, "other label")}`}; ${curve.higherIsBetter ? "higher" : "lower"} is better.`;
   return (
     <Section title="What the labels brought" actions={button}>
       <Chart

@@ -6,7 +6,7 @@
 import type { PerformanceSeries } from "../../../src/server/contract.ts";
 import { type Ink, lineLook } from "../chart/ink.ts";
 import { axisLook, type ChartOption, legendLook } from "../chart/option.ts";
-import { instant, number, share, whole } from "../format.ts";
+import { instant, number, share, whole, plural } from "../format.ts";
 import { metricLabel } from "../metrics.ts";
 import { MARKER_WORDS } from "./markers.tsx";
 
@@ -355,7 +355,7 @@ function tooltipOf(series: PerformanceSeries) {
         const band = low === null || high === null ? "" : ` (${number(low)} to ${number(high)})`;
         lines.push(`  estimated ${number(value)}${band}`);
       }
-      lines.push(`  ${whole(point.predictions)} predictions, ${whole(point.labelled)} labelled${coverage}`);
+      lines.push(`  ${plural(point.predictions, "prediction")}, ${whole(point.labelled)} labelled${coverage}`);
     }
     if (!one.mature) lines.push("labels still due");
     const marks = series.markers.filter((marker) => marker.at >= one.from && marker.at < one.to);

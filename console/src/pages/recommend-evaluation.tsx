@@ -1,7 +1,7 @@
 /** How slates did: by how much is known of a user, how much of the catalog is offered, and a few users to look at. */
 import { useState } from "react";
 import type { EvaluationReport } from "../../../src/server/contract.ts";
-import { number, share, whole } from "../format.ts";
+import { number, share, whole, plural } from "../format.ts";
 import { DataTable, Section } from "../parts/layout.tsx";
 import { Segments } from "../parts/segments.tsx";
 
@@ -13,7 +13,7 @@ export function RecommendSection({ recommend }: { readonly recommend: Recommend 
     <>
       <Section
         title="Slates by what is known of a user"
-        lead={`Answered by ${method}: slates of ${k} out of ${whole(catalog)} items for ${whole(users)} users (${whole(coldUsers)} strangers), judged by ${whole(interactions)} later interactions; ${whole(repeated)} repeated or rejecting ones judge nothing.`}
+        lead={`Answered by ${method}: slates of ${k} out of ${plural(catalog, "item")} for ${plural(users, "user")} (${plural(coldUsers, "stranger")}), judged by ${plural(interactions, "later interaction")}; ${whole(repeated)} repeated or rejecting ones judge nothing.`}
       >
         <DataTable
           label="NDCG and hit rate by number of earlier interactions"

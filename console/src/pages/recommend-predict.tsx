@@ -3,7 +3,7 @@ import { Button, NumberInput, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 import type { ModelDescription, PredictOneAnswer } from "../../../src/server/contract.ts";
 import { useAction } from "../api/actions.ts";
-import { number, whole } from "../format.ts";
+import { number, whole, plural } from "../format.ts";
 import { Command, Refused } from "../parts/feedback.tsx";
 import { DataTable, Section } from "../parts/layout.tsx";
 
@@ -78,7 +78,7 @@ function Slate({ answer }: { readonly answer: PredictOneAnswer }) {
   const { user, items, by, seen, foldedIn } = recommend;
   const how =
     by === "taste"
-      ? `solved from its own interactions; ${whole(seen)} items it took already are left out`
+      ? `solved from its own interactions; ${plural(seen, "item")} it took already ${seen === 1 ? "is" : "are"} left out`
       : "a stranger, who gets what is popular";
   const fresh = foldedIn === 0 ? "" : ` ${whole(foldedIn)} of the items came after the version was trained.`;
   return (

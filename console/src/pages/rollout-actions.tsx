@@ -5,7 +5,7 @@ import type { RolloutAction, RolloutRecord } from "../../../src/server/contract.
 import { useAction } from "../api/actions.ts";
 import { useApi } from "../api/queries.ts";
 import { useRefusal } from "../api/role.ts";
-import { duration, number, plural, whole } from "../format.ts";
+import { duration, number, plural } from "../format.ts";
 import { Refused } from "../parts/feedback.tsx";
 import { ReasonDialog } from "../parts/reason-dialog.tsx";
 import { KIND_WORDS } from "./rollout-words.ts";
@@ -172,7 +172,7 @@ function PlanNote({ model }: { readonly model: string }) {
       <p className="dimmed small">
         {power === null
           ? reason
-          : `To find a difference of ${number(power.effect)} with 80 % probability the A/B needs about ${whole(power.rows)} labelled rows${
+          : `To find a difference of ${number(power.effect)} with 80 % probability the A/B needs about ${plural(power.rows, "labelled row")}${
               power.expectedMs === null
                 ? "; none arrive at present"
                 : `, about ${duration(power.expectedMs)} at the present rate`

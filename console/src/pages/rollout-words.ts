@@ -1,6 +1,6 @@
 /** Stages of a rollout in words: what begins them, what ends them, how far the present one is. */
 import type { PhaseEvidence, RolloutPhase, RolloutRecord, StageSpec } from "../../../src/server/contract.ts";
-import { duration, number, share, whole } from "../format.ts";
+import { duration, number, share, whole, plural } from "../format.ts";
 import { metricLabel } from "../metrics.ts";
 
 export const KIND_WORDS: Readonly<Record<RolloutPhase["kind"], string>> = {
@@ -91,13 +91,13 @@ export function exitWords({ kind, stage }: Station): string {
   const at = `${number(stage.margin)} ${metricLabel(stage.metric).toLowerCase()}`;
   switch (stage.kind) {
     case "shadow":
-      return `Out: ${duration(stage.durationMs)} and ${whole(stage.minSamples)} labelled pairs, at most ${duration(stage.maxMs)}, and not worse by ${at}`;
+      return `Out: ${duration(stage.durationMs)} and ${plural(stage.minSamples, "labelled pair")}, at most ${duration(stage.maxMs)}, and not worse by ${at}`;
     case "canary":
-      return `Out: ${duration(stage.durationMs)} and ${whole(stage.minSamples)} answers, at most ${duration(stage.maxMs)}, and not worse by ${at}`;
+      return `Out: ${duration(stage.durationMs)} and ${plural(stage.minSamples, "answer")}, at most ${duration(stage.maxMs)}, and not worse by ${at}`;
     case "ramp":
       return `Out: ${duration(stage.eachMs)}, and not worse by ${at}`;
     case "ab":
-      return `Out: ${whole(stage.minSamples)} labelled rows${stage.minMs === undefined ? "" : `, ${duration(stage.minMs)}`} and ${
+      return `Out: ${plural(stage.minSamples, "labelled row")}${stage.minMs === undefined ? "" : `, ${duration(stage.minMs)}`} and ${
         stage.rule === "superiority" ? "shown better" : `shown not worse by ${at}`
       }, or the champion stays after ${duration(stage.maxMs)} without evidence`;
     case "full":

@@ -5,7 +5,7 @@ import { useApi } from "../api/queries.ts";
 import { Chart } from "../chart/chart.tsx";
 import type { Ink } from "../chart/ink.ts";
 import { axisLook, type ChartOption, legendLook } from "../chart/option.ts";
-import { duration, number } from "../format.ts";
+import { duration, number, plural } from "../format.ts";
 import { higherIsBetter, metricLabel } from "../metrics.ts";
 import { Await } from "../parts/feedback.tsx";
 import { Section } from "../parts/layout.tsx";
@@ -101,7 +101,7 @@ function TraceChart(props: {
   return (
     <Chart
       title={`${labelOf(name)} per epoch`}
-      summary={`${points.length} epochs ${state}; validation is now ${number(last?.metrics[`validation${name}`])}, train ${number(last?.metrics[`train${name}`])}${bestText}.`}
+      summary={`${plural(points.length, "epoch")} ${state}; validation is now ${number(last?.metrics[`validation${name}`])}, train ${number(last?.metrics[`train${name}`])}${bestText}.`}
       table={{
         head: ["Epoch", `Train ${labelOf(name)}`, `Validation ${labelOf(name)}`, "Elapsed (ms)"],
         rows: points.map(({ epoch, metrics, elapsedMs }) => [

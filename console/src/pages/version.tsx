@@ -5,7 +5,7 @@ import { useState } from "react";
 import type { VersionRecord } from "../../../src/server/contract.ts";
 import { useAction } from "../api/actions.ts";
 import { useApi } from "../api/queries.ts";
-import { instant, number, shortHash, shortId, whole, words } from "../format.ts";
+import { instant, number, shortHash, shortId, whole, words, plural } from "../format.ts";
 import { metricWithDirection } from "../metrics.ts";
 import { Await, Refused } from "../parts/feedback.tsx";
 import { Icon } from "../parts/icons.tsx";
@@ -190,7 +190,7 @@ function ServingCost({ version }: { readonly version: VersionRecord }) {
                   ["One prediction, middle", time(latency.p50Us)],
                   ["95 of 100 within", time(latency.p95Us)],
                   ["99 of 100 within", `${time(latency.p99Us)}, at most ${time(latency.p99UpperUs)}`],
-                  ["Timed", `${whole(latency.calls)} predictions, without the network`],
+                  ["Timed", `${plural(latency.calls, "prediction")}, without the network`],
                 ] as const)),
           ]}
         />

@@ -2,7 +2,7 @@
 import { Link, useParams } from "@tanstack/react-router";
 import type { VersionRecord } from "../../../src/server/contract.ts";
 import { useApi } from "../api/queries.ts";
-import { number, whole, words } from "../format.ts";
+import { number, words, plural } from "../format.ts";
 import { metricWithDirection } from "../metrics.ts";
 import { Await, Empty } from "../parts/feedback.tsx";
 import { DataTable } from "../parts/layout.tsx";
@@ -54,7 +54,7 @@ function VersionTable({ versions }: { readonly versions: readonly VersionRecord[
           <td>
             <Time at={version.createdAt} />
           </td>
-          <td className="nowrap">{whole(version.datasetRows)} rows</td>
+          <td className="nowrap">{plural(version.datasetRows, "row")}</td>
           {metrics.map((metric) => (
             <td key={metric} className="right">
               {number(version.metrics[metric])}

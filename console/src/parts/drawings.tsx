@@ -1,5 +1,5 @@
 /** Drawings small enough to need no chart library: a sparkline, an interval around zero, a share of a bar. */
-import { number, share, signed } from "../format.ts";
+import { number, share, signed, plural } from "../format.ts";
 
 const WIDTH = 140;
 const HEIGHT = 36;
@@ -21,7 +21,7 @@ export function Sparkline({ values, label }: { readonly values: readonly (number
     isDrawing = value !== null;
   });
   const last = values.findLastIndex((value) => value !== null);
-  const text = `${label}: ${number(known[0])} to ${number(known.at(-1))} over ${known.length} points, lowest ${number(low)}, highest ${number(high)}`;
+  const text = `${label}: ${number(known[0])} to ${number(known.at(-1))} over ${plural(known.length, "point")}, lowest ${number(low)}, highest ${number(high)}`;
   return (
     <svg className="sparkline" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={text}>
       <path d={path} fill="none" stroke="currentColor" strokeWidth="1.8" strokeLinejoin="round" strokeLinecap="round" />

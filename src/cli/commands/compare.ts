@@ -1,4 +1,5 @@
 /** `retrain compare`: two versions on the rows neither has trained on. */
+import { plural } from "../../core/index.ts";
 import type { CompareAnswer } from "../../server/contract.ts";
 import { holdoutHalvesText } from "../holdout-halves.ts";
 import { formatNumber, printData, table } from "../output.ts";
@@ -40,7 +41,7 @@ function text(answer: CompareAnswer): string {
   const halves = holdoutHalvesText(report, { candidate: b, champion: a });
   const metric = report.sliceDifferences?.[0]?.metric ?? "";
   return [
-    `${answer.model}: ${b} against ${a} on ${answer.rows.toLocaleString("en-US")} rows that neither was trained on.`,
+    `${answer.model}: ${b} against ${a} on ${plural(answer.rows, "row")} that neither was trained on.`,
     ...(answer.knownToA === 0 ? [] : [`${a} may have trained on ${answer.knownToA} of them, which favors it.`]),
     "",
     table(["metric", a, b, `${b} − ${a}`, "90 % interval", "method"], rows),

@@ -14,6 +14,7 @@ import {
   fail,
   type Instant,
   type Logger,
+  plural,
   type RunRecord,
   systemClock,
 } from "../../core/index.ts";
@@ -251,8 +252,8 @@ function summary(story: Story, told: StoryResult, seconds: number): string {
     "",
     table(["quarter", "rows", "log loss, v1 kept", "log loss, retrained", "better by"], rows),
     "",
-    `Model ${story.model.name}: ${told.runs.length} runs, ${states("promoted")} promoted, ${states("held")} held, ${states("rejected")} rejected.`,
-    `${told.eventsIngested.toLocaleString("en-US")} events in ${seconds} s.`,
+    `Model ${story.model.name}: ${plural(told.runs.length, "run")}, ${states("promoted")} promoted, ${states("held")} held, ${states("rejected")} rejected.`,
+    `${plural(told.eventsIngested, "event")} in ${seconds} s.`,
   ].join("\n");
 }
 

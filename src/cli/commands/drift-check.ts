@@ -1,6 +1,6 @@
 /** `retrain drift check`: any two CSV or Parquet files, without a server; the exit code says what was found. */
 import { writeFile } from "node:fs/promises";
-import { fail, type MultivariateDrift, nearestWord } from "../../core/index.ts";
+import { fail, type MultivariateDrift, nearestWord, plural } from "../../core/index.ts";
 import { compareProfiles, type DriftReport, MULTIVARIATE_DEFAULTS, multivariateDrift } from "../../monitor/index.ts";
 import type { DuckDBConnection } from "@duckdb/node-api";
 import { driftHtml } from "../drift-html.ts";
@@ -192,16 +192,17 @@ export function reportTable(report: DriftReport): string {
 
 function checkText(check: DriftCheck): string {
   const { report, reference, current } = check;
-  const [before, now] = [reference, current].map(({ rows }) => rows.toLocaleString("en-US"));
+  const before = plural(reference.rows, "row");
+  const now = current.rows.toLocaleString("en-US");
   const sizes =
     check.split === undefined
-      ? `${before} rows of ${reference.path} against ${now} of ${current.path}`
-      : `The first ${before} rows of ${reference.path} against the last ${now}, ${pointText(check.split)}`;
+      ? `${before} of ${reference.path} against ${now} of ${current.path}`
+      : `The first ${before} of ${reference.path} against the last ${now}, ${pointText(check.split)}`;
   const timeless = check.split?.timeless ?? 0;
   return [
     `${VERDICTS[report.verdict]}: ${report.reason}`,
     sizes,
-    ...(timeless === 0 ? [] : [`On neither side, for want of a time: ${timeless.toLocaleString("en-US")} rows.`]),
+    ...(timeless === 0 ? [] : [`On neither side, for want of a time: ${plural(timeless, "row")}.`]),
     ...(check.lost.length === 0 ? [] : [colors.red(`Lost: ${check.lost.join(", ")}.`)]),
     ...(check.added.length === 0 ? [] : [`New: ${check.added.join(", ")}.`]),
     ...(check.left.length === 0 ? [] : [`Not compared (no number, boolean or text): ${check.left.join(", ")}.`]),

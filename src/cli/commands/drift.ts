@@ -1,6 +1,6 @@
 /** `retrain drift MODEL`: what moved, against what, and by which thresholds. */
 import { writeFile } from "node:fs/promises";
-import { formatDuration } from "../../core/index.ts";
+import { formatDuration, plural } from "../../core/index.ts";
 import type { DriftReference, DriftView, MultivariateView } from "../../server/contract.ts";
 import { driftHtml, type OtherDrift } from "../drift-html.ts";
 import { EXIT, formatInstant, note, printData, table } from "../output.ts";
@@ -83,11 +83,11 @@ function driftText(view: DriftView): string {
     return `${view.model} ${view.state === "ready" ? STATES.counting : STATES[view.state]}`;
   }
   const others = othersOf(view).map(({ what, verdict, reason }) => [what, VERDICTS[verdict], reason]);
-  const source = view.source === "prediction" ? "requests" : "collected rows";
+  const source = view.source === "prediction" ? "request" : "collected row";
   const learned =
     calibration === null || Object.keys(calibration.thresholds).length === 0
       ? "no thresholds from history (too few windows)"
-      : `thresholds from ${calibration.windows} windows of its own history`;
+      : `thresholds from ${plural(calibration.windows, "window")} of its own history`;
   const days = formatDuration(window.to - window.from);
   const advice =
     data.verdict === "cannot-tell" && data.rowsNeeded !== undefined
@@ -96,7 +96,7 @@ function driftText(view: DriftView): string {
   return [
     `${VERDICTS[data.verdict]}: ${data.reason}`,
     ...advice,
-    `${view.model} ${view.version ?? ""}: ${data.currentRows.toLocaleString("en-US")} ${source} of ${formatInstant(window.from)} to ${formatInstant(window.to)} against ${view.reference ?? ""} (${data.referenceRows.toLocaleString("en-US")} rows); ${learned}.`,
+    `${view.model} ${view.version ?? ""}: ${plural(data.currentRows, source)} of ${formatInstant(window.from)} to ${formatInstant(window.to)} against ${view.reference ?? ""} (${plural(data.referenceRows, "row")}); ${learned}.`,
     "",
     reportTable(data),
     ...(others.length === 0 ? [] : ["", table(["what", "verdict", "in words"], others)]),

@@ -1,6 +1,6 @@
 /** `retrain feedback`: what users say about single answers. */
 import { readFile } from "node:fs/promises";
-import { fail } from "../../core/index.ts";
+import { fail, plural } from "../../core/index.ts";
 import type { FeedbackAnswer, FeedbackQuery, LabelValue } from "../../server/contract.ts";
 import { formatInstant, printData, table } from "../output.ts";
 import { labelReaderOf } from "../label-text.ts";
@@ -75,7 +75,7 @@ export async function send(model: string, file: string, options: RemoteOptions):
   printData(options, answer, () => textOf(answer));
   if (answer.refusedCount > 0) {
     throw fail("ROW_INVALID", {
-      message: `${answer.refusedCount} of ${answer.refusedCount + answer.accepted} rows were refused.`,
+      message: `${answer.refusedCount} of ${plural(answer.refusedCount + answer.accepted, "row")} ${answer.refusedCount === 1 ? "was" : "were"} refused.`,
       remedy: "Correct the rows named above and send them alone: what was taken stays.",
     });
   }

@@ -4,7 +4,7 @@ import { basename } from "node:path";
 import { Readable } from "node:stream";
 import type { RequestBody } from "../../client/index.ts";
 import { formatOfPath } from "../../collect/index.ts";
-import { fail } from "../../core/index.ts";
+import { fail, plural } from "../../core/index.ts";
 import type { IngestResult } from "../../server/contract.ts";
 import { printData, table } from "../output.ts";
 import { connect, type RemoteOptions } from "../remote.ts";
@@ -41,7 +41,7 @@ export async function ingest(model: string, file: string, options: IngestOptions
 
 export function ingestText(answer: IngestResult): string {
   const lines = [
-    `${answer.received} rows received: ${answer.accepted} accepted, ${answer.quarantined} quarantined, ${answer.labelled} with a label.`,
+    `${plural(answer.received, "row")} received: ${answer.accepted} accepted, ${answer.quarantined} quarantined, ${answer.labelled} with a label.`,
     ...answer.anomalies.map(({ code, message }) => `${code}: ${message}`),
   ];
   if (answer.problems.length > 0) {

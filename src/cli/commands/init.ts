@@ -1,7 +1,7 @@
 /** `retrain init`: a configuration from a CSV file, with every decision printed, one line a column. */
 import { relative } from "node:path";
 import { initFromCsv, writeInit } from "../../config/index.ts";
-import { checkName } from "../../core/index.ts";
+import { checkName, plural } from "../../core/index.ts";
 import { note, type OutputOptions, printData } from "../output.ts";
 
 export interface InitCommandOptions extends OutputOptions {
@@ -27,7 +27,7 @@ export async function init(options: InitCommandOptions): Promise<void> {
   const { modelName, task, rows, labelledRows, unreadableRows, decisions } = plan;
   printData(options, { model: modelName, task, rows, labelledRows, unreadableRows, decisions, files }, () =>
     [
-      `Wrote ${files.join(" and ")}: model ${modelName} (${task}) from ${rows} rows, ${labelledRows} with a label.`,
+      `Wrote ${files.join(" and ")}: model ${modelName} (${task}) from ${plural(rows, "row")}, ${labelledRows} with a label.`,
       "Next:",
       "  retrain start",
       `  retrain status ${modelName}`,

@@ -1,4 +1,5 @@
 /** A comparison of whole rows, for a terminal. */
+import { plural } from "../../core/index.ts";
 import type { MultivariateDrift } from "../../core/index.ts";
 import { table } from "../output.ts";
 import { VERDICTS } from "../verdicts.ts";
@@ -14,7 +15,7 @@ export function multivariateText(found: MultivariateDrift): string {
   const features = classifier.features
     .slice(0, SHOWN_FEATURES)
     .map((one) => [one.feature, `${(100 * one.share).toFixed(1)} %`, one.aucLost.toFixed(3)]);
-  const sizes = `${found.referenceRows.toLocaleString("en-US")} rows against ${found.currentRows.toLocaleString("en-US")}, as wholes`;
+  const sizes = `${plural(found.referenceRows, "row")} against ${found.currentRows.toLocaleString("en-US")}, as wholes`;
   return [
     `${VERDICTS[found.verdict]}: ${found.reason}`,
     sizes,

@@ -1,4 +1,5 @@
 /** `retrain performance`: realised with label coverage, and estimated before labels; or by slice. */
+import { plural } from "../../core/index.ts";
 import type { PerformanceSeries, SlicePerformance } from "../../server/contract.ts";
 import { formatInstant, printData, table } from "../output.ts";
 import { connect, type RemoteOptions } from "../remote.ts";
@@ -52,7 +53,7 @@ function seriesText(found: PerformanceSeries, limit: number): string {
       : [
           estimate.meanAbsoluteError === null
             ? `Estimated by ${estimate.method}; no bucket has labels enough to compare with yet.`
-            : `Estimated by ${estimate.method}; off by ${short(estimate.meanAbsoluteError)} on average over ${estimate.comparedBuckets} buckets with labels, outside its band in ${estimate.outsideBand}.`,
+            : `Estimated by ${estimate.method}; off by ${short(estimate.meanAbsoluteError)} on average over ${plural(estimate.comparedBuckets, "bucket")} with labels, outside its band in ${estimate.outsideBand}.`,
           ...estimate.blindSpots,
         ];
   return [table(head, rows), "", ...notes].join("\n");

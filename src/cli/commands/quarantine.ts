@@ -1,4 +1,5 @@
 /** `retrain quarantine`: rows that broke the schema. */
+import { plural } from "../../core/index.ts";
 import { formatInstant, printData, table } from "../output.ts";
 import { connect, type RemoteOptions } from "../remote.ts";
 
@@ -18,10 +19,14 @@ export async function list(model: string, options: RemoteOptions): Promise<void>
 
 export async function replay(model: string, ids: readonly string[], options: RemoteOptions): Promise<void> {
   const answer = await connect(options).replayQuarantine(model, ids.length === 0 ? undefined : ids);
-  printData(options, answer, () => `${answer.replayed} rows accepted now; ${answer.stillWaiting} still wait.`);
+  printData(
+    options,
+    answer,
+    () => `${plural(answer.replayed, "row")} accepted now; ${answer.stillWaiting} still wait.`,
+  );
 }
 
 export async function drop(model: string, ids: readonly string[], options: RemoteOptions): Promise<void> {
   const answer = await connect(options).dropQuarantine(model, ids.length === 0 ? undefined : ids);
-  printData(options, answer, () => `${answer.dropped} rows dropped.`);
+  printData(options, answer, () => `${plural(answer.dropped, "row")} dropped.`);
 }

@@ -7,7 +7,7 @@ import type {
   RolloutPlan,
   StageSpec,
 } from "../../server/contract.ts";
-import { DAY_MS, HOUR_MS } from "../../core/index.ts";
+import { DAY_MS, HOUR_MS, plural } from "../../core/index.ts";
 import { formatInstant, formatNumber, printData, table } from "../output.ts";
 import { connect, type RemoteOptions } from "../remote.ts";
 
@@ -62,8 +62,8 @@ function splitWord(found: PhaseEvidence | undefined): string {
 }
 
 function powerText({ effect, rows, expectedMs }: PowerEstimate): string {
-  const days = expectedMs === null ? "" : `, ${Math.ceil(expectedMs / DAY_MS)} days at the present rate`;
-  return `To find a difference of ${formatNumber(effect)} the A/B needs about ${rows.toLocaleString("en-US")} labelled rows${days}.`;
+  const days = expectedMs === null ? "" : `, ${plural(Math.ceil(expectedMs / DAY_MS), "day")} at the present rate`;
+  return `To find a difference of ${formatNumber(effect)} the A/B needs about ${plural(rows, "labelled row")}${days}.`;
 }
 
 export async function plan(model: string, options: RemoteOptions): Promise<void> {

@@ -1,5 +1,5 @@
 /** `retrain tasks adjudicate|gold|relabel`: what those do who care for the labeling queue. */
-import { fail } from "../../core/index.ts";
+import { fail, plural } from "../../core/index.ts";
 import { parseInstant } from "../../data/index.ts";
 import { labelReaderOf } from "../label-text.ts";
 import { printData } from "../output.ts";
@@ -70,7 +70,7 @@ export async function relabel(model: string, to: string, options: RelabelOptions
   });
   printData(options, found, () =>
     yes
-      ? `${found.changed} of ${found.matched} answers changed.`
-      : `${found.matched} answers match; nothing is changed without --yes.`,
+      ? `${found.changed} of ${plural(found.matched, "answer")} changed.`
+      : `${plural(found.matched, "answer matches", "answers match")}; nothing is changed without --yes.`,
   );
 }

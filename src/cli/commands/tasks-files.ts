@@ -1,7 +1,7 @@
 /** `retrain tasks export` and `import`: spreadsheets and Label Studio. */
 import { readFile, writeFile } from "node:fs/promises";
 import { readRows } from "../../collect/index.ts";
-import { fail } from "../../core/index.ts";
+import { fail, plural } from "../../core/index.ts";
 import type { TaskState } from "../../server/contract.ts";
 import { isPacked, labelReaderOf } from "../label-text.ts";
 import { printData } from "../output.ts";
@@ -27,7 +27,7 @@ export async function exportFile(model: string, file: string, options: FileOptio
     options,
     { file, tasks: tasks.length },
     () =>
-      `${tasks.length} tasks in ${file}; import them into a project made with: retrain tasks studio-config ${model}`,
+      `${plural(tasks.length, "task")} in ${file}; import them into a project made with: retrain tasks studio-config ${model}`,
   );
 }
 
@@ -36,13 +36,13 @@ export async function importFile(model: string, file: string, options: FileOptio
   const done = await connect(options).importFromStudio(model, readJson(file, (await readBytes(file)).toString("utf8")));
   printData(options, done, () =>
     [
-      `${done.labels} answers kept, ${done.skipped} tasks without an answer.`,
+      `${plural(done.labels, "answer")} kept, ${plural(done.skipped, "task")} without an answer.`,
       ...done.refused.map(({ task, message }) => `task ${task}: ${message}`),
     ].join("\n"),
   );
   if (done.refusedCount > 0) {
     throw fail("ROW_INVALID", {
-      message: `${done.refusedCount} of ${done.tasks} tasks were refused.`,
+      message: `${done.refusedCount} of ${plural(done.tasks, "task")} ${done.refusedCount === 1 ? "was" : "were"} refused.`,
       remedy: "Correct the tasks named above and import the file again: what was kept stays.",
     });
   }
@@ -110,7 +110,7 @@ async function exportCsv(model: string, file: string, options: FileOptions): Pro
   printData(
     options,
     { file, tasks: tasks.length },
-    () => `${tasks.length} tasks in ${file}; fill in the column "answer".`,
+    () => `${plural(tasks.length, "task")} in ${file}; fill in the column "answer".`,
   );
 }
 
@@ -153,11 +153,11 @@ async function importCsv(
     }
   }
   printData(options, { kept, empty, problems }, () =>
-    [`${kept} answers kept, ${empty} rows without an answer.`, ...problems.slice(0, 20)].join("\n"),
+    [`${plural(kept, "answer")} kept, ${plural(empty, "row")} without an answer.`, ...problems.slice(0, 20)].join("\n"),
   );
   if (problems.length > 0) {
     throw fail("ROW_INVALID", {
-      message: `${problems.length} of ${kept + empty + problems.length} rows were refused.`,
+      message: `${problems.length} of ${plural(kept + empty + problems.length, "row")} ${problems.length === 1 ? "was" : "were"} refused.`,
       remedy: "Correct the rows named above and import the file again: what was kept stays.",
     });
   }

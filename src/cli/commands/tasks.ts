@@ -1,7 +1,7 @@
 /** `retrain tasks`: the labeling queue. */
 import type { LabelingStats, TaskState } from "../../server/contract.ts";
 import type { QueueStrategy } from "../../feedback/spec.ts";
-import { fail } from "../../core/index.ts";
+import { fail, plural } from "../../core/index.ts";
 import { parseInstant } from "../../data/index.ts";
 import { formatInstant, formatNumber, printData, table } from "../output.ts";
 import { featureText, labelReaderOf } from "../label-text.ts";
@@ -46,7 +46,7 @@ export async function build(
   });
   printData(options, batch, () => {
     const note = batch.note === undefined ? "" : `\n${batch.note}`;
-    return `${batch.picked} tasks out of ${batch.poolSize} examples by ${batch.strategy}, ${batch.random} of them drawn evenly.${note}`;
+    return `${plural(batch.picked, "task")} out of ${plural(batch.poolSize, "example")} by ${batch.strategy}, ${batch.random} of them drawn evenly.${note}`;
   });
 }
 
@@ -97,7 +97,7 @@ export async function undo(model: string, options: RemoteOptions): Promise<void>
 
 export async function release(model: string, options: RemoteOptions): Promise<void> {
   const { released } = await connect(options).releaseTasks(model);
-  printData(options, { released }, () => `${released} tasks given back.`);
+  printData(options, { released }, () => `${plural(released, "task")} given back.`);
 }
 
 export async function stats(model: string, options: RemoteOptions): Promise<void> {
@@ -118,11 +118,11 @@ export async function stats(model: string, options: RemoteOptions): Promise<void
     );
     const fair = performance.map(
       (one) =>
-        `${one.version}: ${one.metric} ${formatNumber(one.value)} (95 % ${one.interval?.map((end) => end.toFixed(3)).join(" to ") ?? "–"}) from ${one.labels} fair labels, ${one.leftOut} left out`,
+        `${one.version}: ${one.metric} ${formatNumber(one.value)} (95 % ${one.interval?.map((end) => end.toFixed(3)).join(" to ") ?? "–"}) from ${plural(one.labels, "fair label")}, ${one.leftOut} left out`,
     );
     const checked = reviewed.map(
       (one) =>
-        `${one.version}: errorRate ${formatNumber(one.value)} (95 % ${one.interval?.map((end) => end.toFixed(3)).join(" to ") ?? "–"}) of about ${one.answers} answers, from ${one.reviewed.labelled} of ${one.reviewed.asked} reviews and ${one.audited.labelled} of ${one.audited.asked} audits${one.reason === undefined ? "" : `. ${one.reason}`}`,
+        `${one.version}: errorRate ${formatNumber(one.value)} (95 % ${one.interval?.map((end) => end.toFixed(3)).join(" to ") ?? "–"}) of about ${plural(one.answers, "answer")}, from ${one.reviewed.labelled} of ${plural(one.reviewed.asked, "review")} and ${one.audited.labelled} of ${plural(one.audited.asked, "audit")}${one.reason === undefined ? "" : `. ${one.reason}`}`,
     );
     return [
       `${states.open} open, ${states.adjudicate} to adjudicate, ${states.done} done, ${states.discarded} discarded`,
@@ -144,7 +144,11 @@ function measuresOf({ alpha, kappa, fleiss }: LabelingStats["agreement"]): strin
       ["Krippendorff's alpha", formatNumber(alpha), "everybody"],
       ["Cohen's kappa", formatNumber(kappa?.value ?? null), kappa?.between.join(" and ") ?? null],
       ["weighted kappa", formatNumber(kappa?.weighted ?? null), kappa?.between.join(" and ") ?? null],
-      ["Fleiss' kappa", formatNumber(fleiss?.value ?? null), fleiss === null ? null : `${fleiss.raters} people a task`],
+      [
+        "Fleiss' kappa",
+        formatNumber(fleiss?.value ?? null),
+        fleiss === null ? null : `${plural(fleiss.raters, "person", "people")} a task`,
+      ],
     ],
   );
 }

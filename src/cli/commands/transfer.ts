@@ -1,6 +1,6 @@
 /** `retrain export`, `retrain import`, `retrain export-key`: a version from one server to the next. */
 import { readFile, writeFile } from "node:fs/promises";
-import { fail } from "../../core/index.ts";
+import { fail, plural } from "../../core/index.ts";
 import type { OnnxFile } from "../../model/onnx/inspect.ts";
 import { EXIT, note, printData, table } from "../output.ts";
 import { connect, type RemoteOptions } from "../remote.ts";
@@ -40,7 +40,7 @@ export async function exportVersion(model: string, version: string, options: Exp
   const ports = ending === "onnx" ? await readPorts(content) : undefined;
   const data = { file, sizeBytes: content.byteLength, ...ports };
   printData(options, data, () => {
-    const said = `${file}: ${model} ${version}, ${content.byteLength.toLocaleString("en-US")} bytes.`;
+    const said = `${file}: ${model} ${version}, ${plural(content.byteLength, "byte")}.`;
     return ports === undefined ? said : `${said}\n\n${portsText(ports)}`;
   });
 }

@@ -1,4 +1,5 @@
 /** The text of `retrain.config.ts` that `init` writes: what was decided, one line a column, with what it was decided on. */
+import { plural } from "../../core/index.ts";
 import type { Task } from "../../core/index.ts";
 import { primaryMetricOf } from "../model-fields.ts";
 import type { ColumnDecision, ColumnUse } from "./decide.ts";
@@ -111,7 +112,7 @@ function smallFile(labelledRows: number): readonly string[] {
   const holdout = Math.max(10, Math.floor(labelledRows / 4));
   const minRows = Math.max(holdout + 10, Math.floor(labelledRows * 0.9));
   return [
-    `  // Only ${labelledRows} labelled rows: the gate will rarely be sure. Remove this line when there are more.`,
+    `  // Only ${plural(labelledRows, "labelled row")}: the gate will rarely be sure. Remove this line when there are more.`,
     `  data: { minRows: ${minRows}, holdout: { minRows: ${holdout} } },`,
   ];
 }

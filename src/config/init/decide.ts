@@ -2,7 +2,7 @@
  * What each column of a CSV file becomes. The rules are few and printed, so that a person sees at a glance what was decided and
  * where to change it. When in doubt a column is left out with the reason: a feature nobody meant does more harm than one missing.
  */
-import { fail, nearestWord, type Task } from "../../core/index.ts";
+import { fail, nearestWord, plural, type Task } from "../../core/index.ts";
 import { type ColumnProfile, looksLikeId, MISSING_WORDS } from "./column-profile.ts";
 
 export type ColumnUse =
@@ -40,8 +40,6 @@ const PAIRS: readonly (readonly [string, string])[] = [
   ["f", "t"],
 ];
 
-const count = (n: number) => n.toLocaleString("en-US");
-const plural = (n: number, noun: string) => `${count(n)} ${noun}${n === 1 ? "" : "s"}`;
 const percent = (share: number) => `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
 const quoted = (text: string) => JSON.stringify(text.length > 30 ? `${text.slice(0, 30)}…` : text);
 
@@ -106,7 +104,7 @@ function decideLabel(profile: ColumnProfile): Decided {
     const hint = numeric ? '; if it is an amount, write task: "regression" and label: f.number()' : "";
     return {
       use: { as: "label", task: "multiclass" },
-      reason: `${kinds} classes: ${sample(profile)}${hint}${unlabelled}`,
+      reason: `${plural(kinds, "class", "classes")}: ${sample(profile)}${hint}${unlabelled}`,
     };
   }
   if (numeric) {
@@ -171,15 +169,17 @@ function decideFeature(profile: ColumnProfile): Decided {
       reason: `${texts.map(quoted).join(" or ")}${missingText(profile)}`,
     };
   if (profile.meanLength > SENTENCE_LENGTH)
-    return leftOut(`free text, ${Math.round(profile.meanLength)} characters on average`);
+    return leftOut(`free text, ${plural(Math.round(profile.meanLength), "character")} on average`);
   const few = kinds <= FEW_CATEGORIES && kinds < present;
   if (!profile.many && (few || (kinds <= MOST_CATEGORIES && present / kinds >= ROWS_PER_CATEGORY))) {
     return {
       use: { as: "category", missing },
-      reason: `${kinds} values: ${sample(profile)}${missingText(profile)}${missingHint(profile)}`,
+      reason: `${plural(kinds, "value")}: ${sample(profile)}${missingText(profile)}${missingHint(profile)}`,
     };
   }
-  return leftOut(`${profile.many ? "more than 1,000" : count(kinds)} different texts in ${plural(present, "row")}`);
+  return leftOut(
+    `${profile.many ? "more than 1,000 different texts" : plural(kinds, "different text")} in ${plural(present, "row")}`,
+  );
 }
 
 /** Marks that nobody would choose as the name of a category. */

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join, relative, resolve as resolvePath } from "node:path";
 import { formatOfPath, readFileRows } from "../../collect/index.ts";
-import { fail, type Task } from "../../core/index.ts";
+import { fail, plural, type Task } from "../../core/index.ts";
 import { CONFIG_NAMES } from "../load.ts";
 import { createColumnProfiler } from "./column-profile.ts";
 import { configText } from "./config-text.ts";
@@ -115,7 +115,7 @@ async function scanFile(path: string, missing: readonly string[]) {
   }
   if (profilers === undefined) {
     throw fail("FILE_INVALID", {
-      message: `${basename(path)} holds no row${unreadable === 0 ? "" : ` that can be read (${unreadable} lines do not fit the header)`}.`,
+      message: `${basename(path)} holds no row${unreadable === 0 ? "" : ` that can be read (${plural(unreadable, "line does", "lines do")} not fit the header)`}.`,
       remedy: "Give a file with a header line and at least one row.",
     });
   }

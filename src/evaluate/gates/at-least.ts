@@ -2,11 +2,12 @@
 import {
   choiceField,
   type GateCheck,
-  numberField,
-  type Outcome,
-  type Task,
   metricSubject,
   metricWord,
+  numberField,
+  type Outcome,
+  plural,
+  type Task,
 } from "../../core/index.ts";
 import { metricsFor } from "../../stats/index.ts";
 import type { GateSpec } from "../spec.ts";
@@ -37,7 +38,7 @@ function judge(spec: AtLeast, { report }: GateContext): GateCheck {
   const higher = higherIsBetter(metric);
   const base = { gate: `atLeast(${metric}, ${threshold})`, threshold, rows: report.rows };
   if (value === undefined || value === null || stated === undefined) {
-    const reason = `${metricSubject(metric)} is undefined on this holdout of ${report.rows} rows.`;
+    const reason = `${metricSubject(metric)} is undefined on this holdout of ${plural(report.rows, "row")}.`;
     return { ...base, outcome: "cannot-tell", reason };
   }
   const interval = atLook(value, stated, report);
@@ -53,7 +54,7 @@ function judge(spec: AtLeast, { report }: GateContext): GateCheck {
   const reasons = {
     yes: `${metricSubject(metric)} is ${show(value)}, at worst ${show(cautious)} at 95 %: ${name} holds.`,
     no: `${metricSubject(metric)} is ${show(value)}, at best ${show(hopeful)} at 95 %: ${name} does not hold.`,
-    "cannot-tell": `${metricSubject(metric)} is ${show(value)} with bounds ${show(low)} to ${show(high)} on ${report.rows} rows: ${name} cannot be told.${advice(rowsNeeded)}`,
+    "cannot-tell": `${metricSubject(metric)} is ${show(value)} with bounds ${show(low)} to ${show(high)} on ${plural(report.rows, "row")}: ${name} cannot be told.${advice(rowsNeeded)}`,
   };
   return {
     ...base,

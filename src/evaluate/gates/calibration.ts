@@ -2,7 +2,7 @@
  * Scores mean what they say. The expected calibration error of a perfectly calibrated model is not 0 on finite rows, so `no` asks
  * that the error's lower bound less that noise is still above the bar, and `yes` that its upper bound is below the bar.
  */
-import { fail, type GateCheck, numberField, type Outcome, withDefault } from "../../core/index.ts";
+import { fail, type GateCheck, numberField, type Outcome, plural, withDefault } from "../../core/index.ts";
 import type { GateSpec } from "../spec.ts";
 import {
   advice,
@@ -46,7 +46,7 @@ function judge({ max }: Calibration, { report }: GateContext): GateCheck {
     distance: max - Math.max(0, found.error - excess),
     z: lookZ(report),
   });
-  const values = `The calibration error is ${show(found.error)} with bounds ${show(interval[0])} to ${show(interval[1])} on ${found.rows} rows, where a calibrated model would show ${show(excess)}`;
+  const values = `The calibration error is ${show(found.error)} with bounds ${show(interval[0])} to ${show(interval[1])} on ${plural(found.rows, "row")}, where a calibrated model would show ${show(excess)}`;
   const verdict = {
     yes: `it is at most ${max}.`,
     no: `it is above ${max}.`,

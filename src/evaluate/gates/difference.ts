@@ -2,14 +2,15 @@
 import {
   choiceField,
   type GateCheck,
+  metricSubject,
+  metricWord,
   numberField,
   optional,
   type Outcome,
   type PairedDifference,
+  plural,
   type Task,
   withDefault,
-  metricSubject,
-  metricWord,
 } from "../../core/index.ts";
 import { metricsFor } from "../../stats/index.ts";
 import type { GateSpec } from "../spec.ts";
@@ -58,7 +59,7 @@ interface Question {
 function judgeDifference(question: Question, { report }: GateContext): GateCheck {
   const { difference, margin, metric, against, gate } = question;
   if (difference === undefined) {
-    const reason = `${metricSubject(metric)} is undefined for one of the two on ${report.rows} rows.`;
+    const reason = `${metricSubject(metric)} is undefined for one of the two on ${plural(report.rows, "row")}.`;
     return { gate, outcome: "cannot-tell", rows: report.rows, reason };
   }
   const sign = higherIsBetter(metric) ? -1 : 1;
@@ -80,7 +81,7 @@ function judgeDifference(question: Question, { report }: GateContext): GateCheck
   // Planned for two equal models, so that four of five such holdouts would settle it; the estimate of a small one is mostly noise.
   const planned = mustBeBetter ? undefined : neededRows({ ...common, distance: margin, z: z + Z_POWER });
   const rowsNeeded = planned ?? neededRows({ ...common, distance: allowed - harm, z });
-  const values = `${metricSubject(metric)} ${show(difference.candidate)} against ${show(difference.champion)} of ${against} on ${difference.rows} rows`;
+  const values = `${metricSubject(metric)} ${show(difference.candidate)} against ${show(difference.champion)} of ${against} on ${plural(difference.rows, "row")}`;
   const bounds = `difference ${show(difference.difference)}, 90 % interval ${show(low)} to ${show(high)}, margin ${show(margin)} (${question.how})`;
   const verdict = {
     yes: `It is ${question.show}.`,

@@ -3,6 +3,7 @@
  * evidence of harm, `yes` needs evidence of its absence, and everything between is `cannot-tell` with the number of held-out
  * rows that would settle it. A bound decides, never a point.
  */
+import { plural } from "../../core/index.ts";
 import type {
   ApprovalRecord,
   EvaluationReport,
@@ -97,7 +98,7 @@ export function neededRows(input: {
 export function advice(rowsNeeded: number | undefined): string {
   return rowsNeeded === undefined
     ? " More rows alone are not expected to settle it."
-    : ` About ${showCount(rowsNeeded)} held-out rows would.`;
+    : ` About ${plural(rowsNeeded, "held-out row")} would.`;
 }
 
 // -- samples -----------------------------------------------------------------------------------------------------------------

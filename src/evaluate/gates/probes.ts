@@ -15,6 +15,7 @@ import {
   numberField,
   objectField,
   optional,
+  plural,
   refuse,
   textField,
   withDefault,
@@ -90,7 +91,12 @@ function judge(_spec: ProbesSpec, { report }: GateContext): GateCheck {
     return { gate, outcome: "cannot-tell", rows: 0, reason: "No probe could be tried: there is no held-out row." };
   const failed = found.filter((one) => one.passed < one.required * one.tried);
   if (failed.length === 0) {
-    return { gate, outcome: "yes", rows: tried, reason: `All ${found.length} probes pass, over ${tried} tries.` };
+    return {
+      gate,
+      outcome: "yes",
+      rows: tried,
+      reason: `${found.length === 1 ? "The only probe passes" : `All ${plural(found.length, "probe")} pass`}, over ${plural(tried, "try", "tries")}.`,
+    };
   }
   const list = failed.map(
     (one) => `${one.probe}: ${one.passed} of ${one.tried}${one.worst === undefined ? "" : ` (${one.worst})`}`,
@@ -100,7 +106,7 @@ function judge(_spec: ProbesSpec, { report }: GateContext): GateCheck {
     outcome: "no",
     value: failed.length,
     rows: tried,
-    reason: `${failed.length} of ${found.length} probes fail: ${list.slice(0, 5).join("; ")}.`,
+    reason: `${failed.length} of ${plural(found.length, "probe")} ${failed.length === 1 ? "fails" : "fail"}: ${list.slice(0, 5).join("; ")}.`,
   };
 }
 
@@ -142,7 +148,7 @@ export const probes: GateKind<ProbesSpec, typeof fields> = {
   },
   subject: () => "probes",
   rule: ({ golden, invariances, directions }) =>
-    `${golden.length} golden rows, ${invariances.length} invariances and ${directions.length} directions hold.`,
+    `${plural(golden.length, "golden row")}, ${plural(invariances.length, "invariance")} and ${plural(directions.length, "direction")} hold.`,
   metrics: () => [],
   judge,
   samples: [

@@ -1,5 +1,5 @@
 /** What a version costs to serve: the time of one prediction, and the bytes of its artifact. */
-import { durationField, type GateCheck, numberField } from "../../core/index.ts";
+import { durationField, type GateCheck, numberField, plural } from "../../core/index.ts";
 import type { GateSpec } from "../spec.ts";
 import { type GateContext, type GateKind, sampleContext, showCount } from "./gate.ts";
 
@@ -22,7 +22,7 @@ function judgeLatency({ maxMs }: Latency, { report, clock }: GateContext): GateC
     return { ...base, outcome: clock === "virtual" ? "yes" : "cannot-tell", notMeasured: true, reason };
   }
   const maxUs = maxMs * 1000;
-  const times = `99 of 100 predictions take at most ${showMs(found.p99Us)} (bound ${showMs(found.p99UpperUs)}) over ${showCount(found.calls)} calls, the middle one ${showMs(found.p50Us)}`;
+  const times = `99 of 100 predictions take at most ${showMs(found.p99Us)} (bound ${showMs(found.p99UpperUs)}) over ${plural(found.calls, "call")}, the middle one ${showMs(found.p50Us)}`;
   const outcome = found.p99UpperUs <= maxUs ? "yes" : found.p99Us > maxUs ? "no" : "cannot-tell";
   const verdict = {
     yes: `within ${maxMs} ms`,
@@ -67,7 +67,7 @@ function judgeSize({ maxBytes }: Size, { report }: GateContext): GateCheck {
     };
   }
   const fits = sizeBytes <= maxBytes;
-  const reason = `The artifact has ${showCount(sizeBytes)} bytes: ${fits ? "at most" : "more than"} ${showCount(maxBytes)}.`;
+  const reason = `The artifact has ${plural(sizeBytes, "byte")}: ${fits ? "at most" : "more than"} ${showCount(maxBytes)}.`;
   return { gate, outcome: fits ? "yes" : "no", value: sizeBytes, threshold: maxBytes, rows: 0, reason };
 }
 
@@ -77,7 +77,7 @@ export const size: GateKind<Size, typeof sizeFields> = {
   fields: () => sizeFields,
   resolve: ({ maxMiB }) => ({ kind: "size", maxBytes: Math.round(maxMiB * MIB) }),
   subject: ({ maxBytes }) => `size(${maxBytes / MIB} MiB)`,
-  rule: ({ maxBytes }) => `The artifact has at most ${showCount(maxBytes)} bytes.`,
+  rule: ({ maxBytes }) => `The artifact has at most ${plural(maxBytes, "byte")}.`,
   metrics: () => [],
   judge: judgeSize,
   samples: [

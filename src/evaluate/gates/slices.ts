@@ -6,17 +6,18 @@ import {
   choiceField,
   type GateCheck,
   listField,
+  metricWord,
   numberField,
   optional,
+  plural,
   type SliceDifference,
   type Task,
   textField,
   withDefault,
-  metricWord,
 } from "../../core/index.ts";
 import { type MetricName, metricsFor } from "../../stats/index.ts";
 import type { GateSpec } from "../spec.ts";
-import { type GateContext, type GateKind, sampleContext, show, showCount } from "./gate.ts";
+import { type GateContext, type GateKind, sampleContext, show } from "./gate.ts";
 
 export type SlicesSpec = Extract<GateSpec, { kind: "slices" }>;
 
@@ -63,12 +64,12 @@ function judge(this: { subject: (spec: SlicesSpec) => string }, spec: SlicesSpec
       ...base,
       outcome: "cannot-tell",
       rowsNeeded: report.rows * 2,
-      reason: `None of ${small} slices has the ${spec.minRows} rows it takes to be judged on ${showCount(report.rows)} held-out rows.`,
+      reason: `None of ${plural(small, "slice")} has the ${plural(spec.minRows, "row")} it takes to be judged on ${plural(report.rows, "held-out row")}.`,
     };
   }
   const { differences, tooSmall } = evidence;
   const worse = differences.filter((one) => one.adjusted <= FALSE_DISCOVERY_SHARE);
-  const judged = `${differences.length} slices were judged by ${metricWord(spec.metric)}, ${tooSmall} are smaller than ${spec.minRows} rows`;
+  const judged = `${plural(differences.length, "slice was", "slices were")} judged by ${metricWord(spec.metric)}, ${tooSmall} ${tooSmall === 1 ? "is" : "are"} smaller than ${plural(spec.minRows, "row")}`;
   if (worse.length === 0) {
     return { ...base, outcome: "yes", reason: `${judged}: none is worse.` };
   }
@@ -77,7 +78,7 @@ function judge(this: { subject: (spec: SlicesSpec) => string }, spec: SlicesSpec
     .slice(0, 5)
     .map(
       (one) =>
-        `${one.slice} (${show(one.candidate)} against ${show(one.champion)} on ${showCount(one.rows)} rows, adjusted p ${one.adjusted.toPrecision(2)})`,
+        `${one.slice} (${show(one.candidate)} against ${show(one.champion)} on ${plural(one.rows, "row")}, adjusted p ${one.adjusted.toPrecision(2)})`,
     )
     .join(", ");
   return { ...base, outcome: "no", value: worse.length, reason: `${judged}: worse in ${worse.length}: ${list}.` };

@@ -3,7 +3,7 @@
  * known when it began, and are judged by what the user took afterwards. Comparisons are paired by user.
  */
 import type { EvaluationReport, JsonObject, RecommendEvaluation } from "../../core/index.ts";
-import { asRetrainError, fail, systemClock } from "../../core/index.ts";
+import { asRetrainError, fail, plural, systemClock } from "../../core/index.ts";
 import type { JobControl } from "../../core/job-child.ts";
 import type { Dataset, Splits } from "../../data/index.ts";
 import { countLooks, evaluateCandidate } from "../../evaluate/index.ts";
@@ -36,7 +36,7 @@ export async function evaluateRecommend(raw: JsonObject, control: JobControl): P
   const questions = questionsOf(spec, dataset, historyRows(dataset, splits, judged), judged);
   if (questions.users.length === 0)
     throw fail("DATASET_EMPTY", {
-      message: `None of ${judged.length} held-out interactions is a user's first with its item, so no slate can be judged.`,
+      message: `None of ${plural(judged.length, "held-out interaction")} is a user's first with its item, so no slate can be judged.`,
       remedy: "Wait for interactions with items that are new to their users, or raise `data.holdout.share`.",
     });
   const candidate = createRecommender(weights);

@@ -1,6 +1,6 @@
 /** `prepare` of a recommender: the same split by time as ever, and which version a warm start may go on from. */
 import type { JsonObject, TrainingStrategy } from "../../core/index.ts";
-import { asRetrainError } from "../../core/index.ts";
+import { asRetrainError, plural } from "../../core/index.ts";
 import { fitPreparation, splitRows } from "../../data/index.ts";
 import { loadDataset, readArtifactFolder, writePrepared } from "../folder.ts";
 import { type JobInput, parseJobInput } from "../input.ts";
@@ -71,7 +71,7 @@ async function whyNotWarm(input: JobInput): Promise<string | undefined> {
     const chain = (manifest.chain ?? 0) + 1;
     return retrain.maxChain === undefined || chain <= retrain.maxChain
       ? undefined
-      : `The base stands ${chain - 1} versions behind the last full training, and \`retrain.maxChain\` is ${retrain.maxChain}.`;
+      : `The base stands ${plural(chain - 1, "version")} behind the last full training, and \`retrain.maxChain\` is ${retrain.maxChain}.`;
   } catch (error) {
     return asRetrainError(error).message;
   }

@@ -3,7 +3,7 @@
  * lags) and the mean of the latter two stand side by side; each is fitted on the training periods alone, then all forecast the
  * validation periods from rolling origins, and the best by WAPE is the model. Its errors there give the intervals.
  */
-import { createRandom, fail, type Json, type JsonObject, seedFrom } from "../../core/index.ts";
+import { createRandom, fail, type Json, type JsonObject, plural, seedFrom } from "../../core/index.ts";
 import { periodText, SEASON } from "../../data/calendar.ts";
 import { gbdt } from "../gbdt/gbdt.ts";
 import { parameterDefaults, resolveParameters } from "../params.ts";
@@ -159,7 +159,7 @@ function checkValues({ series, frequency }: Panel): void {
 
 function tooShortForTrees(season: number) {
   return fail("DATASET_EMPTY", {
-    message: `No series has more than two seasons (${2 * season} periods) of training values with one that is not 0, which the lags need.`,
+    message: `No series has more than two seasons (${plural(2 * season, "period")}) of training values with one that is not 0, which the lags need.`,
     remedy: 'Wait for more periods, or choose the method "auto", "seasonal-naive" or "smoothing".',
   });
 }

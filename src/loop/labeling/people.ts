@@ -1,6 +1,14 @@
 /** What people do with tasks: claim, answer, undo, adjudicate. An answer is acknowledged when its label is in the log. */
 import type { ModelSpec } from "../../config/spec.ts";
-import { fail, type Instant, type LabelingTask, type LabelValue, type Settle, uuidV7 } from "../../core/index.ts";
+import {
+  fail,
+  type Instant,
+  type LabelingTask,
+  type LabelValue,
+  plural,
+  type Settle,
+  uuidV7,
+} from "../../core/index.ts";
 import { compileLabelValidator } from "../../data/validate.ts";
 import { settleTask } from "../../feedback/consensus.ts";
 import type { LabelingSpec } from "../../feedback/spec.ts";
@@ -264,7 +272,7 @@ export async function addGold(
   const missing = exampleIds.filter((id) => !sources.has(id));
   if (missing.length > 0) {
     throw fail("NOT_FOUND", {
-      message: `Nothing is known of ${missing.length} of ${items.length} examples: ${missing.slice(0, 5).join(", ")}.`,
+      message: `Nothing is known of ${missing.length} of ${plural(items.length, "example")}: ${missing.slice(0, 5).join(", ")}.`,
       remedy: "Send their rows first; a gold question shows an example that is in the log.",
     });
   }

@@ -14,6 +14,7 @@ import {
   type LabelingBatch,
   type LabelingTask,
   namedUuid,
+  plural,
   seedFrom,
   shuffleInPlace,
   uuidV7,
@@ -218,7 +219,7 @@ async function whyCold(context: LoopContext, champion: VersionRecord | undefined
   if (typeof labels !== "object" || labels === null || Array.isArray(labels) || "mean" in labels) return undefined;
   const few = Object.entries(labels).find(([, count]) => Number(count) < COLD_BELOW);
   if (few === undefined) return undefined;
-  return `The live version has seen ${Number(few[1])} labels of ${few[0]}, fewer than ${COLD_BELOW}: examples are spread over the data.`;
+  return `The live version has seen ${plural(Number(few[1]), "label")} of ${few[0]}, fewer than ${COLD_BELOW}: examples are spread over the data.`;
 }
 
 async function storeBatch(context: LoopContext, input: QueueInput, chosen: Chosen): Promise<LabelingBatch> {

@@ -1,5 +1,5 @@
 /** What happens to answers nobody decided on in time: what was promised when they were asked for, with a record of it. */
-import type { Instant, LabelingTask, ReviewDefault } from "../../core/index.ts";
+import { type Instant, type LabelingTask, plural, type ReviewDefault } from "../../core/index.ts";
 import type { LoopContext } from "../context.ts";
 
 /** Ids shown in the record; the tasks themselves hold all of them. */
@@ -33,7 +33,7 @@ async function record(
   }: { readonly tasks: readonly LabelingTask[]; readonly action: ReviewDefault; readonly at: Instant },
 ): Promise<void> {
   const done = action === "release" ? "released" : "withheld";
-  const what = tasks.length === 1 ? "1 uncertain answer was" : `${tasks.length} uncertain answers were`;
+  const what = plural(tasks.length, "uncertain answer was", "uncertain answers were");
   await context.store.decisions.record({
     model,
     at,

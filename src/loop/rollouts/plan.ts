@@ -1,4 +1,5 @@
 /** What a rollout would take, before it starts: its stages, and the rows and days its A/B needs by the champion's performance. */
+import { plural } from "../../core/index.ts";
 import type { Comparison, Instant, RolloutRecord, StageSpec } from "../../core/index.ts";
 import { rowsForAb } from "../../deploy/experiment.ts";
 import { type LoopContext, modelSpec } from "../context.ts";
@@ -59,7 +60,7 @@ export async function estimatePower(
   const n = Number(sum("n"));
   const rowDeviation = deviationOf(stage.metric, { n, sum });
   if (rowDeviation === null) {
-    const reason = `${n} labelled predictions of ${rollout.champion} in the last two weeks are too few to plan by; ${PLAN_ROWS} are needed.`;
+    const reason = `${plural(n, "labelled prediction")} of ${rollout.champion} in the last two weeks ${n === 1 ? "is" : "are"} too few to plan by; ${PLAN_ROWS} are needed.`;
     return { power: null, reason };
   }
   const first = rows.reduce((least, row) => Math.min(least, row.bucket), until);

@@ -5,6 +5,7 @@
 import {
   formatDuration,
   type Instant,
+  plural,
   type PredictionEvent,
   type RolloutPhase,
   type RolloutRecord,
@@ -71,7 +72,7 @@ async function finishReplay(context: LoopContext, rollout: RolloutRecord): Promi
     rollout: { ...rollout, phases: [...rollout.phases.slice(0, -1), phase], revision: rollout.revision + 1 },
     actor: "retrain",
     action: "replay",
-    reason: `${rollout.verdict} ${replayed} requests were answered by ${rollout.challenger}.`,
+    reason: `${rollout.verdict} ${plural(replayed, "request was", "requests were")} answered by ${rollout.challenger}.`,
     at: context.worldClock.now(),
     details: { rollout: rollout.id, replayed },
   });

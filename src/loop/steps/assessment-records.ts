@@ -1,4 +1,5 @@
 /** What the assessment found, one record a question, for the run's page and the status table. */
+import { plural } from "../../core/index.ts";
 import type { Anomaly, Instant, Json, JsonObject, NewDecision, Outcome } from "../../core/index.ts";
 
 interface Found {
@@ -44,7 +45,10 @@ export function assessmentRecords(
     }),
     record("duplicates", duplicates === 0 ? "yes" : "no", {
       rule: "No row repeats another in every feature and the label.",
-      reason: duplicates === 0 ? "No row repeats another." : `${duplicates} of ${rows} rows repeat another exactly.`,
+      reason:
+        duplicates === 0
+          ? "No row repeats another."
+          : `${duplicates} of ${plural(rows, "row")} ${duplicates === 1 ? "repeats" : "repeat"} another exactly.`,
       inputs: { duplicates, rows },
     }),
     named(

@@ -4,8 +4,9 @@ import {
   fail,
   type Json,
   type JsonObject,
-  type StageSpec,
   metricWord,
+  plural,
+  type StageSpec,
 } from "../../core/index.ts";
 import { gateMetrics } from "../../evaluate/index.ts";
 import { readEvaluation } from "../evaluation.ts";
@@ -49,7 +50,7 @@ export const evaluate: RunStep = {
     const name = champion?.version ?? report.baseline.trainer;
     const text = (number: number | null | undefined) => (typeof number === "number" ? number.toPrecision(4) : "–");
     return {
-      input: `${report.rows.toLocaleString("en-US")} held-out rows, ${champion === undefined ? `baseline ${name}` : `champion ${name}`}`,
+      input: `${plural(report.rows, "held-out row")}, ${champion === undefined ? `baseline ${name}` : `champion ${name}`}`,
       output: `${metricWord(metric)} ${text(value)}, ${name} ${text(against)}`,
       data: { ...evaluated, ...(againstChallenger === undefined ? {} : { againstChallenger }) },
     };
@@ -73,7 +74,7 @@ async function sameEvidence({ context }: StepInput, runId: string): Promise<Step
   }
   return {
     input: `the evidence of run ${runId}`,
-    output: `${report.rows.toLocaleString("en-US")} held-out rows, not looked at again`,
+    output: `${plural(report.rows, "held-out row")}, not looked at again`,
     data: { report: report as unknown as Json, immatureRows: 0, reused: true },
   };
 }

@@ -1,4 +1,5 @@
 /** The judgement of the candidate, recorded gate by gate. */
+import { plural } from "../../core/index.ts";
 import type { EvaluationReport, GateResult, Json, NewDecision } from "../../core/index.ts";
 import { askCustomGates, gateKind, judgeGates } from "../../evaluate/index.ts";
 import type { RunStep } from "../run-record.ts";
@@ -60,7 +61,7 @@ export const gate: RunStep = {
       });
     }
     const data = { gate: result as unknown as Json };
-    const input = `${report.rows.toLocaleString("en-US")} held-out rows, ${spec.gates.length} gates`;
+    const input = `${plural(report.rows, "held-out row")}, ${plural(spec.gates.length, "gate")}`;
     if (result.outcome === "promote") return { input, output: "promote", data };
     const state = result.outcome === "hold" ? "held" : "rejected";
     return { input, output: `${result.outcome}: ${result.reason}`, data, stop: { state, reason: result.reason } };

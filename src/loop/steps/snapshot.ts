@@ -1,4 +1,5 @@
 /** Freezes the dataset version: what was known as of the run's instant, in its own file, content-hashed. */
+import { plural } from "../../core/index.ts";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { logSchemaOf } from "../context.ts";
@@ -28,7 +29,7 @@ export const snapshot: RunStep = {
       const reason = `${rows} in the window; a run of ${spec.name} needs ${spec.data.minRows} (data.minRows).`;
       return {
         input: read,
-        output: `${file.rows} of ${spec.data.minRows} rows needed`,
+        output: `${file.rows} of ${plural(spec.data.minRows, "row")} needed`,
         data: { rows: file.rows },
         stop: {
           state: "stopped",

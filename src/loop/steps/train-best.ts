@@ -9,6 +9,7 @@ import {
   type CandidateChoice,
   type Json,
   type JsonObject,
+  plural,
   type RetrainError,
   stopPoint,
   type TracePoint,
@@ -179,7 +180,7 @@ async function conclude(
     .filter(({ state }) => state === "trained")
     .map(({ name, value }) => `${name} ${text(value)}`);
   return {
-    input: `${candidates.length} ways of training, ${choice.rows.toLocaleString("en-US")} validation rows`,
+    input: `${candidates.length} ways of training, ${plural(choice.rows, "validation row")}`,
     output: `${chosen.name}: ${choice.metric} ${text(chosen.value)}${others.length === 0 ? "" : ` (${others.join(", ")})`}`,
     data: { ...trained, choice: choice as unknown as Json },
   };

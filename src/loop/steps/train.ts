@@ -1,5 +1,5 @@
 /** Trains in the child process; the trace streams to the store and the console as it comes. */
-import { asRetrainError, fail, type JsonObject, type RetrainError, type TracePoint } from "../../core/index.ts";
+import { asRetrainError, fail, type JsonObject, plural, type RetrainError, type TracePoint } from "../../core/index.ts";
 import { type RunStep, type StepInput, textOf } from "../run-record.ts";
 import { baseInput, runBase } from "./base.ts";
 import { freezeFold } from "../incremental/freeze.ts";
@@ -23,11 +23,11 @@ export const train: RunStep = {
     await trace.flush();
     const { trainer } = input.spec;
     return {
-      input: `${Number(input.results.prepare?.trainRows ?? 0).toLocaleString("en-US")} rows, ${trainer.name} ${usedStrategy(input)}${base === undefined ? "" : `, from ${base.version}`}`,
+      input: `${plural(Number(input.results.prepare?.trainRows ?? 0), "row")}, ${trainer.name} ${usedStrategy(input)}${base === undefined ? "" : `, from ${base.version}`}`,
       output:
         frozen === undefined
           ? `best epoch ${textOf(trained, "bestEpoch")} of ${textOf(trained, "epochs")}`
-          : `${frozen}: ${textOf(trained, "learnedRows")} rows`,
+          : `${frozen}: ${plural(Number(trained.learnedRows), "row")}`,
       data: trained,
     };
   },

@@ -3,6 +3,7 @@
  * (Benjamini-Hochberg), and each noise floor lies so high that all of them together are exceeded by chance with the probability
  * `level` only.
  */
+import { plural } from "../../core/index.ts";
 import type { DriftComponent, DriftFinding, DriftReport, DriftVerdict, FeatureDrift } from "../../core/index.ts";
 import type { FeatureProfile, Profile, ReferenceProfile } from "../../data/index.ts";
 import { adjustPValues } from "../../stats/index.ts";
@@ -56,7 +57,6 @@ const isUnsure = ({ components, expectedUnseen }: Measured) =>
   components.some((component) => isBetween(component, expectedUnseen));
 
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
-const count = (rows: number) => rows.toLocaleString("en-US");
 
 function judged(
   one: Measured,
@@ -85,15 +85,16 @@ function reasonOf(one: Measured, verdict: DriftVerdict, options: DriftOptions): 
   if (value === null || threshold === null) {
     const side = one.referenceRows < options.minRows ? "reference" : "current window";
     const rows = side === "reference" ? one.referenceRows : one.currentRows;
-    return `"${feature}" has ${count(rows)} rows in the ${side}; ${options.minRows} are needed to tell.`;
+    return `"${feature}" has ${plural(rows, "row")} in the ${side}; ${options.minRows} are needed to tell.`;
   }
   if (verdict === "cannot-tell" && one.sparse !== undefined && !isUnsure(one)) {
     const { side, values } = one.sparse;
-    return `"${feature}" has a value in only ${count(values)} rows of the ${side}; ${options.minRows} are needed to tell.`;
+    return `"${feature}" has a value in only ${plural(values, "row")} of the ${side}; ${options.minRows} are needed to tell.`;
   }
   if (verdict === "cannot-tell") {
-    const needed = one.rowsNeeded === undefined ? "more rows are" : `${count(one.rowsNeeded)} more rows are`;
-    return `"${feature}" may have moved, but chance alone can do as much with ${count(one.currentRows)} rows; ${needed} needed.`;
+    const needed =
+      one.rowsNeeded === undefined ? "more rows are" : plural(one.rowsNeeded, "more row is", "more rows are");
+    return `"${feature}" may have moved, but chance alone can do as much with ${plural(one.currentRows, "row")}; ${needed} needed.`;
   }
   const moved = verdict === "drift" ? "exceeds" : "is within";
   const used = one.components.find((component) => component.statistic === statistic)?.thresholdFrom ?? "";
@@ -142,7 +143,7 @@ function judgeWhole(features: readonly FeatureDrift[], options: DriftOptions): W
     return {
       verdict: "drift",
       share,
-      reason: `${drifted.length} of ${features.length} features moved: ${list}${part}.`,
+      reason: `${drifted.length} of ${plural(features.length, "feature")} moved: ${list}${part}.`,
     };
   }
   const reachable = unknown.length > 0 && share + weigh("cannot-tell") >= options.share;
@@ -153,11 +154,15 @@ function judgeWhole(features: readonly FeatureDrift[], options: DriftOptions): W
     return { verdict: "cannot-tell", share: share_, ...rows, reason: (unknown[0] as FeatureDrift).reason };
   }
   if (drifted.length === 0)
-    return { verdict: "no-drift", share, reason: `None of ${features.length} features moved by more than it should.` };
+    return {
+      verdict: "no-drift",
+      share,
+      reason: `None of ${plural(features.length, "feature")} moved by more than it should.`,
+    };
   return {
     verdict: "no-drift",
     share,
-    reason: `${drifted.length} of ${features.length} features moved (${list}), but they carry only ${percent(share)} of the answers; ${percent(options.share)} is the threshold.`,
+    reason: `${drifted.length} of ${plural(features.length, "feature")} moved (${list}), but they carry only ${percent(share)} of the answers; ${percent(options.share)} is the threshold.`,
   };
 }
 

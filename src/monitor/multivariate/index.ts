@@ -1,4 +1,5 @@
 /** Two windows of rows compared as wholes: what no column alone can show, such as two that no longer go together. */
+import { plural } from "../../core/index.ts";
 import type { DriftVerdict, MultivariateDrift } from "../../core/index.ts";
 import type { Frame } from "../../data/index.ts";
 import { classifyDomain, unable as noClassifier } from "./classifier.ts";
@@ -7,8 +8,6 @@ import { reconstructionShift, unable as noReconstruction } from "./reconstructio
 import { joinRows } from "./rows.ts";
 
 export { MULTIVARIATE_DEFAULTS, type MultivariateOptions };
-
-const count = (rows: number) => rows.toLocaleString("en-US");
 
 /**
  * Whether the current rows come from where the reference rows came from, judged by a domain classifier and by the reconstruction error of
@@ -34,7 +33,7 @@ export async function multivariateDrift(
     const reason =
       joined.frame.columns.length === 0
         ? "There is no column to compare."
-        : `${count(fewest)} rows are in the ${side}; ${options.minRows} are needed to tell.`;
+        : `${plural(fewest, "row is", "rows are")} in the ${side}; ${options.minRows} are needed to tell.`;
     const needed = options.minRows - joined.current;
     return {
       verdict: "cannot-tell",

@@ -1,6 +1,6 @@
 /** Review before release: applications poll or wait by prediction id; people decide here or on the labeling page. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { fail, TASK_STATES } from "../../core/index.ts";
+import { fail, plural, TASK_STATES } from "../../core/index.ts";
 import type { ReviewDecisionBody, ReviewsQuery } from "../contract.ts";
 import { page, pageRequest } from "../paging.ts";
 import { addRoute, modelName, object, oneOf, pageQuery, type ServerContext, text } from "../route.ts";
@@ -47,7 +47,7 @@ export function addReviewRoutes(app: FastifyInstance, context: ServerContext): v
       const seconds = Number((request.query as { wait?: string }).wait ?? 0);
       if (seconds > LONGEST_WAIT_S) {
         throw fail("BODY_INVALID", {
-          message: `wait is ${seconds} seconds; it may be 0 to ${LONGEST_WAIT_S}.`,
+          message: `wait is ${plural(seconds, "second")}; it may be 0 to ${LONGEST_WAIT_S}.`,
           remedy: "Ask again when it is over.",
         });
       }
