@@ -95,7 +95,14 @@ describe("kept backbones", () => {
     const revision = "0123456789ab";
     await test.store.registry.saveDefinition({ model: "m0", revision, definition, createdAt: START });
     const run = {
-      ...{ id: "019b0000-0000-7000-8000-000000000001", model: "m0", state: "queued", trigger: "manual", reason: "a test", actor: "test" },
+      ...{
+        id: "019b0000-0000-7000-8000-000000000001",
+        model: "m0",
+        state: "queued",
+        trigger: "manual",
+        reason: "a test",
+        actor: "test",
+      },
       ...{ queuedAt: START, definitionRevision: revision, steps: [], attempt: 0, strategy: "full" },
     } as unknown as Parameters<typeof test.store.runs.create>[0];
     expect(await test.store.runs.create(run)).toBe(true);

@@ -269,13 +269,12 @@ describe("drift monitors in the loop", () => {
     for (const n of [21, 22]) await day(n, 1.5);
     expect(latestDriftSignal(await signals(), "training-serving-skew")?.verdict).toBe("drift");
     expect(await skewed()).toMatchObject([{ id: alert?.id }]);
-    for (const n of [23, 24]) {
-      await send(
-        Array.from({ length: 300 }, (_, i) => row(START + n * DAY_MS + 2 * HOUR_MS + i * 1_000, 1.5)),
-        "observation",
-      );
-      await day(n, 1.5);
-    }
+    await day(23, 1.5);
+    await send(
+      Array.from({ length: 300 }, (_, i) => row(START + 23 * DAY_MS + 2 * HOUR_MS + i * 1_000, 1.5)),
+      "observation",
+    );
+    await day(24, 1.5);
     expect(latestDriftSignal(await signals(), "training-serving-skew")?.verdict).toBe("no-drift");
     expect(await skewed()).toEqual([]);
     const closed = await test.store.alerts.list({ model: "m", state: "resolved", limit: 20 });
