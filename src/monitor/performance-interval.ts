@@ -1,11 +1,14 @@
 /**
  * How sure a realised metric is, from the counters alone: by the spread of the losses for means, by Wilson's interval for shares, by
  * DeLong's variance for the AUC of the binned scores, and by the delta method where a metric is a function of counts. Without it
- * every metric of a few rows would look like a finding. Average precision, R², calibration error and the errors of totals have none.
+ * every metric of a few rows would look like a finding. R² has none: its spread takes fourth powers of the labels about their mean,
+ * which sums of powers lose where the mean is large against the spread.
  */
 import type { CounterValues } from "../core/index.ts";
-import { fromFixedPoint } from "../stats/index.ts";
+import { fromFixedPoint, logit, sigmoid } from "../stats/index.ts";
 
+/** Bins of the calibration error, as in `stats` (10 equal widths). */
+export const CALIBRATION_BINS = 10;
 /** One-sided 95 % normal quantile. */
 const Z = 1.6448536269514722;
 
@@ -50,6 +53,12 @@ export function metricInterval(metric: string, parts: IntervalParts): readonly [
       return around(value, macroF1Deviation(parts.confusion()));
     case "rocAuc":
       return aucInterval(value, parts.histogram("p"), parts.histogram("q"));
+    case "averagePrecision":
+      return averagePrecisionInterval(value, parts.histogram("p"), parts.histogram("q"));
+    case "ece":
+      return calibrationInterval(parts);
+    case "wape":
+      return wapeInterval(parts);
     default:
       return undefined;
   }
@@ -142,4 +151,87 @@ function aucInterval(auc: number, positives: Float64Array, negatives: Float64Arr
     downBelow += down;
   }
   return around(auc, Math.sqrt(upSquares / (ups - 1) / ups + downSquares / (downs - 1) / downs));
+}
+
+/**
+ * The delta method over the bins, on the log-odds scale (Boyd, Eng and Page, "Area under the precision-recall curve: point estimates
+ * and confidence intervals", ECML 2013, section 4): an interval around 0.95 must not pass 1. Their deviation is that of a share of the
+ * positives, which leaves out how sure the precision is; the slopes over both histograms have it.
+ * With fewer than two positives nothing is known.
+ */
+function averagePrecisionInterval(
+  value: number,
+  positives: Float64Array,
+  negatives: Float64Array,
+): readonly [number, number] {
+  const ups = positives.reduce((sum, one) => sum + one, 0);
+  if (ups < 2) return [0, 1];
+  if (value >= 1) return wilson(1, ups);
+  const bins = positives.length;
+  const above = new Float64Array(bins);
+  const all = new Float64Array(bins);
+  let [ahead, rows] = [0, 0];
+  for (let bin = bins - 1; bin >= 0; bin--) {
+    ahead += positives[bin] as number;
+    rows += (positives[bin] as number) + (negatives[bin] as number);
+    above[bin] = ahead;
+    all[bin] = rows;
+  }
+  // What one more row of a bin changes: the precision at the bin itself, and that at every bin below.
+  let [rise, fall, variance] = [0, 0, 0];
+  for (let bin = 0; bin < bins; bin++) {
+    const [up, down, n] = [positives[bin] as number, negatives[bin] as number, all[bin] as number];
+    if (up + down === 0) continue;
+    const precision = (above[bin] as number) / n;
+    rise += (up * (1 - precision)) / n;
+    fall += (up * precision) / n;
+    const own = (precision - value + rise) / ups;
+    variance += up * own * own + down * (fall / ups) * (fall / ups);
+  }
+  const center = logit(value);
+  const half = (Z * Math.sqrt(variance)) / (value * (1 - value));
+  return [sigmoid(center - half), sigmoid(center + half)];
+}
+
+/** Mean, variance and skewness of |Z| for a standard normal Z. */
+const HALF_NORMAL = { mean: Math.sqrt(2 / Math.PI), variance: 1 - 2 / Math.PI, skewness: 0.9952717464311565 };
+
+/**
+ * Bounds of the error over fixed bins, each end at least 95 %. What is read is never below the truth by more than the signed noise of
+ * the bins, which is normal; and never above it by more than the sum of their absolute noise, which is all that a calibrated model
+ * shows (the bias of the plug-in: Bröcker, "Estimating reliability and resolution of probability forecasts", Climate Dynamics 39,
+ * 2012; Kumar, Liang and Ma, "Verified uncertainty calibration", NeurIPS 2019). The quantile of that sum is by Cornish and Fisher.
+ */
+function calibrationInterval({ values, count, value }: IntervalParts): readonly [number, number] {
+  let [absolute, squares, cubes, between] = [0, 0, 0, 0];
+  for (let bin = 0; bin < CALIBRATION_BINS; bin++) {
+    const rows = whole(values, `e${bin}n`);
+    if (rows === 0) continue;
+    const hits = whole(values, `e${bin}y`);
+    // One row more of each kind: a bin of a few equal labels is not sure of itself.
+    const share = (hits + 1) / (rows + 2);
+    const noise = Math.sqrt(rows * share * (1 - share)) / count;
+    const gap = (fromFixedPoint(values[`e${bin}p`] ?? 0n) - hits) / rows;
+    absolute += noise;
+    squares += noise * noise;
+    cubes += noise * noise * noise;
+    between += (rows / count) * gap * gap;
+  }
+  // How many rows fall into each bin is chance, too.
+  const mixed = Math.max(0, between - value * value) / count;
+  const skewness = (HALF_NORMAL.skewness * cubes) / (squares * Math.sqrt(squares));
+  const quantile = Z + (skewness * (Z * Z - 1)) / 6;
+  const excess = HALF_NORMAL.mean * absolute + quantile * Math.sqrt(HALF_NORMAL.variance * squares + mixed);
+  return [Math.max(0, value - excess), Math.min(1, value + Z * Math.sqrt(squares + mixed))];
+}
+
+/**
+ * The delta method for a ratio of totals: the spread of |error| − WAPE · |value|. Hours counted before the products were kept add
+ * nothing to their sum, which can only make the interval wider.
+ */
+function wapeInterval({ values, count, value }: IntervalParts): readonly [number, number] {
+  const square = mean(values, "squaredError", count) + value * value * mean(values, "ySquared", count);
+  const spread = Math.max(0, square - 2 * value * mean(values, "errorTimesSize", count));
+  const half = (Z * Math.sqrt(spread / (count - 1))) / mean(values, "size", count);
+  return [Math.max(0, value - half), value + half];
 }

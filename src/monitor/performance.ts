@@ -17,10 +17,7 @@ import {
   scoreBin,
   toFixedPoint,
 } from "../stats/index.ts";
-import { metricInterval } from "./performance-interval.ts";
-
-/** Bins of the calibration error, as in `stats` (10 equal widths). */
-const CALIBRATION_BINS = 10;
+import { CALIBRATION_BINS, metricInterval } from "./performance-interval.ts";
 
 export interface LabelledPrediction {
   readonly task: Task;
@@ -110,9 +107,11 @@ function forecastCounters(one: LabelledPrediction): CounterValues {
   const [value, low, high, scale] = one.scores as readonly [number, number, number, number];
   const scaled = toFixedPoint(Math.abs(value - y) / scale);
   const scaledFloat = fromFixedPoint(scaled);
+  const size = toFixedPoint(Math.abs(y));
   return {
     ...regressionCounters(one),
-    size: toFixedPoint(Math.abs(y)),
+    size,
+    errorTimesSize: (toFixedPoint(Math.abs(value - y)) * size) >> BigInt(FIXED_POINT_BITS),
     scaledError: scaled,
     scaledErrorSquared: toFixedPoint(scaledFloat * scaledFloat),
     ...(y >= low && y <= high ? { covered: 1n } : {}),

@@ -48,14 +48,21 @@ function windowsOf(rowsOf: (count: number, seed: number) => readonly LabelledPre
     });
 }
 
-/** Of 400 intervals 360 should hold the truth; three standard deviations of a binomial are 18. */
-function expectCoverage(metric: string, { all, windows }: ReturnType<ReturnType<typeof windowsOf>>): void {
-  const truth = metricFromCounters(metric, all).value as number;
-  let covered = 0;
+type Windows = ReturnType<ReturnType<typeof windowsOf>>;
+/** How many of the 400 intervals hold the truth, and how many of its ends are beyond it on each side. */
+function coverage(metric: string, { all, windows }: Windows, truth = metricFromCounters(metric, all).value as number) {
+  const counts = { covered: 0, below: 0, above: 0 };
   for (const values of windows) {
     const [low, high] = metricFromCounters(metric, values).interval ?? [Number.NaN, Number.NaN];
-    if (low <= truth && truth <= high) covered++;
+    if (low <= truth && truth <= high) counts.covered++;
+    else counts[truth < low ? "above" : "below"]++;
   }
+  return counts;
+}
+
+/** Of 400 intervals 360 should hold the truth; three standard deviations of a binomial are 18. */
+function expectCoverage(metric: string, found: Windows): void {
+  const { covered } = coverage(metric, found);
   expect(covered).toBeGreaterThan(360 - 18);
   expect(covered).toBeLessThan(360 + 18);
 }
@@ -107,7 +114,7 @@ describe("performance counters of a binary model", () => {
   it("know nothing of an AUC from one positive row, and say so", () => {
     const rows = binaryRows(60, 0.5, 1).map((row, i) => ({ ...row, label: i === 0 }));
     expect(metricFromCounters("rocAuc", sumOf(rows)).interval).toEqual([0, 1]);
-    expect(metricFromCounters("averagePrecision", sumOf(rows)).interval).toBeUndefined();
+    expect(metricFromCounters("averagePrecision", sumOf(rows)).interval).toEqual([0, 1]);
   });
 
   it("say null where a metric is not defined", () => {
@@ -138,6 +145,63 @@ describe("performance counters of a regression model", () => {
   });
 });
 
+describe("the interval of the average precision", () => {
+  // 400 rows each: about 20, 80 and 200 positives.
+  it.each([0.05, 0.2, 0.5])("covers the truth at a share of %f positives", (share) => {
+    expectCoverage("averagePrecision", windowsOf((count, seed) => binaryRows(count, share, seed))());
+  });
+
+  it("has the width of a bootstrap of the rows", () => {
+    const rows = binaryRows(1_000, 0.2, 4);
+    const random = createRandom(8);
+    const values = Array.from({ length: 400 }, () => {
+      const drawn = rows.map(() => rows[random.nextInt(rows.length)] as LabelledPrediction);
+      return metricFromCounters("averagePrecision", sumOf(drawn)).value as number;
+    }).sort((a, b) => a - b);
+    const [low, high] = metricFromCounters("averagePrecision", sumOf(rows)).interval as readonly [number, number];
+    const bootstrap = (values[379] as number) - (values[20] as number);
+    expect((high - low) / bootstrap).toBeGreaterThan(0.85);
+    expect((high - low) / bootstrap).toBeLessThan(1.2);
+  });
+
+  it("does not call a perfect order of three rows certain", () => {
+    const rows = binaryRows(60, 0.5, 1).map((row, i) => ({
+      ...row,
+      label: i < 3,
+      scores: i < 3 ? [0.1, 0.9] : [0.8, 0.2],
+    }));
+    const { value, interval } = metricFromCounters("averagePrecision", sumOf(rows));
+    expect(value).toBe(1);
+    expect(interval?.[0]).toBeLessThan(0.6);
+  });
+});
+
+describe("the interval of the calibration error", () => {
+  /** True with the score's probability to the power `bend`; 1 is calibrated. */
+  const bent = (bend: number) => (count: number, seed: number) => {
+    const random = createRandom(seed);
+    return Array.from({ length: count }, (): LabelledPrediction => {
+      const score = random.nextFloat() * random.nextFloat();
+      const label = random.nextFloat() < score ** bend;
+      return { task: "binary", classes: [false, true], scores: [1 - score, score], decision: score > 0.5, label };
+    });
+  };
+
+  // What is read is never below the truth on average, so neither end may be passed in more than 5 % of 400, with three deviations.
+  it.each([1, 1.5, 3, 0.5])("passes the truth at neither end too often with a bend of %f", (bend) => {
+    const found = windowsOf(bent(bend))();
+    const { below, above } = coverage("ece", found, bend === 1 ? 0 : undefined);
+    expect(below).toBeLessThan(20 + 13.1);
+    expect(above).toBeLessThan(20 + 13.1);
+  });
+
+  it("reaches 0 for a calibrated model, and does not for a plainly wrong one", () => {
+    const intervalOf = (bend: number) => metricFromCounters("ece", sumOf(bent(bend)(1_000, 5))).interval;
+    expect(intervalOf(1)?.[0]).toBe(0);
+    expect(intervalOf(3)?.[0]).toBeGreaterThan(0.05);
+  });
+});
+
 describe("intervals of other models", () => {
   const regression = (count: number, seed: number) => {
     const random = createRandom(seed);
@@ -165,6 +229,29 @@ describe("intervals of other models", () => {
       } as const;
     });
   };
+
+  /** Scores of a forecast: value, low, high, scale. */
+  const forecasts = (count: number, seed: number) =>
+    regression(count, seed).map((row) => {
+      const value = row.scores[0] as number;
+      return { ...row, task: "forecast", scores: [value, value - 1, value + 1, 10_000] } as const;
+    });
+  const ofForecasts = windowsOf(forecasts);
+  it("cover the true WAPE", () => expectCoverage("wape", ofForecasts()));
+
+  it("are wider, never narrower, for the WAPE of hours that were counted without the products", () => {
+    const values = sumOf(forecasts(400, 3));
+    const { errorTimesSize: _, ...older } = values;
+    const [low, high] = metricFromCounters("wape", values).interval as readonly [number, number];
+    const [lowest, highest] = metricFromCounters("wape", older).interval as readonly [number, number];
+    expect(lowest).toBeLessThan(low);
+    expect(highest).toBeGreaterThan(high);
+  });
+
+  it("are not told for R², whose spread the counters cannot hold", () => {
+    expect(metricFromCounters("r2", sumOf(regression(400, 3)))).toMatchObject({ rows: 400, value: expect.any(Number) });
+    expect(metricFromCounters("r2", sumOf(regression(400, 3))).interval).toBeUndefined();
+  });
 
   const ofNumbers = windowsOf(regression);
   it.each(["mae", "rmse"])("cover the true %s", (metric) => expectCoverage(metric, ofNumbers()));
