@@ -4,7 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { defineConfig, defineModel, f, gate, mlp, onnx, resolveConfig, when } from "../../src/config/index.ts";
-import { DAY_MS, type ObjectStore, sha256Hex, silentLogger, systemClock } from "../../src/core/index.ts";
+import {
+  DAY_MS,
+  type ObjectStore,
+  type RunRecord,
+  sha256Hex,
+  silentLogger,
+  systemClock,
+} from "../../src/core/index.ts";
 import { keepBackbones } from "../../src/loop/backbones.ts";
 import type { LoopContext } from "../../src/loop/context.ts";
 import { applyRetention } from "../../src/loop/retention.ts";
@@ -94,17 +101,19 @@ describe("kept backbones", () => {
     const definition = models[0] as unknown as Parameters<typeof test.store.registry.saveDefinition>[0]["definition"];
     const revision = "0123456789ab";
     await test.store.registry.saveDefinition({ model: "m0", revision, definition, createdAt: START });
-    const run = {
-      ...{
-        id: "019b0000-0000-7000-8000-000000000001",
-        model: "m0",
-        state: "queued",
-        trigger: "manual",
-        reason: "a test",
-        actor: "test",
-      },
-      ...{ queuedAt: START, definitionRevision: revision, steps: [], attempt: 0, strategy: "full" },
-    } as unknown as Parameters<typeof test.store.runs.create>[0];
+    const run: RunRecord = {
+      id: "019b0000-0000-7000-8000-000000000001",
+      model: "m0",
+      definitionRevision: revision,
+      state: "queued",
+      strategy: "full",
+      cause: { trigger: "manual", reason: "a test", decisionIds: [] },
+      queuedAt: START,
+      asOf: START,
+      seed: 1,
+      steps: [],
+      attempt: 0,
+    };
     expect(await test.store.runs.create(run)).toBe(true);
     for (let day = 0; day < 3; day++) {
       await prune([first]);
