@@ -239,10 +239,16 @@ const TITLES: Readonly<Record<DriftSignal["monitor"], string>> = {
   "training-serving-skew": "Training-serving skew",
 };
 
+const REFERENCES: Readonly<Record<DriftSignal["reference"], (version: string) => string>> = {
+  training: (version) => `the rows ${version} learned from`,
+  trailing: () => "the windows before",
+  "same-season": () => "the same season before",
+};
+
 function comparedWith({ monitor, version, reference }: DriftSignal): string {
   switch (monitor) {
     case "data-drift":
-      return `Compared with the rows ${version} learned from.`;
+      return `Compared with ${REFERENCES[reference](version)}.`;
     case "prediction-drift":
       return `The answers of ${version} are compared with those on its holdout.`;
     case "label-shift":
