@@ -7,6 +7,8 @@ export default defineConfig({
   test: {
     ...shared,
     maxWorkers: 1,
+    // Every module is loaded once for all files.
+    isolate: false,
     testTimeout: 120_000,
     hookTimeout: 120_000,
     include: ["test/services/**/*.test.ts"],
