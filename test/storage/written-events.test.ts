@@ -1,6 +1,8 @@
 /** What the only writer wrote last: everything after a position without a gap, or no answer. */
 import { describe, expect, it } from "vitest";
 import { type AppendRequest, type ExampleEvent, LOG_START, type LogCursor } from "../../src/core/index.ts";
+import { encodeRequest } from "../../src/storage/log/append-sql.ts";
+import { committedRows } from "../../src/storage/log/committed-rows.ts";
 import { WrittenEvents } from "../../src/storage/log/written-events.ts";
 import { label, observation, prediction, START } from "./support/events.ts";
 
@@ -9,13 +11,12 @@ function openLog() {
   const written = new WrittenEvents();
   let seq = 0n;
   let transactionId = 100n;
-  const commit = (requests: readonly AppendRequest[], bytes = 10) => {
+  const commit = (requests: readonly AppendRequest[]) => {
     const place = { transactionId: ++transactionId, firstSeq: seq + 1n, receivedAt: START };
     for (const { events } of requests) seq += BigInt(events.length);
-    written.note(
-      requests.map((request) => ({ request, bytes })),
-      place,
-    );
+    const encoded = requests.map(encodeRequest);
+    const bodies = encoded.map((one) => one.bodies).join("\n");
+    written.note(committedRows(encoded, { place, bodies }));
     return place;
   };
   const ids = (model: string, cursor: LogCursor, limit = 100) =>
@@ -57,7 +58,7 @@ describe("events as they were written", () => {
     const { written, commit, ids } = openLog();
     const first = commit([of("a", observation("1"))]);
     const start = { transactionId: first.transactionId, seq: 0n };
-    written.note([{ request: of("a", observation("lost?")), bytes: 10 }], undefined);
+    written.note(committedRows([encodeRequest(of("a", observation("lost?")))], undefined));
     expect(ids("a", start)).toBeUndefined();
     const second = commit([of("a", observation("2"))]);
     expect(ids("a", start)).toBeUndefined();
@@ -85,7 +86,7 @@ describe("events as they were written", () => {
       "19998",
       "19999",
     ]);
-    const large = commit([of("a", observation("large"))], 9_000_000);
+    const large = commit([of("a", observation("large", { job: "x".repeat(9_000_000) }))]);
     expect(ids("a", at(19_990))).toBeUndefined();
     expect(ids("a", { transactionId: large.transactionId, seq: large.firstSeq })).toEqual([]);
   });
@@ -93,7 +94,7 @@ describe("events as they were written", () => {
   it("forget the models that wrote longest ago when all together are too large", () => {
     const { commit, ids } = openLog();
     const starts = ["a", "b", "c", "d", "e", "f"].map((model) => {
-      const { transactionId, firstSeq } = commit([of(model, observation(model))], 7_000_000);
+      const { transactionId, firstSeq } = commit([of(model, observation(model, { job: "x".repeat(7_000_000) }))]);
       return { model, cursor: { transactionId, seq: firstSeq - 1n } };
     });
     expect(starts.map(({ model, cursor }) => ids(model, cursor))).toEqual([

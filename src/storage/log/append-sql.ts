@@ -7,7 +7,7 @@ import type { AppendRequest, Instant } from "../../core/index.ts";
 import { prepared } from "../session.ts";
 import type { Queryable, SqlRow } from "../sql.ts";
 import { columnId, eventBody, isLabelled, isUnasked, KIND_CODES } from "./encode.ts";
-import type { CommitPlace } from "./written-events.ts";
+import type { CommitText } from "./committed-rows.ts";
 
 const LABELLED = 4;
 /** The mark of a prediction nobody asked for: a challenger's mirrored answer. Counted, it would pass for a request. */
@@ -117,13 +117,14 @@ export async function insertEvents(
   database: Queryable,
   all: readonly EncodedRequest[],
   receivedAt: Instant,
-): Promise<CommitPlace | undefined> {
+): Promise<CommitText | undefined> {
   const batch = all.filter((entry) => entry.rows > 0);
   if (batch.length === 0) return undefined;
   const lines = (text: (entry: EncodedRequest) => string, separator: string) => batch.map(text).join(separator);
   const imported = batch.some((entry) => entry.request.knownAt !== undefined);
   const volume = volumeOf(batch, receivedAt);
   const column = (value: (row: VolumeRow) => number) => volume.map(value).join(",");
+  const bodies = lines((entry) => entry.bodies, "\n");
   const { rows } = await database.query(INSERT, [
     receivedAt,
     lines((entry) => `${`${entry.request.model}\n`.repeat(entry.rows - 1)}${entry.request.model}`, "\n"),
@@ -132,7 +133,7 @@ export async function insertEvents(
     lines((entry) => entry.ats, ","),
     lines((entry) => entry.exampleIds, "\n"),
     lines((entry) => entry.predictionIds, "\n"),
-    lines((entry) => entry.bodies, "\n"),
+    bodies,
     volume.map((row) => row.model).join("\n"),
     column((row) => row.bucket),
     column((row) => row.counts[0]),
@@ -147,5 +148,5 @@ export async function insertEvents(
   const firstSeq = BigInt(first as number);
   const count = batch.reduce((sum, entry) => sum + entry.rows, 0);
   if (BigInt(last as number) - firstSeq !== BigInt(count - 1)) return undefined;
-  return { transactionId: BigInt(xid as string), firstSeq, receivedAt };
+  return { place: { transactionId: BigInt(xid as string), firstSeq, receivedAt }, bodies };
 }

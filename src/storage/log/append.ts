@@ -23,7 +23,7 @@ import { saveSourcePosition } from "../tables/settings.ts";
 import { type EncodedRequest, encodeRequest, insertEvents } from "./append-sql.ts";
 import { claimKeys, type Outcome } from "./claim-keys.ts";
 import { rowsRefused, rowsRefusedByStore, unencodableRows } from "./refused-rows.ts";
-import type { CommitPlace } from "./written-events.ts";
+import type { CommitText } from "./committed-rows.ts";
 
 export interface AppendLimits {
   /** Rows and bytes that may wait. 200,000 rows are about three seconds of the embedded store's full speed. */
@@ -51,14 +51,14 @@ export interface Commit {
   readonly written: readonly EncodedRequest[];
   /** Undefined where nobody knows whether the commit came about. */
   readonly receivedAt: Instant | undefined;
-  /** Undefined where that is not known. */
-  readonly place: CommitPlace | undefined;
+  /** What stands where in the log; undefined where that is not known. */
+  readonly text: CommitText | undefined;
 }
 type OnCommit = (commit: Commit) => void;
 
 interface Written {
   readonly outcomes: readonly Outcome[];
-  readonly place: CommitPlace | undefined;
+  readonly text: CommitText | undefined;
 }
 
 interface Waiting {
@@ -190,7 +190,7 @@ export class GroupCommit {
     } catch (error) {
       const ours = this.health.report(error);
       // The commit may have happened although its answer was lost: readers must look again.
-      this.onCommit({ written: batch.map(({ encoded }) => encoded), receivedAt: undefined, place: undefined });
+      this.onCommit({ written: batch.map(({ encoded }) => encoded), receivedAt: undefined, text: undefined });
       const isStore = ours instanceof RetrainError && (ours.code === "STORE_UNAVAILABLE" || ours.code === "STORE_FULL");
       if (isStore) for (const waiting of batch) waiting.reject(ours);
       else if (batch.length === 1) for (const waiting of batch) waiting.reject(await this.blame(waiting, ours));
@@ -210,7 +210,7 @@ export class GroupCommit {
     }
   }
 
-  private settleBatch(batch: readonly Waiting[], { outcomes, place }: Written): void {
+  private settleBatch(batch: readonly Waiting[], { outcomes, text }: Written): void {
     const written: EncodedRequest[] = [];
     let receivedAt: Instant | undefined;
     for (let i = 0; i < batch.length; i++) {
@@ -221,7 +221,7 @@ export class GroupCommit {
       }
     }
     // Hints for readers are in place before a caller learns of its commit.
-    this.onCommit({ written, receivedAt, place });
+    this.onCommit({ written, receivedAt, text });
     for (let i = 0; i < batch.length; i++) {
       const { resolve, reject } = batch[i] as Waiting;
       const outcome = outcomes[i] as Outcome;
@@ -238,8 +238,8 @@ export class GroupCommit {
   private async writeBatch(batch: readonly EncodedRequest[]): Promise<Written> {
     const receivedAt = this.nextReceivedAt();
     if (!batch.some(({ request }) => needsTransaction(request))) {
-      const place = await insertEvents(this.database, batch, receivedAt);
-      return { outcomes: batch.map(() => ({ receivedAt })), place };
+      const text = await insertEvents(this.database, batch, receivedAt);
+      return { outcomes: batch.map(() => ({ receivedAt })), text };
     }
     return this.database.transaction((transaction) => writeAll(transaction, batch, receivedAt, this.systemClock.now()));
   }
@@ -285,7 +285,7 @@ async function writeAll(
 ): Promise<Written> {
   const earlier = await claimKeys(transaction, batch, systemNow);
   const written = batch.filter((_, i) => earlier[i] === undefined);
-  const place = await insertEvents(transaction, written, receivedAt);
+  const text = await insertEvents(transaction, written, receivedAt);
   const requests = written.map(({ request }) => request);
   await insertBatches(
     transaction,
@@ -297,7 +297,7 @@ async function writeAll(
   );
   for (const { source } of requests) if (source) await saveSourcePosition(transaction, source);
   await markImports(transaction, requests, receivedAt);
-  return { outcomes: batch.map((_, i) => earlier[i] ?? { receivedAt }), place };
+  return { outcomes: batch.map((_, i) => earlier[i] ?? { receivedAt }), text };
 }
 
 /** Notes the earliest instant an import reaches back to: what was summed as of later instants has become incomplete. */

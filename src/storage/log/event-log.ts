@@ -16,6 +16,7 @@ import type { Analytics } from "../analytics.ts";
 import type { SqlDatabase } from "../sql.ts";
 import type { StoreHealthMonitor } from "../store-health.ts";
 import { type AppendLimits, GroupCommit } from "./append.ts";
+import { committedRows } from "./committed-rows.ts";
 import { type CompactParts, type CompactResult, compact } from "./compact.ts";
 import { writeDataset } from "./dataset.ts";
 import { writePool } from "./pool-file.ts";
@@ -122,12 +123,13 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
     systemClock,
     health,
     limits: options.limits,
-    onCommit({ written, receivedAt, place }) {
+    onCommit({ written, receivedAt, text }) {
       const requests = written.map(({ request }) => request);
+      const committed = committedRows(written, text);
       quiet.note(requests);
-      memory?.note(written, place);
+      memory?.note(committed);
       volumes?.note(requests, receivedAt);
-      newest?.note(written, place);
+      newest?.note(committed);
     },
   });
   const turns = new Turns(systemClock, () => writer.isWriting);

@@ -10,12 +10,11 @@
 import type { EventKind, Instant, LogCursor, LoggedEvent } from "../../core/index.ts";
 import { LOG_START } from "../../core/index.ts";
 import type { SqlDatabase } from "../sql.ts";
-import type { EncodedRequest } from "./append-sql.ts";
 import type { TailRow } from "./columns.ts";
+import { type CommittedRows, kindOf, loggedRow } from "./committed-rows.ts";
 import { columnId, encodeText, isLabelled } from "./encode.ts";
 import { compareToCursor } from "./cursor.ts";
 import { tailAfter, type TailView, toLoggedEvent } from "./tail.ts";
-import { type CommitPlace, loggedAt } from "./written-events.ts";
 
 /** Rows kept per model: half a minute, which is how long rows wait for their compaction, of 300 a second. */
 const MAX_ROWS = 10_000;
@@ -29,11 +28,6 @@ interface Kept {
   /** There while it is among the newest: the folds of a tick ask for the same rows one after the other. */
   event: LoggedEvent | undefined;
 }
-/** What was committed since somebody asked, and where. */
-interface News {
-  readonly encoded: EncodedRequest;
-  readonly place: CommitPlace;
-}
 interface Tail {
   readonly generation: number;
   horizon: bigint;
@@ -42,7 +36,7 @@ interface Tail {
   bytes: number;
   readonly rows: Kept[];
   /** Not among the rows yet: most of what is written fast nobody asks for. */
-  news: News[];
+  news: CommittedRows[];
   newsRows: number;
   /** Rows by their ids in column form. */
   readonly byExample: Map<string, Kept[]>;
@@ -73,16 +67,13 @@ export class TailMemory {
     this.#database = database;
   }
 
-  /** To be called with every commit in their order, before its callers learn of it. @param place undefined where it is not known */
-  note(written: readonly EncodedRequest[], place: CommitPlace | undefined): void {
-    let firstSeq = place?.firstSeq ?? 0n;
-    for (const encoded of written) {
-      const { model } = encoded.request;
-      const before = this.#writtenTo(model);
-      this.#written.set(model, before + encoded.rows);
-      const tail = this.#tail(model);
-      if (place !== undefined && tail?.written === before) extend(tail, { encoded, place: { ...place, firstSeq } });
-      firstSeq += BigInt(encoded.rows);
+  /** To be called with every commit in their order, before its callers learn of it. */
+  note(committed: readonly CommittedRows[]): void {
+    for (const news of committed) {
+      const before = this.#writtenTo(news.model);
+      this.#written.set(news.model, before + news.rows);
+      const tail = this.#tail(news.model);
+      if (tail?.written === before) extend(tail, news);
     }
     this.#makeRoom();
   }
@@ -238,17 +229,17 @@ function take(tail: Tail, read: Awaited<ReturnType<typeof tailAfter>>, written: 
 }
 
 /** A tail that has no room for it stays behind: it is read again, and found too long. */
-function extend(tail: Tail, news: News): void {
-  const { rows, bytes } = news.encoded;
-  const { transactionId, firstSeq } = news.place;
-  if (tail.rows.length + tail.newsRows + rows > MAX_ROWS || tail.bytes + bytes > MAX_MODEL_BYTES) return;
+function extend(tail: Tail, news: CommittedRows): void {
+  const { rows, bodies, place } = news;
+  if (place === undefined) return;
+  if (tail.rows.length + tail.newsRows + rows > MAX_ROWS || tail.bytes + bodies.length > MAX_MODEL_BYTES) return;
   tail.written += rows;
   const last = tail.rows.at(-1)?.row;
   // A reader that came between the commit and this call has the rows already.
-  if (last !== undefined && compareToCursor(last, { transactionId, seq: firstSeq }) >= 0) return;
+  if (last !== undefined && compareToCursor(last, { ...place, seq: place.firstSeq }) >= 0) return;
   tail.news.push(news);
   tail.newsRows += rows;
-  tail.bytes += bytes;
+  tail.bytes += bodies.length;
 }
 
 /** The tail with its news among the rows. */
@@ -259,17 +250,17 @@ function settled(tail: Tail): Tail {
   return tail;
 }
 
-function keptOf({ encoded: { request, bodies }, place }: News): Kept[] {
-  const texts = bodies.split("\n");
-  return request.events.map((written, i): Kept => {
-    const event = loggedAt(written, place, i, request.knownAt);
+function keptOf(news: CommittedRows): Kept[] {
+  const { place, bodies } = news;
+  if (place === undefined) return [];
+  return bodies.split("\n").map((body, i): Kept => {
+    const event = loggedRow(news, place, i, body);
     const { transactionId, seq, receivedAt, importedAt = null, at } = event;
     const exampleId = columnId(event.exampleId);
     const predictionId = columnId("predictionId" in event ? event.predictionId : undefined);
-    const body = texts[i] as string;
     return {
       row: { transactionId, seq, receivedAt, importedAt, at, exampleId, predictionId, body },
-      kind: event.kind,
+      kind: kindOf(news, i),
       event,
     };
   });

@@ -1,9 +1,10 @@
 /**
  * The newest events of a model as the only writer wrote them. A fold that follows closely behind the writing reads them here: no
- * question to the database, nothing parsed, whatever the rate. What is here is everything after a position of the log, without a
+ * question to the database, whatever the rate. What is here is everything after a position of the log, without a
  * gap, wherever compaction has moved it meanwhile; a cursor before that position is answered by tail and segments as ever.
  */
-import type { AppendRequest, EventKind, ExampleEvent, Instant, LogCursor, LoggedEvent } from "../../core/index.ts";
+import type { EventKind, LogCursor, LoggedEvent } from "../../core/index.ts";
+import { type CommitPlace, type CommittedRows, kindOf, loggedRow } from "./committed-rows.ts";
 import { compareToCursor } from "./cursor.ts";
 
 /** Rows kept per model: three seconds of 5,000 a second, while a fold looks every second. */
@@ -14,27 +15,12 @@ const MAX_BYTES = 32 * 1024 * 1024;
 /** What is left of a full memory. */
 const KEPT_SHARE = 0.75;
 
-/** Where the rows of one commit are in the log: in the order of the requests, from `firstSeq` on without a gap. */
-export interface CommitPlace {
-  readonly transactionId: bigint;
-  readonly firstSeq: bigint;
-  readonly receivedAt: Instant;
-}
-
-/** A request and the characters of its bodies. */
-export interface WrittenRequest {
-  readonly request: AppendRequest;
-  readonly bytes: number;
-}
-
-/** Events of one model that follow one another in one commit. */
-interface Block extends CommitPlace {
-  readonly events: ExampleEvent[];
-  readonly knownAt: readonly Instant[] | undefined;
-  lastSeq: bigint;
-  bytes: number;
-  /** Made for the first reader: most of what is imported nobody asks for here. */
-  logged: readonly LoggedEvent[] | undefined;
+interface Block {
+  readonly rows: CommittedRows;
+  readonly place: CommitPlace;
+  readonly lastSeq: bigint;
+  /** Where the line of each row ends, for the first reader: most of what is imported nobody asks for here. */
+  ends: Uint32Array | undefined;
 }
 
 interface Newest {
@@ -49,27 +35,12 @@ export class WrittenEvents {
   readonly #models = new Map<string, Newest>();
   #bytes = 0;
 
-  /** To be called with every commit in their order, before its callers learn of it. @param place undefined where it is not known */
-  note(written: readonly WrittenRequest[], place: CommitPlace | undefined): void {
-    let next = place?.firstSeq ?? 0n;
-    for (let i = 0; i < written.length; ) {
-      const { model, knownAt } = (written[i] as WrittenRequest).request;
-      const events: ExampleEvent[] = [];
-      let bytes = 0;
-      do {
-        const { request, bytes: own } = written[i++] as WrittenRequest;
-        for (const event of request.events) events.push(event);
-        bytes += own;
-      } while (knownAt === undefined && isSameBlock(model, written[i]?.request));
-      if (events.length === 0) continue;
-      const firstSeq = next;
-      next += BigInt(events.length);
+  /** To be called with every commit in their order, before its callers learn of it. */
+  note(committed: readonly CommittedRows[]): void {
+    for (const rows of committed) {
+      const { model, place } = rows;
       if (place === undefined) this.#forget(model);
-      else {
-        const { transactionId, receivedAt } = place;
-        const lastSeq = next - 1n;
-        this.#add(model, { transactionId, receivedAt, firstSeq, lastSeq, events, knownAt, bytes, logged: undefined });
-      }
+      else this.#add({ rows, place, lastSeq: place.firstSeq + BigInt(rows.rows - 1), ends: undefined });
     }
     for (const model of this.#models.keys()) {
       if (this.#bytes <= MAX_BYTES) break;
@@ -92,29 +63,31 @@ export class WrittenEvents {
     const newest = this.#models.get(model);
     if (newest === undefined || compareToCursor(newest.from, cursor) > 0) return undefined;
     const found: LoggedEvent[] = [];
-    for (let i = firstBlockAfter(newest.blocks, cursor); i < newest.blocks.length; i++) {
-      for (const event of loggedOf(newest.blocks[i] as Block)) {
+    for (let b = firstBlockAfter(newest.blocks, cursor); b < newest.blocks.length; b++) {
+      const block = newest.blocks[b] as Block;
+      for (let i = firstRowAfter(block, cursor); i < block.rows.rows; i++) {
         if (found.length === limit) return found;
-        if (compareToCursor(event, cursor) > 0 && (kinds === undefined || kinds.includes(event.kind)))
-          found.push(event);
+        if (kinds === undefined || kinds.includes(kindOf(block.rows, i)))
+          found.push(loggedRow(block.rows, block.place, i, bodyOf(block, i)));
       }
     }
     return found;
   }
 
-  #add(model: string, block: Block): void {
+  #add(block: Block): void {
+    const { model, rows, bodies } = block.rows;
     let newest = this.#models.get(model);
     if (newest === undefined) {
       // All rows of its transaction are this commit's.
-      newest = { from: { transactionId: block.transactionId, seq: 0n }, blocks: [], rows: 0, bytes: 0 };
+      newest = { from: { transactionId: block.place.transactionId, seq: 0n }, blocks: [], rows: 0, bytes: 0 };
     }
     // Whoever wrote last is forgotten last.
     this.#models.delete(model);
     this.#models.set(model, newest);
     newest.blocks.push(block);
-    newest.rows += block.events.length;
-    newest.bytes += block.bytes;
-    this.#bytes += block.bytes;
+    newest.rows += rows;
+    newest.bytes += bodies.length;
+    this.#bytes += bodies.length;
     if (newest.rows > MAX_ROWS || newest.bytes > MAX_MODEL_BYTES) this.#trim(newest);
   }
 
@@ -126,11 +99,11 @@ export class WrittenEvents {
       count < blocks.length &&
       (newest.rows > KEPT_SHARE * MAX_ROWS || newest.bytes > KEPT_SHARE * MAX_MODEL_BYTES)
     ) {
-      const { events, bytes, transactionId, lastSeq } = blocks[count] as Block;
-      newest.rows -= events.length;
-      newest.bytes -= bytes;
-      this.#bytes -= bytes;
-      newest.from = { transactionId, seq: lastSeq };
+      const { rows, place, lastSeq } = blocks[count] as Block;
+      newest.rows -= rows.rows;
+      newest.bytes -= rows.bodies.length;
+      this.#bytes -= rows.bodies.length;
+      newest.from = { transactionId: place.transactionId, seq: lastSeq };
       count += 1;
     }
     blocks.splice(0, count);
@@ -142,26 +115,26 @@ export class WrittenEvents {
   }
 }
 
-const isSameBlock = (model: string, next: AppendRequest | undefined) =>
-  next !== undefined && next.model === model && next.knownAt === undefined;
-
-function loggedOf(block: Block): readonly LoggedEvent[] {
-  block.logged ??= block.events.map((event, i) => loggedAt(event, block, i, block.knownAt));
-  return block.logged;
+/** Index of the first row of the block after the cursor, which lies before its end. */
+function firstRowAfter({ place }: Block, cursor: LogCursor): number {
+  const isWithin = cursor.transactionId === place.transactionId && cursor.seq >= place.firstSeq;
+  return isWithin ? Number(cursor.seq - place.firstSeq) + 1 : 0;
 }
 
-/** An event of a request as the log gives it back. @param i its place in the request, whose rows begin at `place` */
-export function loggedAt(
-  event: ExampleEvent,
-  place: CommitPlace,
-  i: number,
-  knownAt: readonly Instant[] | undefined,
-): LoggedEvent {
-  const { transactionId, receivedAt } = place;
-  const seq = place.firstSeq + BigInt(i);
-  // The event last: what is added to a copy that was spread first costs Node 20 some microseconds a key.
-  if (knownAt === undefined) return { transactionId, seq, receivedAt, ...event };
-  return { transactionId, seq, receivedAt: knownAt[i] as Instant, importedAt: receivedAt, ...event };
+function bodyOf(block: Block, i: number): string {
+  block.ends ??= endsOf(block.rows);
+  const start = i === 0 ? 0 : (block.ends[i - 1] as number) + 1;
+  return block.rows.bodies.slice(start, block.ends[i]);
+}
+
+function endsOf({ rows, bodies }: CommittedRows): Uint32Array {
+  const ends = new Uint32Array(rows).fill(bodies.length);
+  for (let i = 0, from = 0; i < rows - 1; i++) {
+    const end = bodies.indexOf("\n", from);
+    ends[i] = end;
+    from = end + 1;
+  }
+  return ends;
 }
 
 /** Index of the first block that ends after the cursor. */
@@ -170,8 +143,8 @@ function firstBlockAfter(blocks: readonly Block[], cursor: LogCursor): number {
   let high = blocks.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    const { transactionId, lastSeq } = blocks[middle] as Block;
-    if (compareToCursor({ transactionId, seq: lastSeq }, cursor) > 0) high = middle;
+    const { place, lastSeq } = blocks[middle] as Block;
+    if (compareToCursor({ transactionId: place.transactionId, seq: lastSeq }, cursor) > 0) high = middle;
     else low = middle + 1;
   }
   return low;
