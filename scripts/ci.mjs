@@ -40,6 +40,11 @@ const ON_NODE24 = [
   ),
 ];
 
+/** The faults suite in two halves of about the same processor time: its other files are the first one's. */
+const SECOND_FAULTS = ["engine-job-pool", "engine-kill", "run-kill", "trainer"].map(
+  (name) => `test/faults/${name}.test.ts`,
+);
+
 /**
  * A temporary folder that lies in memory, where there is plenty of it: hundreds of tests make a database of 600 files each, and
  * a shared disk may take seconds for that. What a disk does is the matter of the faults suite, which keeps to the real one.
@@ -164,10 +169,19 @@ const SUITES = [
       vitest(output, "unit", [], { minutes: 30, wrap: [process.execPath, findNpm(), "test", "--silent", "--"] }),
   ],
   [
-    "faults",
+    "faults, runs",
     1,
     () => hasFolder("test/faults"),
-    (output) => vitest(output, "faults", config("faults"), { minutes: 45, env: {} }),
+    (output) => vitest(output, "faults-runs", [...config("faults"), ...SECOND_FAULTS], { minutes: 45, env: {} }),
+  ],
+  [
+    "faults, stores",
+    1,
+    () => hasFolder("test/faults"),
+    (output) => {
+      const others = SECOND_FAULTS.map((file) => `--exclude=${file}`);
+      return vitest(output, "faults-stores", [...config("faults"), ...others], { minutes: 45, env: {} });
+    },
   ],
   [
     "browser",
