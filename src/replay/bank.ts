@@ -7,7 +7,7 @@
 import { type RowReading, readRows } from "../collect/index.ts";
 import { defineModel, f, gate, type Model, stage, linear, when } from "../config/index.ts";
 import { DAY_MS, fail, type FeatureValue, type Instant } from "../core/index.ts";
-import type { HistoryRow } from "./history.ts";
+import type { HistoryRow, RecordedHistory } from "./history.ts";
 
 const MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const FIRST_YEAR = 2008;
@@ -17,9 +17,18 @@ const NUMBERS = ["age", "balance", "campaign", "pdays", "previous"] as const;
 const CATEGORIES = ["job", "marital", "education", "contact", "poutcome"] as const;
 const BOOLEANS = ["default", "housing", "loan"] as const;
 
-/** @param text the whole file `bank-full.csv`: semicolons, quoted texts, a header @throws FILE_INVALID */
-export function readBankHistory(text: string): readonly HistoryRow[] {
-  const rows: HistoryRow[] = [];
+/**
+ * A part a month, read when the replay gets there: the first months are all that a start has to wait for.
+ * @param text the whole file `bank-full.csv`: semicolons, quoted texts, a header
+ * @throws FILE_INVALID when a month is read that has a broken line
+ */
+export function bankHistory(text: string): RecordedHistory {
+  return { rows: countLines(text) - 1, parts: { [Symbol.iterator]: () => readMonths(text) } };
+}
+
+function* readMonths(text: string): Generator<readonly HistoryRow[], undefined> {
+  let rows: HistoryRow[] = [];
+  let index = 0;
   let year = FIRST_YEAR;
   let lastMonth = -1;
   let lastDay = 0;
@@ -28,16 +37,29 @@ export function readBankHistory(text: string): readonly HistoryRow[] {
     if ("problem" in reading) throw unreadable(reading.rowNumber + 1, `problem ${reading.problem.message}`);
     const record = reading.row as Readonly<Record<string, string>>;
     const month = MONTHS.indexOf(record["month"] ?? "");
-    if (month < 0) throw unreadable(rows.length + 2, `month "${record["month"] ?? ""}"`);
+    if (month < 0) throw unreadable(index + 2, `month "${record["month"] ?? ""}"`);
     if (month < lastMonth) year++;
+    if (month !== lastMonth && rows.length > 0) {
+      yield inOrder(rows);
+      rows = [];
+    }
     lastMonth = month;
     const day = Date.UTC(year, month, Number(record["day"]));
     ofDay = day === lastDay ? ofDay + 1 : 0;
     lastDay = day;
-    rows.push(readRow(record, rows.length, day + OPENS_AT_MS + ofDay * 1000));
+    rows.push(readRow(record, index, day + OPENS_AT_MS + ofDay * 1000));
+    index += 1;
   }
-  // Days within a month are in order but for a few; the order of time is what a replay needs.
-  return rows.sort((a, b) => a.at - b.at);
+  yield inOrder(rows);
+}
+
+/** Days within a month are in order but for a few; the order of time is what a replay needs. */
+const inOrder = (rows: HistoryRow[]) => rows.sort((a, b) => a.at - b.at);
+
+function countLines(text: string): number {
+  let count = 0;
+  for (let end = text.indexOf("\n"); end !== -1; end = text.indexOf("\n", end + 1)) count += 1;
+  return text.endsWith("\n") ? count : count + 1;
 }
 
 function readRow(record: Readonly<Record<string, string>>, index: number, at: Instant): HistoryRow {

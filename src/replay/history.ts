@@ -12,6 +12,15 @@ export interface HistoryDay {
   readonly day: Instant;
   readonly rows: readonly HistoryRow[];
 }
+/** History in the order of time, of which each part is read when it is asked for; no day lies in two of them. */
+export interface RecordedHistory {
+  /** Of all parts. */
+  readonly rows: number;
+  readonly parts: Iterable<readonly HistoryRow[]>;
+}
+
+/** Rows that are there already. @param rows in time order */
+export const wholeHistory = (rows: readonly HistoryRow[]): RecordedHistory => ({ rows: rows.length, parts: [rows] });
 
 export const dayOf = (at: Instant): Instant => Math.floor(at / DAY_MS) * DAY_MS;
 

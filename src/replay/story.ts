@@ -4,7 +4,7 @@
  * had nobody retrained. Both losses are computed here from the recorded labels, apart from the server's own counters.
  */
 import { DAY_MS, type Instant, type RunRecord, type VersionRecord } from "../core/index.ts";
-import { dayOf, daysOf, type HistoryDay, type HistoryRow, quarterOf } from "./history.ts";
+import { dayOf, daysOf, type HistoryDay, type HistoryRow, quarterOf, type RecordedHistory } from "./history.ts";
 import type { ReplayLabel, ReplayRow, ReplayTarget } from "./target.ts";
 
 export interface StoryOptions {
@@ -47,17 +47,24 @@ const EPSILON = 1e-15;
 
 export async function tellStory(
   target: ReplayTarget,
-  history: readonly HistoryRow[],
+  history: RecordedHistory,
   options: StoryOptions,
 ): Promise<StoryResult> {
   const driver = new Driver(target, options);
-  await driver.importHistory(history.filter((row) => row.at < options.beginAt));
-  const days = daysOf(history.filter((row) => row.at >= options.beginAt));
-  for (const [index, day] of days.entries()) {
-    options.signal?.throwIfAborted();
-    await driver.live(day);
-    options.onDay?.({ day: day.day, share: (index + 1) / days.length, version: driver.version });
+  const before: HistoryRow[] = [];
+  let told = 0;
+  for (const part of history.parts) {
+    for (const row of part) if (row.at < options.beginAt) before.push(row);
+    const days = daysOf(part.filter((row) => row.at >= options.beginAt));
+    if (told === 0 && days.length > 0) await driver.importHistory(before);
+    for (const { day, rows } of days) {
+      options.signal?.throwIfAborted();
+      await driver.live({ day, rows });
+      told += rows.length;
+      options.onDay?.({ day, share: told / (history.rows - before.length), version: driver.version });
+    }
   }
+  if (told === 0) await driver.importHistory(before);
   const endedAt = await driver.finish();
   const [runs, versions] = await Promise.all([target.runs(), target.versions()]);
   return { versions, runs, quarters: driver.quarters(), eventsIngested: driver.eventsIngested, endedAt };

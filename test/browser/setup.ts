@@ -17,6 +17,7 @@ import {
   generatedModel,
   generateHistory,
   tellStory,
+  wholeHistory,
 } from "../../src/replay/index.ts";
 
 export const MODEL = "purchases";
@@ -97,7 +98,7 @@ async function openServer(directory: string, at: number, adminSecret?: string): 
 }
 
 async function tell(client: RetrainClient, beginAt: number): Promise<void> {
-  await tellStory(httpTarget(client, MODEL), generateHistory({ days: DAYS, rowsPerDay: ROWS_PER_DAY }), {
+  await tellStory(httpTarget(client, MODEL), wholeHistory(generateHistory({ days: DAYS, rowsPerDay: ROWS_PER_DAY })), {
     columns: { id: "visit", time: "visitedAt", label: "purchased" },
     labelDelayMs: GENERATED_LABEL_DELAY_MS,
     beginAt,

@@ -9,7 +9,7 @@ import {
   generateHistory,
   type HistoryRow,
   quarterOf,
-  readBankHistory,
+  bankHistory,
 } from "../../src/replay/index.ts";
 
 const BANK = fileURLToPath(
@@ -18,7 +18,8 @@ const BANK = fileURLToPath(
 const share = (rows: readonly HistoryRow[]) => rows.filter(({ label }) => label).length / rows.length;
 
 describe("the bank's history", () => {
-  const rows = readBankHistory(readFileSync(BANK, "utf8"));
+  const history = bankHistory(readFileSync(BANK, "utf8"));
+  const rows = [...history.parts].flat();
 
   it("has every row once, in order of time, from May 2008 to November 2010", () => {
     expect(rows).toHaveLength(45_211);
@@ -26,6 +27,15 @@ describe("the bank's history", () => {
     expect(rows.every((row, i) => i === 0 || row.at >= (rows[i - 1] as HistoryRow).at)).toBe(true);
     expect(new Date(rows[0]?.at ?? 0).toISOString().slice(0, 10)).toBe("2008-05-05");
     expect(new Date(rows.at(-1)?.at ?? 0).toISOString().slice(0, 7)).toBe("2010-11");
+  });
+
+  it("is read a month at a time, and knows before how much it is", () => {
+    expect(history.rows).toBe(45_211);
+    const months = [...history.parts].map(
+      (part) => new Set(part.map(({ at }) => new Date(at).toISOString().slice(0, 7))),
+    );
+    expect(months.map(({ size }) => size)).toEqual(Array(30).fill(1));
+    expect(bankHistory("age;month\n1;may").rows).toBe(1);
   });
 
   it("restores the years: 5.1, 17.1 and 51.6 percent said yes", () => {
@@ -51,7 +61,7 @@ describe("the bank's history", () => {
 
   it("names the line it cannot read", () => {
     const text = readFileSync(BANK, "utf8").split("\n").slice(0, 3).join("\n").replace('"may"', '"mai"');
-    expect(() => readBankHistory(text)).toThrow(/Line 2 .* month "mai"/);
+    expect(() => [...bankHistory(text).parts]).toThrow(/Line 2 .* month "mai"/);
   });
 });
 

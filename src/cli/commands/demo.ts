@@ -21,15 +21,16 @@ import {
 import {
   BANK_BEGINS_AT,
   BANK_LABEL_DELAY_MS,
+  bankHistory,
   bankModel,
   GENERATED_LABEL_DELAY_MS,
   GENERATED_START,
   generatedModel,
   generateHistory,
-  type HistoryRow,
-  readBankHistory,
+  type RecordedHistory,
   type StoryResult,
   tellStory,
+  wholeHistory,
 } from "../../replay/index.ts";
 import { beginDatabase } from "../begin-database.ts";
 import type { System } from "../compose.ts";
@@ -50,7 +51,7 @@ interface Story {
   readonly title: string;
   readonly model: ReturnType<typeof bankModel>;
   readonly columns: { readonly id: string; readonly time: string; readonly label: string };
-  readonly rows: () => readonly HistoryRow[];
+  readonly history: () => RecordedHistory;
   readonly beginAt: Instant;
   readonly labelDelayMs: number;
   /** How often the policy is looked at; hourly looks at two and a half years would be most of the replay. */
@@ -70,7 +71,7 @@ function bankStory(): Story {
     title: "A Portuguese bank sells deposits by phone, May 2008 to November 2010",
     model: bankModel(),
     columns: { id: "customer", time: "contactedAt", label: "purchased" },
-    rows: () => readBankHistory(readFileSync(path, "utf8")),
+    history: () => bankHistory(readFileSync(path, "utf8")),
     beginAt: BANK_BEGINS_AT,
     labelDelayMs: BANK_LABEL_DELAY_MS,
     tickEvery: "1d",
@@ -82,7 +83,7 @@ function generatedStory(): Story {
     title: "A shop's visitors, half a year, generated from a seed",
     model: generatedModel(),
     columns: { id: "visit", time: "visitedAt", label: "purchased" },
-    rows: generateHistory,
+    history: () => wholeHistory(generateHistory()),
     beginAt: GENERATED_START + 30 * DAY_MS,
     labelDelayMs: GENERATED_LABEL_DELAY_MS,
     tickEvery: "6h",
@@ -107,9 +108,9 @@ export async function demo(options: DemoOptions): Promise<void> {
     // Told to the story's first request, which waits for it.
     serving.catch(() => {});
     loadFetch();
-    const rows = story.rows();
+    const history = story.history();
     const interrupted = untilInterrupted();
-    const told = await tell(story, rows, { serving, options, signal: interrupted.signal });
+    const told = await tell(story, history, { serving, options, signal: interrupted.signal });
     const seconds = Math.round((systemClock.monotonicMs() - startedMs) / 10) / 100;
     report(story, told, seconds, options);
     const { url } = await serving;
@@ -160,7 +161,7 @@ interface Telling {
 
 async function tell(
   story: Story,
-  rows: readonly HistoryRow[],
+  history: RecordedHistory,
   { serving, options, signal }: Telling,
 ): Promise<StoryResult> {
   const client = serving.then(({ url }) => createClient({ url, timeoutMs: 120_000 }));
@@ -170,7 +171,7 @@ async function tell(
     return target.advance(to);
   };
   let month = "";
-  return tellStory({ ...target, advance }, rows, {
+  return tellStory({ ...target, advance }, history, {
     columns: story.columns,
     labelDelayMs: story.labelDelayMs,
     beginAt: story.beginAt,
