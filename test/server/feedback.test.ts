@@ -196,7 +196,7 @@ describe("retrain feedback", () => {
     const sent = await runCommand("feedback", "send", "purchases", file, ...url);
     expect(sent.code).toBe(1);
     expect(sent.stdout).toContain("row 2:");
-    expect(sent.stderr).toContain("1 of 2 rows were refused");
+    expect(sent.stderr).toContain("1 of 2 rows was refused");
     const listed = await runCommand("feedback", "list", "purchases", "--has", "comment", "--limit", "1", ...url);
     expect(listed.stdout).toContain(idOf(56));
     const summed = await runCommand("feedback", "summary", "purchases", "--json", ...url);

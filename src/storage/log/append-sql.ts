@@ -7,7 +7,7 @@ import type { AppendRequest, Instant } from "../../core/index.ts";
 import { prepared } from "../session.ts";
 import type { Queryable, SqlRow } from "../sql.ts";
 import { columnId, eventBody, isLabelled, isUnasked, KIND_CODES } from "./encode.ts";
-import type { CommitText } from "./committed-rows.ts";
+import type { CommitText, WrittenRequest } from "./committed-rows.ts";
 
 const LABELLED = 4;
 /** The mark of a prediction nobody asked for: a challenger's mirrored answer. Counted, it would pass for a request. */
@@ -37,16 +37,11 @@ returning seq)
 select pg_current_xact_id()::text as xid, min(seq) as first, max(seq) as last from written`);
 
 /** A request with its texts made, waiting for its batch. */
-export interface EncodedRequest {
-  readonly request: AppendRequest;
-  readonly rows: number;
+export interface EncodedRequest extends WrittenRequest {
   readonly bytes: number;
-  /** One digit per row: its kind, plus 4 where it is labelled, or a mirrored answer. */
-  readonly kinds: string;
   readonly ats: string;
   readonly exampleIds: string;
   readonly predictionIds: string;
-  readonly bodies: string;
 }
 
 /** @throws NUMBER_NOT_FINITE, ROW_INVALID */

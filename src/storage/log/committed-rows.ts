@@ -3,8 +3,7 @@
  * database anyway. Events kept as objects would cost the garbage collector more than parsing the few that are asked for: at
  * 5,000 predictions a second it copied each of them twice.
  */
-import type { EventKind, ExampleEvent, Instant, LoggedEvent } from "../../core/index.ts";
-import type { EncodedRequest } from "./append-sql.ts";
+import type { AppendRequest, EventKind, ExampleEvent, Instant, LoggedEvent } from "../../core/index.ts";
 import { KINDS } from "./encode.ts";
 
 /** Where the rows of one commit are in the log: in the order of the requests, from `firstSeq` on without a gap. */
@@ -17,6 +16,16 @@ export interface CommitPlace {
 /** A commit and the bodies of its rows, each a line. */
 export interface CommitText {
   readonly place: CommitPlace;
+  readonly bodies: string;
+}
+
+/** A request as it was written. */
+export interface WrittenRequest {
+  readonly request: AppendRequest;
+  readonly rows: number;
+  /** One digit per row: its kind, plus 4 where it is labelled, or a mirrored answer. */
+  readonly kinds: string;
+  /** A line per row. */
   readonly bodies: string;
 }
 
@@ -34,17 +43,17 @@ export interface CommittedRows {
 }
 
 /** The rows of a commit by model. @param commit undefined where nobody knows whether, or where in the log, it came about */
-export function committedRows(written: readonly EncodedRequest[], commit: CommitText | undefined): CommittedRows[] {
+export function committedRows(written: readonly WrittenRequest[], commit: CommitText | undefined): CommittedRows[] {
   const found: CommittedRows[] = [];
   let firstSeq = commit?.place.firstSeq ?? 0n;
   let start = 0;
   for (let i = 0; i < written.length; ) {
-    const { model, knownAt } = (written[i] as EncodedRequest).request;
+    const { model, knownAt } = (written[i] as WrittenRequest).request;
     let rows = 0;
     let length = -1;
     let kinds = "";
     do {
-      const one = written[i++] as EncodedRequest;
+      const one = written[i++] as WrittenRequest;
       if (one.rows === 0) continue;
       rows += one.rows;
       kinds += one.kinds;
@@ -60,7 +69,7 @@ export function committedRows(written: readonly EncodedRequest[], commit: Commit
   return found;
 }
 
-const continues = (model: string, next: EncodedRequest | undefined) =>
+const continues = (model: string, next: WrittenRequest | undefined) =>
   next !== undefined && next.request.model === model && next.request.knownAt === undefined;
 
 export function kindOf({ kinds }: CommittedRows, i: number): EventKind {
