@@ -102,7 +102,7 @@ describe("retrain tasks", () => {
     const answered = lines.map((line, i) => (i === 0 ? line : `${line}${Number(line.split(",")[2]) > 50}`));
     await writeFile(file, [header, ...answered].join("\n"));
     const imported = await command("import", "purchases", file);
-    expect(imported.stdout).toBe(`${lines.length - 1} answers kept, 1 rows without an answer.\n`);
+    expect(imported.stdout).toBe(`${lines.length - 1} answers kept, 1 row without an answer.\n`);
     await writeFile(file, `${header}\n${(lines[1] as string).split(",")[0]},x,1,1,clerk,maybe\n`);
     const refused = await command("import", "purchases", file);
     expect(refused.code).toBe(1);
