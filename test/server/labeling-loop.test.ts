@@ -111,7 +111,7 @@ describe("retrain tasks", () => {
     expect(states).toMatchObject({ done: lines.length });
     // A spreadsheet writes what it takes for truth in capitals.
     await writeFile(file, `\uFEFFtask;answer\r\n${(lines[1] as string).split(",")[0]};TRUE\r\n`);
-    expect((await command("import", "purchases", file)).stdout).toBe("1 answers kept, 0 rows without an answer.\n");
+    expect((await command("import", "purchases", file)).stdout).toBe("1 answer kept, 0 rows without an answer.\n");
     await writeFile(file, "example,label\n1,true\n");
     const foreign = await command("import", "purchases", file);
     expect(foreign.code).toBe(2);
