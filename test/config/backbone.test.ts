@@ -195,7 +195,7 @@ describe("a backbone in a configuration", () => {
     const fixed = text.replaceAll("\u0012\u0004rows", "\u0008\u0001\u001a\u0002ro");
     writeFileSync(join(folder, "fixed.onnx"), Buffer.from(fixed, "latin1"));
     expect(() => resolve({ v: f.vector(3) }, mlp({ embed: onnx("fixed.onnx") }))).toThrow(
-      /takes exactly 1 rows at a time/,
+      /takes exactly 1 row at a time/,
     );
   });
 

@@ -2,7 +2,7 @@
  * Binds the ports of a backbone to the features of a model. Everything that would go wrong in a training an hour later goes wrong
  * here: an input of another shape or type, a batch of fixed size, an output whose size nobody knows.
  */
-import { fail, nearestWord } from "../../core/index.ts";
+import { fail, nearestWord, plural } from "../../core/index.ts";
 import type { DataSchema, Embedding, EmbeddingInput, FeatureSpec } from "../../data/index.ts";
 import { wideSize } from "../../data/index.ts";
 import type { OnnxFile, OnnxPort } from "./inspect.ts";
@@ -223,7 +223,7 @@ function requireBatch(port: OnnxPort, what: "input" | "output"): void {
   }
   if (batch < 0) return;
   throw misfit(
-    `its ${what} ${shown(port)} takes exactly ${batch} rows at a time`,
+    `its ${what} ${shown(port)} takes exactly ${plural(batch, "row")} at a time`,
     "Export it with a dynamic first dimension (PyTorch: `dynamic_axes={name: {0: 'batch'}}` for inputs and outputs).",
   );
 }
