@@ -196,17 +196,17 @@ function findCut(window: Window, settings: Settings): DriftDirection | null {
   const { width, total, capacity, heads, counts, sums, rowCount } = window;
   const confidence = logDeterministic((2 * logDeterministic(width)) / delta);
   const variance = window.squares / width;
-  const level = 2 * variance * confidence * SURELY_BELOW;
+  // Both parts less the smallest one add up to the same at every cut.
+  const level = 2 * variance * confidence * SURELY_BELOW * (width - 2 * minWindowLength + 2);
   let oldCount = 0;
   let oldTotal = 0;
-  let size = 1;
-  for (let row = 1; row < rowCount; row++) size *= 2;
+  let size = 2 ** (rowCount - 1);
   for (let row = rowCount - 1; row >= 0; row--) {
     const base = row * capacity;
     const head = heads[row] as number;
-    const count = counts[row] as number;
-    for (let k = 0; k < count; k++) {
-      if (row === 0 && k === count - 1) return null;
+    // The newest value alone is no part.
+    const end = row === 0 ? (counts[0] as number) - 1 : (counts[row] as number);
+    for (let k = 0; k < end; k++) {
       oldCount += size;
       oldTotal += sums[base + ((head + k) & (capacity - 1))] as number;
       const newCount = width - oldCount;
@@ -214,11 +214,11 @@ function findCut(window: Window, settings: Settings): DriftDirection | null {
       // Most cuts are far from firing, and a form of the first half of the bound without division and root says so.
       const oldPart = oldCount - minWindowLength + 1;
       const newPart = newCount - minWindowLength + 1;
-      const left = (total - oldTotal) * oldCount;
-      const right = oldTotal * newCount;
+      const left = total * oldCount;
+      const right = oldTotal * width;
       const cross = Math.abs(left - right) + ROUNDING * (Math.abs(left) + Math.abs(right));
       const weight = oldCount * newCount;
-      if (cross * cross * oldPart * newPart < level * (oldPart + newPart) * weight * weight) continue;
+      if (cross * cross * (oldPart * newPart) < level * weight * weight) continue;
       const gap = (total - oldTotal) / newCount - oldTotal / oldCount;
       const reciprocal = 1 / oldPart + 1 / newPart;
       const bound = Math.sqrt(2 * reciprocal * variance * confidence) + (2 / 3) * confidence * reciprocal;
