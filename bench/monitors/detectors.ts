@@ -1,31 +1,21 @@
 // Detectors of concept drift against River's, update by update, and the estimate before labels over 50 seeds.
 // River is found as `bench/peers.mjs` describes; without it our own figures stand alone.
 import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { createRandom } from "../../src/core/index.ts";
-import { DETECTORS } from "../../src/monitor/index.ts";
 import { estimationError } from "../estimation.ts";
 import { type BenchResult, type Figure, median } from "../harness.ts";
 import { peerPython } from "../peer-python.ts";
 
+const TIMES = fileURLToPath(new URL("detector-times.js", import.meta.url));
 const COUNT = 200_000;
 const ROUNDS = 5;
-/** Passes before the first that counts: an engine compiles a detector well after a million updates, the peer's is compiled when it is installed. */
-const WARMUPS = 8;
 /** Held-out rows of the version whose estimate is judged. */
 const HOLDOUT = 5_000;
 
 function stream(): number[] {
   const random = createRandom(7);
   return Array.from({ length: COUNT }, (_, i) => (random.nextFloat() < (i < COUNT / 2 ? 0.2 : 0.3) ? 1 : 0));
-}
-
-/** Processor time of a detector over the stream, in ns an update. */
-function ours(name: "adwin" | "page-hinkley" | "ddm", values: readonly number[]): number {
-  const before = process.cpuUsage();
-  const detector = DETECTORS[name].create();
-  for (const value of values) detector.update(value);
-  const { user, system } = process.cpuUsage(before);
-  return ((user + system) * 1000) / values.length;
 }
 
 const PEER = `
@@ -44,18 +34,34 @@ for name, kind in kinds.items():
 print(json.dumps(found))
 `;
 
-async function theirs(values: readonly number[]): Promise<Readonly<Record<string, number | string>> | undefined> {
-  const python = peerPython();
-  if (python === undefined) return undefined;
-  const child = spawn(python, ["-c", PEER], { stdio: ["pipe", "pipe", "ignore"] });
+type Times = Readonly<Record<string, number | string>>;
+
+/** Runs a program over the stream; what it prints, or undefined where it fails. */
+async function timesOf(
+  command: string,
+  args: readonly string[],
+  values: readonly number[],
+): Promise<Times | undefined> {
+  const child = spawn(command, args, { stdio: ["pipe", "pipe", "ignore"] });
   child.stdin.end(values.join(""));
   let text = "";
   for await (const part of child.stdout) text += String(part);
   try {
-    return JSON.parse(text) as Record<string, number | string>;
+    return JSON.parse(text) as Times;
   } catch {
     return undefined;
   }
+}
+
+async function ours(values: readonly number[]): Promise<Times> {
+  const found = await timesOf(process.execPath, [TIMES], values);
+  if (found === undefined) throw new Error(`${TIMES} printed no times`);
+  return found;
+}
+
+async function theirs(values: readonly number[]): Promise<Times | undefined> {
+  const python = peerPython();
+  return python === undefined ? undefined : timesOf(python, ["-c", PEER], values);
 }
 
 export async function detectors(): Promise<BenchResult> {
@@ -65,9 +71,9 @@ export async function detectors(): Promise<BenchResult> {
   const names = ["adwin", "page-hinkley", "ddm"] as const;
   const own = new Map(names.map((name) => [name, [] as number[]]));
   const peer = new Map(names.map((name) => [name, [] as number[]]));
-  for (let pass = 0; pass < WARMUPS; pass++) for (const name of names) ours(name, values);
   for (let round = 0; round < ROUNDS; round++) {
-    for (const name of names) own.get(name)?.push(ours(name, values));
+    const times = await ours(values);
+    for (const name of names) own.get(name)?.push(times[name] as number);
     const found = await theirs(values);
     if (found === undefined) continue;
     for (const name of names) peer.get(name)?.push(found[name] as number);
