@@ -200,7 +200,8 @@ function findCut(window: Window, settings: Settings): DriftDirection | null {
   const level = 2 * variance * confidence * SURELY_BELOW * (width - 2 * minWindowLength + 2);
   let oldCount = 0;
   let oldTotal = 0;
-  let size = 2 ** (rowCount - 1);
+  let size = 1;
+  for (let row = 1; row < rowCount; row++) size *= 2;
   for (let row = rowCount - 1; row >= 0; row--) {
     const base = row * capacity;
     const head = heads[row] as number;
