@@ -6,7 +6,14 @@
  */
 import type { JsonObject } from "../../core/records.ts";
 import { logDeterministic } from "../../stats/index.ts";
-import { type DriftDetector, type DriftDirection, driftTowards, requireNumber, STABLE } from "./detector.ts";
+import {
+  type Detection,
+  type DriftDetector,
+  type DriftDirection,
+  driftTowards,
+  requireNumber,
+  STABLE,
+} from "./detector.ts";
 
 export interface AdwinOptions {
   /** Confidence δ: smaller gives fewer false alarms and longer delays. */
@@ -28,49 +35,67 @@ const DEFAULTS: Settings = { delta: 0.002, clock: 32, maxBuckets: 5, minWindowLe
 /** Sum and sum of squared deviations of 2^row values. */
 type Bucket = readonly [sum: number, squares: number];
 
-/** As it is stored: row i holds buckets of 2^i values, oldest first. */
+/** As it is stored: row i holds buckets of 2^i values, oldest first; `pending` the newest values, which no bucket holds yet. */
 interface StoredWindow {
   readonly tick: number;
   readonly width: number;
   readonly total: number;
   readonly squares: number;
   readonly rows: readonly (readonly Bucket[])[];
+  readonly pending?: readonly number[];
 }
 
 /** Rows a window can have: 2^40 values are more than anybody waits for. */
 const MAX_ROWS = 41;
+/** Values put into buckets at once: between two searches nobody looks at the buckets. */
+const BLOCK = 32;
 
-/** Buckets of all rows in two flat arrays: row i is a ring of `capacity` places, its oldest bucket at `heads[i]`. */
+/** Buckets of all rows in two flat arrays: row i begins at `i * maxBuckets`, its oldest bucket first. */
 interface Window {
   tick: number;
   width: number;
   total: number;
   squares: number;
   rowCount: number;
-  /** A power of two above maxBuckets, so that a mask wraps a ring. */
-  readonly capacity: number;
-  readonly heads: Int32Array;
   readonly counts: Int32Array;
+  readonly sums: Float64Array;
+  readonly deviations: Float64Array;
+  /** Where rows in turn leave the buckets they merged for the next row. */
+  readonly merged: readonly [Line, Line];
+}
+
+/** Buckets of one size on their way into a row, oldest first. */
+interface Line {
   readonly sums: Float64Array;
   readonly deviations: Float64Array;
 }
 
+function emptyLine(): Line {
+  return { sums: new Float64Array(BLOCK), deviations: new Float64Array(BLOCK) };
+}
+
 function emptyWindow(maxBuckets: number): Window {
-  let capacity = 2;
-  while (capacity <= maxBuckets) capacity *= 2;
-  const size = MAX_ROWS * capacity;
+  const size = MAX_ROWS * maxBuckets;
   return {
     tick: 0,
     width: 0,
     total: 0,
     squares: 0,
     rowCount: 0,
-    capacity,
-    heads: new Int32Array(MAX_ROWS),
     counts: new Int32Array(MAX_ROWS),
     sums: new Float64Array(size),
     deviations: new Float64Array(size),
+    merged: [emptyLine(), emptyLine()],
   };
+}
+
+function clearInPlace(window: Window): void {
+  window.tick = 0;
+  window.width = 0;
+  window.total = 0;
+  window.squares = 0;
+  window.rowCount = 0;
+  window.counts.fill(0);
 }
 
 function restore(stored: StoredWindow, maxBuckets: number): Window {
@@ -79,28 +104,28 @@ function restore(stored: StoredWindow, maxBuckets: number): Window {
   rows.forEach((buckets, row) => {
     window.counts[row] = buckets.length;
     buckets.forEach(([sum, deviation], k) => {
-      window.sums[row * window.capacity + k] = sum;
-      window.deviations[row * window.capacity + k] = deviation;
+      window.sums[row * maxBuckets + k] = sum;
+      window.deviations[row * maxBuckets + k] = deviation;
     });
   });
   return window;
 }
 
-function store(window: Window): StoredWindow {
-  const { tick, width, total, squares, rowCount, capacity, heads, counts, sums, deviations } = window;
+function store(window: Window, pending: Float64Array, maxBuckets: number): StoredWindow {
+  const { tick, width, total, squares, rowCount, counts, sums, deviations } = window;
   const rows = Array.from({ length: rowCount }, (_, row) =>
     Array.from({ length: counts[row] as number }, (_bucket, k): Bucket => {
-      const at = row * capacity + (((heads[row] as number) + k) & (capacity - 1));
+      const at = row * maxBuckets + k;
       return [sums[at] as number, deviations[at] as number];
     }),
   );
-  return { tick, width, total, squares, rows };
+  return { tick, width, total, squares, rows, pending: [...pending] };
 }
 
 /** @param options see `AdwinOptions`; defaults as published. Cost O(M log W) a cut search, O(1) else; memory O(M log W). */
 export function createAdwin(options: AdwinOptions = {}): DriftDetector {
   const settings = { ...DEFAULTS, ...options };
-  return resume(settings, emptyWindow(settings.maxBuckets), false);
+  return resume(settings, emptyWindow(settings.maxBuckets), [], false);
 }
 
 /** Resumes from `toState()`. */
@@ -110,79 +135,160 @@ export function adwinFromState(state: JsonObject): DriftDetector {
     window: StoredWindow;
     drifted: boolean;
   };
-  return resume(settings, restore(window, settings.maxBuckets), drifted);
+  return resume(settings, restore(window, settings.maxBuckets), window.pending ?? [], drifted);
 }
 
-function resume(settings: Settings, start: Window, startDrifted: boolean): DriftDetector {
-  let window = start;
+function resume(settings: Settings, window: Window, waiting: readonly number[], startDrifted: boolean): DriftDetector {
+  const { clock, maxBuckets, gracePeriod } = settings;
+  const line = emptyLine();
+  const block = line.sums;
+  block.set(waiting);
+  let pending = waiting.length;
   let drifted = startDrifted;
+  // After a drift the next value is the first of a new window.
+  let full = drifted ? 1 : blockLength(window.tick);
+
+  /** Values from a given tick on that go into buckets together: up to the next search, or as many as a block holds. */
+  function blockLength(tick: number): number {
+    return Math.min(BLOCK, clock - (tick % clock));
+  }
+
+  function settle(): Detection {
+    if (drifted) {
+      clearInPlace(window);
+      drifted = false;
+      full = blockLength(0);
+      if (pending < full) return STABLE;
+    }
+    insertBlockInPlace(window, line, pending, maxBuckets);
+    pending = 0;
+    full = blockLength(window.tick);
+    if (window.tick % clock !== 0 || window.width <= gracePeriod) return STABLE;
+    const direction = shrinkInPlace(window, settings);
+    if (direction === null) return STABLE;
+    drifted = true;
+    full = 1;
+    return driftTowards(direction);
+  }
+
   return {
     update(value) {
       requireNumber("ADWIN", value);
-      if (drifted) {
-        window = emptyWindow(settings.maxBuckets);
-        drifted = false;
-      }
-      insertInPlace(window, value, settings.maxBuckets);
-      window.tick += 1;
-      if (window.tick % settings.clock !== 0 || window.width <= settings.gracePeriod) return STABLE;
-      const direction = shrinkInPlace(window, settings);
-      drifted = direction !== null;
-      return direction === null ? STABLE : driftTowards(direction);
+      block[pending] = value;
+      pending += 1;
+      return pending < full ? STABLE : settle();
     },
-    toState: () => ({ settings: { ...settings }, window: store(window), drifted }) as never,
+    toState: () =>
+      ({ settings: { ...settings }, window: store(window, block.subarray(0, pending), maxBuckets), drifted }) as never,
   };
 }
 
-function insertInPlace(window: Window, value: number, maxBuckets: number): void {
-  const { capacity, heads, counts, sums, deviations } = window;
-  const mask = capacity - 1;
-  const before = window.width;
-  if (before > 0) {
-    const gap = value - window.total / before;
-    window.squares += (before * gap * gap) / (before + 1);
-  }
-  window.width = before + 1;
-  window.total += value;
-  const count = counts[0] as number;
-  sums[((heads[0] as number) + count) & mask] = value;
-  counts[0] = count + 1;
-  if (count < maxBuckets) {
-    if (window.rowCount === 0) window.rowCount = 1;
-    return;
-  }
-  // A row that overflows merges its two oldest buckets into one of the row above.
-  let half = 0.5;
-  // Halving and doubling are exact, so the reciprocal of a size stands for the division by it.
-  let inverse = 1;
-  for (let row = 0; (counts[row] as number) > maxBuckets; row++) {
-    const base = row * capacity;
-    const head = heads[row] as number;
-    const a = base + head;
-    const b = base + ((head + 1) & mask);
-    const sumA = sums[a] as number;
-    const sumB = sums[b] as number;
-    const gap = sumA * inverse - sumB * inverse;
-    const at = base + capacity + (((heads[row + 1] as number) + (counts[row + 1] as number)) & mask);
-    sums[at] = sumA + sumB;
-    deviations[at] = (deviations[a] as number) + (deviations[b] as number) + half * gap * gap;
-    counts[row + 1] = (counts[row + 1] as number) + 1;
-    heads[row] = (head + 2) & mask;
-    counts[row] = (counts[row] as number) - 2;
-    if (row + 1 === window.rowCount) window.rowCount = row + 2;
-    half *= 2;
-    inverse /= 2;
+/** Puts values into buckets, row by row: the buckets that value by value gives, as a row always merges its oldest pairs. */
+function insertBlockInPlace(window: Window, block: Line, length: number, maxBuckets: number): void {
+  addMomentsInPlace(window, block.sums, length);
+  let entering = block;
+  let count = length;
+  let size = 1;
+  for (let row = 0; count > 0; row++) {
+    if (row === window.rowCount) window.rowCount = row + 1;
+    const merged = window.merged[row & 1] as Line;
+    count = enterRowInPlace(window, row, size, entering, count, merged, maxBuckets);
+    entering = merged;
+    size *= 2;
   }
 }
 
-/** Drops oldest buckets until no cut fires; the direction of the first cut that fired, or null. */
+/** Adds `count` buckets to a row and moves its overflow to `merged`, the oldest two at a time; how many buckets that makes. */
+function enterRowInPlace(
+  window: Window,
+  row: number,
+  size: number,
+  entering: Line,
+  count: number,
+  merged: Line,
+  maxBuckets: number,
+): number {
+  const { counts, sums, deviations } = window;
+  const { sums: newSums, deviations: newDeviations } = entering;
+  const { sums: mergedSums, deviations: mergedDeviations } = merged;
+  const base = row * maxBuckets;
+  const end = base + (counts[row] as number);
+  const overflow = end - base + count - maxBuckets;
+  const pairs = overflow > 0 ? (overflow + 1) >> 1 : 0;
+  // Sizes are powers of two, so the product with the reciprocal is the quotient.
+  const inverse = 1 / size;
+  const half = size / 2;
+  let pair = 0;
+  let old = base;
+  let next = 0;
+  for (; pair < pairs && old + 1 < end; pair++) {
+    const sumA = sums[old] as number;
+    const sumB = sums[old + 1] as number;
+    const gap = sumA * inverse - sumB * inverse;
+    mergedSums[pair] = sumA + sumB;
+    mergedDeviations[pair] = (deviations[old] as number) + (deviations[old + 1] as number) + half * gap * gap;
+    old += 2;
+  }
+  if (pair < pairs && old < end) {
+    const sumA = sums[old] as number;
+    const sumB = newSums[0] as number;
+    const gap = sumA * inverse - sumB * inverse;
+    mergedSums[pair] = sumA + sumB;
+    mergedDeviations[pair] = (deviations[old] as number) + (newDeviations[0] as number) + half * gap * gap;
+    old += 1;
+    next = 1;
+    pair += 1;
+  }
+  for (; pair < pairs; pair++) {
+    const sumA = newSums[next] as number;
+    const sumB = newSums[next + 1] as number;
+    const gap = sumA * inverse - sumB * inverse;
+    mergedSums[pair] = sumA + sumB;
+    mergedDeviations[pair] = (newDeviations[next] as number) + (newDeviations[next + 1] as number) + half * gap * gap;
+    next += 2;
+  }
+  let at = base;
+  for (; old < end; old++, at++) {
+    sums[at] = sums[old] as number;
+    deviations[at] = deviations[old] as number;
+  }
+  for (; next < count; next++, at++) {
+    sums[at] = newSums[next] as number;
+    deviations[at] = newDeviations[next] as number;
+  }
+  counts[row] = at - base;
+  return pairs;
+}
+
+/** Adds `count` values to the window's width, total and squared deviations (Chan, Golub and LeVeque, 1979). */
+function addMomentsInPlace(window: Window, block: Float64Array, count: number): void {
+  let sum = 0;
+  for (let i = 0; i < count; i++) sum += block[i] as number;
+  const mean = sum / count;
+  let squares = 0;
+  for (let i = 0; i < count; i++) {
+    const gap = (block[i] as number) - mean;
+    squares += gap * gap;
+  }
+  const { width } = window;
+  if (width > 0) {
+    const gap = mean - window.total / width;
+    squares += (gap * gap * width * count) / (width + count);
+  }
+  window.squares += squares;
+  window.tick += count;
+  window.width = width + count;
+  window.total += sum;
+}
+
+/** Drops from the oldest end until no cut fires; the direction of the first cut that fired, or null. */
 function shrinkInPlace(window: Window, settings: Settings): DriftDirection | null {
   let first: DriftDirection | null = null;
   for (;;) {
     const direction = findCut(window, settings);
     if (direction === null) return first;
     first ??= direction;
-    dropOldestInPlace(window);
+    dropOldestInPlace(window, settings.maxBuckets);
   }
 }
 
@@ -192,8 +298,8 @@ const ROUNDING = 1e-14;
 
 /** Walks cuts from the oldest bucket on; the direction of the first whose halves differ by more than the bound. */
 function findCut(window: Window, settings: Settings): DriftDirection | null {
-  const { minWindowLength, delta } = settings;
-  const { width, total, capacity, heads, counts, sums, rowCount } = window;
+  const { minWindowLength, delta, maxBuckets } = settings;
+  const { width, total, counts, sums, rowCount } = window;
   const confidence = logDeterministic((2 * logDeterministic(width)) / delta);
   const variance = window.squares / width;
   // Both parts less the smallest one add up to the same at every cut.
@@ -203,13 +309,12 @@ function findCut(window: Window, settings: Settings): DriftDirection | null {
   let size = 1;
   for (let row = 1; row < rowCount; row++) size *= 2;
   for (let row = rowCount - 1; row >= 0; row--) {
-    const base = row * capacity;
-    const head = heads[row] as number;
+    const base = row * maxBuckets;
     // The newest value alone is no part.
     const end = row === 0 ? (counts[0] as number) - 1 : (counts[row] as number);
     for (let k = 0; k < end; k++) {
       oldCount += size;
-      oldTotal += sums[base + ((head + k) & (capacity - 1))] as number;
+      oldTotal += sums[base + k] as number;
       const newCount = width - oldCount;
       if (oldCount < minWindowLength || newCount < minWindowLength) continue;
       // Most cuts are far from firing, and a form of the first half of the bound without division and root says so.
@@ -230,10 +335,10 @@ function findCut(window: Window, settings: Settings): DriftDirection | null {
   return null;
 }
 
-function dropOldestInPlace(window: Window): void {
-  const { capacity, heads, counts, sums, deviations } = window;
+function dropOldestInPlace(window: Window, maxBuckets: number): void {
+  const { counts, sums, deviations } = window;
   const row = window.rowCount - 1;
-  const first = row * capacity + (heads[row] as number);
+  const first = row * maxBuckets;
   let size = 1;
   for (let i = 0; i < row; i++) size *= 2;
   const sum = sums[first] as number;
@@ -241,7 +346,9 @@ function dropOldestInPlace(window: Window): void {
   window.total -= sum;
   const gap = sum / size - window.total / window.width;
   window.squares -= (deviations[first] as number) + (size * window.width * gap * gap) / (size + window.width);
-  heads[row] = ((heads[row] as number) + 1) & (capacity - 1);
+  const end = first + (counts[row] as number);
+  sums.copyWithin(first, first + 1, end);
+  deviations.copyWithin(first, first + 1, end);
   counts[row] = (counts[row] as number) - 1;
   while (window.rowCount > 0 && counts[window.rowCount - 1] === 0) window.rowCount -= 1;
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import type { JsonObject } from "../../../src/core/index.ts";
 import {
   createAdwin,
   createDdm,
@@ -8,6 +9,7 @@ import {
   createHddmW,
   createKswin,
   createPageHinkley,
+  DETECTORS,
   type DriftDetector,
 } from "../../../src/monitor/detectors/index.ts";
 import { createLcg } from "../../stats/lcg.ts";
@@ -160,6 +162,26 @@ describe("flagged positions", () => {
   });
 });
 
+interface AdwinWindow {
+  readonly width: number;
+  readonly total: number;
+  readonly squares: number;
+  readonly rows: readonly unknown[][];
+}
+
+/** The window of a state once the values that wait are in its buckets, which a detector that never searches puts there one by one. */
+function settledWindow(state: JsonObject): AdwinWindow {
+  const { settings, window } = state as unknown as { settings: object; window: { pending: number[] } };
+  const patient = { ...settings, clock: 1, gracePeriod: Number.POSITIVE_INFINITY };
+  const detector = DETECTORS.adwin.fromState({
+    ...state,
+    settings: patient,
+    window: { ...window, pending: [] },
+  } as never);
+  for (const value of window.pending) detector.update(value);
+  return detector.toState()["window"] as unknown as AdwinWindow;
+}
+
 describe("inner state", () => {
   test.each(golden.adwin_traces)("ADWIN on $stream keeps the reference's window", ({ stream, params, trace }) => {
     const detector = (create.ADWIN as (params: Params) => DriftDetector)(params);
@@ -168,9 +190,7 @@ describe("inner state", () => {
       const found = detector.update(value);
       const point = points.get(i);
       if (point === undefined) return;
-      const { window } = detector.toState() as unknown as {
-        window: { width: number; total: number; squares: number; rows: unknown[][] };
-      };
+      const window = settledWindow(detector.toState());
       expect(found.driftDetected).toBe(point.drift);
       expect(window.width).toBe(point.width);
       expect(window.total).toBeCloseTo(point.total, 8);
