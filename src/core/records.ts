@@ -213,7 +213,7 @@ export type RunStepName = (typeof RUN_STEPS)[number];
  * | queued | waiting for the one run slot of its model | the engine starts it |
  * | running | a step is being done | the last step, a failure, a cancel |
  * | promoted | its version went live (or its rollout began) | final |
- * | held | the gate could not tell; the candidate waits for rows | final for the run; the candidate may be gated again |
+ * | held | the gate could not tell, or saw another champion; the candidate waits | final for the run; the candidate may be gated again |
  * | rejected | the gate said no | final |
  * | stopped | a step found too little or broken data; nothing was trained | final |
  * | failed | a step failed after its attempts | final |

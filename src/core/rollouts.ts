@@ -303,7 +303,7 @@ export interface RolloutStore {
   /**
    * One transaction: the record (created at revision 1, else compare-and-set on its revision), the roles of its versions, the
    * numbered routing row, the decision and the audit record. `applied` is false, and nothing is written, when another process
-   * was first or the model has another rollout that is not over.
+   * was first, the model has another rollout that is not over, or a new one names a champion who is none any more.
    */
   change(change: RolloutChange): Promise<{ readonly applied: boolean; readonly routing?: Routing }>;
   /** Compare-and-set of the record alone: what was seen, not what was done. */

@@ -1,5 +1,6 @@
 /**
- * Held candidates: a version whose gate could not tell waits for what is missing, rows or a person, and is then gated again.
+ * Held candidates: a version whose gate could not tell waits for what is missing, rows or a person, and is then gated again; so does
+ * one whose champion was replaced before it could go live.
  * It waits until a newer version is made, the champion or the definition changes, or 30 days have passed.
  *
  * What it waits for is one setting per model, written when the gate holds; a tick asks for it and for one count of the log.
@@ -46,6 +47,8 @@ export interface HeldCandidate {
   readonly heardWord?: string;
   /** Why it is to be judged at once: it came from another server. */
   readonly imported?: string;
+  /** The same: the champion changed between its gate and its rollout. */
+  readonly overtaken?: string;
 }
 
 export interface Regate {
@@ -98,7 +101,7 @@ export async function rememberHeld(
   await context.store.settings.set(key, held as unknown as Json);
 }
 
-/** A version from elsewhere takes the waiting place, newest wins, and is judged at the next tick with no run under way. */
+/** A version that the champion of now has not judged takes the waiting place, newest wins, and is judged at the next tick with no run under way. */
 export async function waitForGate(
   context: LoopContext,
   waits: {
@@ -106,10 +109,11 @@ export async function waitForGate(
     readonly version: string;
     readonly definitionRevision: string;
     readonly champion: string | null;
+    readonly why: "imported" | "overtaken";
     readonly reason: string;
   },
 ): Promise<void> {
-  const { model, version, champion, reason } = waits;
+  const { model, version, champion, why, reason } = waits;
   const now = context.worldClock.now();
   const held: HeldCandidate = {
     version,
@@ -121,7 +125,7 @@ export async function waitForGate(
     rowsWanted: 0,
     since: now,
     immatureRows: 0,
-    imported: reason,
+    [why]: reason,
   };
   await context.store.settings.set(heldKey(model), held as unknown as Json);
 }
@@ -174,11 +178,12 @@ export async function judgeHeld(
   if (arrived < missing) return waiting;
   const reason =
     held.imported ??
+    held.overtaken ??
     `${held.version} was held on ${plural(held.rows, "row")} and asked for ${count(held.rowsWanted)}; ${plural(arrived, "label has", "labels have")} arrived since.`;
   const trigger = held.imported === undefined ? "held" : "import";
   const decision = await record({ outcome: "yes", reason, inputs: { arrived, missing, rows: held.rows } });
   // Before the run: one that fails waits for the same number again, instead of failing at every tick.
-  const { imported: _, ...waits } = held;
+  const { imported: _imported, overtaken: _overtaken, ...waits } = held;
   const again = { ...waits, rowsWanted: Math.max(held.rowsWanted, held.rows + 1), since: now };
   await settings.set(heldKey(spec.name), again as unknown as Json);
   return {

@@ -120,6 +120,7 @@ async function register(
     version: version.name,
     definitionRevision: revision,
     champion: (await registry.champion(model))?.name ?? null,
+    why: "imported",
     reason: `${version.name} was imported as ONNX and is judged by the gates of this server.`,
   });
   return version;

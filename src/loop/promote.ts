@@ -6,6 +6,8 @@ import type { LoopContext } from "./context.ts";
 export interface ChampionChange {
   readonly model: string;
   readonly version: string;
+  /** Whom it is to replace; without it, whoever is champion. */
+  readonly expectedChampion?: string | null;
   readonly reason: string;
   readonly actor: string;
   readonly action: "promotion" | "rollback";

@@ -153,6 +153,7 @@ export async function importVersion(
       version: version.name,
       definitionRevision: definitionRevision(spec),
       champion,
+      why: "imported",
       reason,
     });
   }

@@ -6,6 +6,7 @@ import { describeLog } from "./store-log-contract.ts";
 import { openPlace, type StorePlace } from "./store-place.ts";
 import { describeProfiles } from "./store-profiles-contract.ts";
 import { describeRecords } from "./store-records-contract.ts";
+import { describeRollouts } from "./store-rollouts-contract.ts";
 
 export function describeStore(name: string, open: () => Promise<TestDatabase>): void {
   describe(`a store over a database of kind ${name}`, () => {
@@ -20,6 +21,7 @@ export function describeStore(name: string, open: () => Promise<TestDatabase>): 
     });
 
     describeRecords(place);
+    describeRollouts(place);
     describeLog(place);
     describeLabeling(place);
     describeProfiles(place);

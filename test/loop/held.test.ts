@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { defineConfig, defineModel, f, gate, linear, when } from "../../src/config/index.ts";
 import { createRandom, DAY_MS, HOUR_MS } from "../../src/core/index.ts";
 import { openTestLoop, type TestLoop } from "../../src/testing/loop.ts";
@@ -148,5 +148,90 @@ describe("a held candidate", () => {
     });
     await send("aged", rows(2_500, test.clock.now() - 2 * DAY_MS, 10));
     expect((await advance(2 * HOUR_MS)).runs).toEqual([]);
+  }, 60_000);
+});
+
+describe("a candidate whose champion changed after its gate", () => {
+  let test: TestLoop;
+  /** Somebody acts while the gate of a run is asked. */
+  let meanwhile = async () => {};
+  let asked = 0;
+  const overtaken = defineModel({
+    ...model("overtaken", true),
+    gates: [
+      gate.custom("meanwhile", async () => {
+        asked += 1;
+        await meanwhile();
+        return { outcome: asked === 1 ? "no" : "yes", reason: `It was asked ${asked} times.` };
+      }),
+    ],
+  });
+  beforeAll(async () => {
+    test = await openTestLoop(defineConfig({ models: [overtaken], alerts: [] }), START);
+    const readings = rows(600, START - 20 * DAY_MS, 11);
+    await test.loop.ingest({ model: "overtaken", form: "observation", origin: "test", rows: readings });
+  }, 60_000);
+  afterAll(async () => test.dispose());
+
+  const promote = async (version: string) => void (await test.loop.promote("overtaken", version, "tester", "by hand"));
+  const train = async () => {
+    const { run } = await test.loop.requestRun("overtaken", { reason: "another", actor: "tester" });
+    await test.engine.wait(run.id);
+    meanwhile = async () => {};
+    return test.store.runs.get(run.id);
+  };
+  const champion = async () => (await test.store.registry.champion("overtaken"))?.name;
+  /** What the next tick makes of a version that waits. */
+  const nextTick = async () => {
+    const { runs } = await test.loop.advance(test.clock.now() + HOUR_MS);
+    expect(runs).toHaveLength(1);
+    return test.store.runs.get(runs[0] as string);
+  };
+
+  it("does not take the place of the first version somebody makes live in that instant", async () => {
+    expect(await train()).toMatchObject({ state: "rejected", version: "v1" });
+    const { registry } = test.store;
+    const write = registry.promote;
+    const spy = vi.spyOn(registry, "promote").mockImplementationOnce(async (change) => {
+      await promote("v1");
+      return write(change);
+    });
+    expect(await train()).toMatchObject({ state: "held", version: "v2" });
+    spy.mockRestore();
+    expect(await champion()).toBe("v1");
+    expect(await nextTick()).toMatchObject({ state: "promoted", version: "v2", champion: "v1" });
+  }, 60_000);
+
+  it("is held, and gated again against the champion of now before it goes live", async () => {
+    meanwhile = () => promote("v1");
+    const run = await train();
+    expect(run).toMatchObject({ state: "held", version: "v3", champion: "v2", gate: { outcome: "promote" } });
+    expect(run?.steps.at(-1)).toMatchObject({
+      step: "rollout",
+      state: "stopped",
+      output: "v3 was gated against v2, but v1 is champion now. It is gated again.",
+    });
+    expect(await champion()).toBe("v1");
+    const { predictions: _, ...answer } = await test.loop.predict({ model: "overtaken", rows: [{ x: 1 }], log: false });
+    expect(answer.version).toBe("v1");
+    const again = await nextTick();
+    expect(again).toMatchObject({ state: "promoted", version: "v3", champion: "v1", cause: { trigger: "held" } });
+    expect(await champion()).toBe("v3");
+  }, 60_000);
+
+  it("does not begin a rollout against one who is champion no more", async () => {
+    const { rollouts } = test.store;
+    const write = rollouts.change;
+    const spy = vi.spyOn(rollouts, "change");
+    // The first change ends the watch of the last promotion; the second begins the rollout.
+    spy.mockImplementationOnce(write).mockImplementationOnce(async (change) => {
+      expect(change.rollout).toMatchObject({ champion: "v3", challenger: "v4", revision: 1 });
+      await promote("v1");
+      return write(change);
+    });
+    expect(await train()).toMatchObject({ state: "held", version: "v4", champion: "v3" });
+    spy.mockRestore();
+    expect(await champion()).toBe("v1");
+    expect(await nextTick()).toMatchObject({ state: "promoted", version: "v4", champion: "v1" });
   }, 60_000);
 });

@@ -4,6 +4,7 @@ import {
   fail,
   type NewDecision,
   type PairedDifference,
+  RetrainError,
   type RolloutRecord,
   type Routing,
   sha256Hex,
@@ -24,23 +25,42 @@ export interface Candidate {
   readonly version: string;
   readonly runId: string;
   readonly attempt: number;
+  /** Whom its gate judged it by; undefined where nothing was live. */
+  readonly judgedBy: string | undefined;
   /** Candidate against the challenger of an open rollout, on the same held-out rows. */
   readonly againstChallenger?: EvaluationReport;
 }
 export interface Begun {
-  /** live: champion now; staged: its rollout began; waiting: another rollout is open; known: it had begun before a restart. */
-  readonly how: "live" | "staged" | "waiting" | "known";
+  /**
+   * live: champion now; staged: its rollout began; waiting: another rollout is open; known: it had begun before a restart;
+   * overtaken: nothing began, because another version became champion after the gate.
+   */
+  readonly how: "live" | "staged" | "waiting" | "known" | "overtaken";
   readonly routing: Routing;
   readonly text: string;
 }
 
 /** Idempotent by run: a resumed step finds what it began. */
 export async function beginRollout(context: LoopContext, candidate: Candidate): Promise<Begun> {
+  try {
+    return await begin(context, candidate);
+  } catch (error) {
+    // Somebody changed the champion, or began a rollout, between the look and the transaction.
+    if (!(error instanceof RetrainError) || !CONFLICTS.has(error.code)) throw error;
+    return begin(context, candidate);
+  }
+}
+const CONFLICTS: ReadonlySet<string> = new Set(["PROMOTION_CONFLICT", "ROLLOUT_CONFLICT"]);
+
+async function begin(context: LoopContext, candidate: Candidate): Promise<Begun> {
   const { store } = context;
   const { model, version, runId } = candidate;
   const known = (await store.rollouts.list({ model, limit: 20 })).find((one) => one.runId === runId);
   if (known !== undefined) return report(context, model, "known", `${version}: rollout ${known.state}`);
   const champion = await store.registry.champion(model);
+  if (champion?.name !== version && champion?.name !== candidate.judgedBy) {
+    return overtaken(context, candidate, champion?.name ?? "no version");
+  }
   // With nobody to compare with, or nothing changed, there is nothing to stage.
   if (champion === undefined || champion.name === version) return goLive(context, candidate);
   const open = await endWatch(context, model);
@@ -58,11 +78,31 @@ export async function beginRollout(context: LoopContext, candidate: Candidate): 
   });
 }
 
+/** A gate says nothing about a champion it did not see: a promotion by hand, or by a rollout, came between. */
+async function overtaken(context: LoopContext, candidate: Candidate, champion: string): Promise<Begun> {
+  const { model, version, runId, judgedBy } = candidate;
+  const text = `${version} was gated against ${judgedBy ?? "no champion"}, but ${champion} is champion now.`;
+  await context.store.decisions.record({
+    model,
+    kind: "rollout",
+    subject: "candidate after its gate",
+    outcome: "no",
+    rule: "A candidate goes live only against the champion its gate judged it by.",
+    inputs: { gatedAgainst: judgedBy ?? null, champion },
+    reason: text,
+    version,
+    runId,
+    at: context.worldClock.now(),
+  });
+  return report(context, model, "overtaken", text);
+}
+
 async function goLive(context: LoopContext, candidate: Candidate): Promise<Begun> {
   const { model, version, runId, attempt } = candidate;
   const { routing } = await makeChampion(context, {
     model,
     version,
+    expectedChampion: null,
     reason: "Its run passed the gate.",
     actor: "retrain",
     action: "promotion",

@@ -82,6 +82,8 @@ async function apply(
 ): Promise<{ readonly applied: boolean; readonly routing?: Routing }> {
   const { rollout, routing } = change;
   const before = await lockRouting(transaction, rollout.model);
+  // A rollout begins against the champion it names, or not at all.
+  if (rollout.revision === 1 && before.champion !== rollout.champion) return { applied: false };
   if (!(await saveRecord(transaction, rollout))) return { applied: false };
   let after: Routing | undefined;
   if (routing !== undefined) {
