@@ -83,6 +83,17 @@ const BREACHES: readonly (readonly [string, Readonly<Record<string, string>>, st
     "src/loop/a.ts",
   ],
   [
+    "cli training in its own process",
+    {
+      "src/cli/a.ts": 'export const a = () => import("../job/b.ts");\n',
+      "src/cli/c.ts": 'export { nothing } from "../job/chunk-readers.ts";\n',
+      "src/job/b.ts": NOTHING,
+      "src/job/chunk-readers.ts": NOTHING,
+    },
+    "direction",
+    "src/cli/a.ts",
+  ],
+  [
     "storage used outside the composition roots",
     { "src/server/a.ts": 'export { nothing } from "../storage/b.ts";\n', "src/storage/b.ts": NOTHING },
     "direction",

@@ -24,6 +24,8 @@ const ADAPTERS = new Set(["storage", "engine"]);
 /** The composition root as a function, for programs that embed the product. */
 const LIBRARY_ROOT = "src/cli/create-retrain.ts";
 const CONTRACT = "src/server/contract.ts";
+/** What of the training process others may load: pure readers. What it does with them stays in a process that can be killed. */
+const SHARED_WITH_JOB = new Set(["src/job/chunk-readers.ts"]);
 
 /** The part of src/ a path lies in; undefined for files directly in src/ and outside it. */
 export function partOf(path: string): string | undefined {
@@ -50,6 +52,8 @@ function whyForbidden(file: string, target: string, typeOnly: boolean): string |
     const isLibrary = target === LIBRARY_ROOT;
     return to === "cli" && !isLibrary ? `the public surface reaches into cli for ${LIBRARY_ROOT} alone` : undefined;
   }
+  if (to === "job" && !SHARED_WITH_JOB.has(target))
+    return "job is a program of its own, started by the pool of processes";
   if (from === "testing") return to === "cli" ? "testing does not import cli" : undefined;
   const rankFrom = RANK.get(from);
   const rankTo = RANK.get(to);
