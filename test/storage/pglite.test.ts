@@ -2,6 +2,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeF
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
+import type { Worker } from "node:worker_threads";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/core/index.ts";
 import { migrate } from "../../src/storage/migrations.ts";
@@ -95,6 +96,9 @@ describe("the embedded database", () => {
 
   describe("when it dies", () => {
     it("fails open and waiting requests as retryable, says down, then opens again by itself", async () => {
+      const threads: Worker[] = [];
+      const note = (thread: Worker) => threads.push(thread);
+      process.on("worker", note);
       const database = await openHere({ fault: "fsync-eio:60" });
       const states: string[] = [];
       database.onHealth(({ state }) => states.push(state));
@@ -118,6 +122,9 @@ describe("the embedded database", () => {
       expect(refused.length).toBeGreaterThan(0);
       for (const error of refused) expect(error).toMatchObject({ code: "STORE_UNAVAILABLE", retryable: true });
       expect(reasons[0]).toMatch(/^PANIC: could not fsync/);
+      process.off("worker", note);
+      // The dead one has ended: two databases on one directory would destroy each other's rows.
+      expect(threads.map(({ threadId }) => (threadId === -1 ? "ended" : "runs"))).toEqual(["ended", "runs"]);
       const { rows } = await database.query<{ id: number }>("select id from item");
       const found = new Set(rows.map(({ id }) => id));
       expect([...acked].filter((id) => !found.has(id))).toEqual([]);

@@ -1,9 +1,10 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, fstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 import { createRequire, syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { systemClock } from "../../src/core/index.ts";
 import { DurableNodeFS, parseFault } from "../../src/storage/pglite/durable-fs.ts";
 import { type FileStream, type NodeFileSystem, SyncedFiles } from "../../src/storage/pglite/synced-files.ts";
@@ -58,9 +59,9 @@ describe("a commit", () => {
     // The very object the module's named import follows: counting alone would satisfy the probe at start.
     const system = createRequire(import.meta.url)("node:fs") as { fsyncSync: (descriptor: number) => void };
     const { fsyncSync } = system;
-    let calls = 0;
+    const calls = { file: 0, folder: 0 };
     system.fsyncSync = (descriptor) => {
-      calls += 1;
+      calls[fstatSync(descriptor).isDirectory() ? "folder" : "file"] += 1;
       fsyncSync(descriptor);
     };
     syncBuiltinESMExports();
@@ -70,7 +71,11 @@ describe("a commit", () => {
       const before = files.fsyncs;
       for (let id = 3; id < 8; id++) await database.query("insert into item values ($1)", [id]);
       expect(files.fsyncs - before).toBeGreaterThanOrEqual(5);
-      expect(calls).toBe(files.fsyncs);
+      // Renames a file into its place, for which the folder has to be synced.
+      const { folder } = calls;
+      await database.exec("alter system set work_mem = '5MB'");
+      expect(calls.folder).toBeGreaterThan(folder);
+      expect(calls.file + calls.folder).toBe(files.fsyncs);
       await database.close();
     } finally {
       system.fsyncSync = fsyncSync;
@@ -79,7 +84,51 @@ describe("a commit", () => {
   }, 60_000);
 });
 
+describe("an fsync that fails", () => {
+  it.each([
+    ["ENOSPC", 51],
+    ["EIO", 29],
+  ])(
+    "is told to the database (%s)",
+    async (code, errno) => {
+      const system = createRequire(import.meta.url)("node:fs") as { fsyncSync: (descriptor: number) => void };
+      const { fsyncSync } = system;
+      const { files, database } = await openCopy(code);
+      files.opened();
+      const { FS, NODEFS } = database.Module as unknown as { FS: EmscriptenFiles; NODEFS: NodeFileSystem };
+      const stream = FS.open(`${DATA}/PG_VERSION`, "r");
+      expect(NODEFS.stream_ops.fsync?.(stream)).toBe(0);
+      system.fsyncSync = () => {
+        throw Object.assign(new Error(code), { code });
+      };
+      syncBuiltinESMExports();
+      try {
+        expect(NODEFS.stream_ops.fsync?.(stream)).toBe(errno);
+      } finally {
+        system.fsyncSync = fsyncSync;
+        syncBuiltinESMExports();
+      }
+      FS.close(stream);
+      await database.close();
+    },
+    60_000,
+  );
+});
+
 describe("a cluster that was not shut down", () => {
+  it("has every file and folder synced by a call of the system each", async () => {
+    const handle = await open(join(crashed, "PG_VERSION"));
+    const sync = vi.spyOn(Object.getPrototypeOf(handle) as FileHandle, "sync");
+    try {
+      await SyncedFiles.of(crashed);
+      // The folder itself is the one more.
+      expect(sync).toHaveBeenCalledTimes(readdirSync(crashed, { recursive: true }).length + 1);
+    } finally {
+      sync.mockRestore();
+      await handle.close();
+    }
+  });
+
   it("is synced before it opens, and then asks the disk for what its recovery wrote alone", async () => {
     const { files, database } = await openCopy("prepared");
     expect((await database.query("select id from item order by 1")).rows).toEqual([{ id: 1 }, { id: 2 }]);
@@ -91,6 +140,20 @@ describe("a cluster that was not shut down", () => {
     expect(bare.files.fsyncs).toBeGreaterThan(500);
     expect(prepared).toBeGreaterThan(0);
     expect(prepared).toBeLessThan(bare.files.fsyncs / 10);
+  }, 60_000);
+
+  it("counts nothing as synced once the database is open", async () => {
+    const folder = join(home, "open");
+    cpSync(crashed, folder, { recursive: true });
+    const synced = await SyncedFiles.of(folder);
+    const { files, database } = await openCopy("open", synced);
+    const { FS, NODEFS } = database.Module as unknown as { FS: EmscriptenFiles; NODEFS: NodeFileSystem };
+    const stream = FS.open(`${DATA}/PG_VERSION`, "r");
+    expect(synced.has(stream, NODEFS)).toBe(true);
+    files.opened();
+    expect(synced.has(stream, NODEFS)).toBe(false);
+    FS.close(stream);
+    await database.close();
   }, 60_000);
 
   it("counts a file as synced only until something is done to it", async () => {

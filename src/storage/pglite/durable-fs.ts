@@ -4,7 +4,7 @@
  * system, which is absent; this puts it there. The place moved between releases before, hence the pinned version and
  * the probe at start (`worker.ts`), which refuses to run when no fsync was seen.
  */
-import { closeSync, fsyncSync, openSync } from "node:fs";
+import { fsyncSync } from "node:fs";
 import type { PGlite } from "@electric-sql/pglite";
 import { NodeFS } from "@electric-sql/pglite/nodefs";
 import type { FileStream, NodeFileSystem, SyncedFiles } from "./synced-files.ts";
@@ -59,22 +59,10 @@ export class DurableNodeFS extends NodeFS {
     this.fsyncs += 1;
     if (this.fsyncs === this.#fault.failsAt) return EIO;
     try {
-      if (stream.nfd !== undefined) fsyncSync(stream.nfd);
-      else fsyncDirectory(files.realPath(stream.node));
+      fsyncSync(stream.nfd);
       return 0;
     } catch (error) {
       return (error as NodeJS.ErrnoException).code === "ENOSPC" ? ENOSPC : EIO;
     }
-  }
-}
-
-function fsyncDirectory(path: string): void {
-  // Windows cannot open a folder; there the file system orders names by itself.
-  if (process.platform === "win32") return;
-  const descriptor = openSync(path, "r");
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
   }
 }

@@ -21,7 +21,8 @@ export interface NodeFileSystem {
   realPath(node: FileNode): string;
 }
 export interface FileStream {
-  readonly nfd?: number;
+  /** Of folders too. */
+  readonly nfd: number;
   readonly node: FileNode;
 }
 export interface FileNode {
