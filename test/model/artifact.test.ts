@@ -1,6 +1,6 @@
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { canonicalJson, sha256Hex } from "../../src/core/index.ts";
 import { buildReferenceProfile, type DataSchema, fitPreparation, frameFromFeatures } from "../../src/data/index.ts";
@@ -15,6 +15,7 @@ import {
   readArtifact,
   writeArtifact,
 } from "../../src/model/index.ts";
+import { TELLS_NAMES, watchSyncs } from "../storage/support/syncs.ts";
 
 const schema: DataSchema = {
   task: "binary",
@@ -127,6 +128,17 @@ describe("an artifact", () => {
     expect(again.artifactHash).toBe(hash);
     const names = await readdir(folder);
     expect((await readdir(join(root, "again"))).sort()).toEqual(names.sort());
+  });
+
+  it.skipIf(!TELLS_NAMES)("is on the disk once written, every file of it", async () => {
+    const synced: string[] = [];
+    const place = join(root, "synced");
+    await watchSyncs(
+      () => writeArtifact(place, parts),
+      (path) => synced.push(basename(path)),
+    );
+    expect(synced.at(-1)).toBe("manifest.json");
+    expect(synced.sort()).toEqual((await readdir(place)).sort());
   });
 
   it("keeps its model hash when only the engine or the dataset's name changes, and not when a weight does", async () => {

@@ -1,7 +1,7 @@
 /** Compaction, merging and reading at once: no row is lost, doubled or out of order, whatever comes between. */
 import { existsSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { utimes } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
@@ -21,6 +21,7 @@ import { coarsenVolume } from "../../src/storage/log/maintain.ts";
 import { openStore } from "../../src/storage/store.ts";
 import { openTestDatabase, type TestDatabase } from "../../src/testing/database.ts";
 import { label, logSchema, observation, prediction, START } from "./support/events.ts";
+import { TELLS_NAMES, watchSyncs } from "./support/syncs.ts";
 
 describe("the log under compaction", () => {
   let test: TestDatabase;
@@ -157,6 +158,19 @@ describe("the log under compaction", () => {
     expect(tail.rows[0]?.n).toBe(0);
     expect(idsOf(await readAll(model, 10))).toEqual(["early", "early", "early", "late"]);
     expect(await store.log.segments(model)).toHaveLength(3);
+  });
+
+  it.skipIf(!TELLS_NAMES)("syncs each file before it has its name, and the folder after", async () => {
+    await store.log.compact();
+    await store.log.append({ model: "synced", events: [observation("one")] });
+    const folder = join(test.directory, "segments");
+    const nameOf = (path: string) => relative(folder, path).replace(/^[0-9a-f-]{36}/, "ID");
+    const synced: string[] = [];
+    await watchSyncs(
+      () => store.log.compact(),
+      (path) => synced.push(nameOf(path), path === folder ? "" : String(existsSync(path.replace(/\.tmp$/, "")))),
+    );
+    expect(synced).toEqual(["ID.idx.tmp", "false", "", "", "ID.parquet.tmp", "false", "", ""]);
   });
 
   it("reads large pages while a dataset waits for the copy, and small ones while nobody does", async () => {

@@ -10,10 +10,11 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type ObjectStore, sha256Hex } from "../../src/core/index.ts";
 import { openFileStore } from "../../src/storage/files/object-store.ts";
+import { TELLS_NAMES, watchSyncs } from "./support/syncs.ts";
 
 describe("the object store in a local folder", () => {
   let home: string;
@@ -120,6 +121,61 @@ describe("the object store in a local folder", () => {
     }
     await putting;
     expect([...sizes]).toEqual([size]);
+  });
+
+  describe.skipIf(!TELLS_NAMES)("before it says that something is kept", () => {
+    /** What was synced, relative to the store, and the names that stood in its folder at that time. */
+    const syncedBy = async (work: () => Promise<unknown>) => {
+      const synced: string[] = [];
+      await watchSyncs(work, (path) => {
+        const name = relative(root, path).replace(/\.tmp-[0-9a-f]+$/, ".tmp");
+        const isFolder = statSync(path).isDirectory();
+        synced.push(isFolder ? `${name}/ ${readdirSync(path).join(" ")}`.trimEnd() : name);
+      });
+      return synced;
+    };
+
+    it("syncs new folders, then the file without its name, then the folder with the name in it", async () => {
+      expect(await syncedBy(() => objects.put("runs/r1/report.json", bytes("{}")))).toEqual([
+        "runs/ r1",
+        "/ runs",
+        `../ ${readdirSync(home).join(" ")}`,
+        "runs/r1/report.json.tmp",
+        "runs/r1/ report.json",
+      ]);
+      expect(await syncedBy(() => objects.put("runs/r1/report.json", bytes("[]")))).toEqual([
+        "runs/r1/report.json.tmp",
+        "runs/r1/ report.json",
+      ]);
+    });
+
+    it("syncs every file of a folder and where it stands, and last the marker", async () => {
+      const folder = makeFolder({ "model.json": "{}", "state/weights.bin": "w" });
+      const synced = await syncedBy(() => objects.putFolder("artifacts/a", folder));
+      for (const [file, place] of [
+        ["artifacts/a/model.json.tmp", /^artifacts\/a\/ .*model\.json\b(?!\.tmp)/],
+        ["artifacts/a/state/weights.bin.tmp", /^artifacts\/a\/state\/ weights\.bin$/],
+      ] as const) {
+        const at = synced.indexOf(file);
+        expect([file, at >= 0, synced.slice(at + 1, -2).some((one) => place.test(one))]).toEqual([file, true, true]);
+      }
+      expect(synced.slice(-2)).toEqual([
+        "artifacts/a/complete.json.tmp",
+        expect.stringMatching(/^artifacts\/a\/ complete\.json model\.json state$/),
+      ]);
+    });
+
+    it("syncs a folder without its marker before it deletes what is in it", async () => {
+      await objects.putFolder("artifacts/b", makeFolder({ "model.json": "{}" }));
+      expect(await syncedBy(() => objects.deletePrefix("artifacts/b"))).toEqual(["artifacts/b/ model.json"]);
+    });
+  });
+
+  it("leaves nothing behind where a file cannot be published", async () => {
+    mkdirSync(join(root, "one", "file"), { recursive: true });
+    await expect(objects.put("one/file", bytes("x"))).rejects.toMatchObject({ code: "EISDIR" });
+    await expect(objects.putFolder("one", makeFolder({ file: "x" }))).rejects.toMatchObject({ code: "EISDIR" });
+    expect(readdirSync(join(root, "one"))).toEqual(["file"]);
   });
 
   it("does not list what a killed process left half-written", async () => {
