@@ -1,6 +1,6 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { defineConfig, defineModel, f, gate, linear, when } from "../../src/config/index.ts";
 import { canonicalJson, createRandom, sha256Hex } from "../../src/core/index.ts";
 import { LiveModels } from "../../src/deploy/live-models.ts";
@@ -122,5 +122,72 @@ describe("loading the champion", () => {
       await writeFile(manifestPath, kept[0]);
       await writeFile(probesPath, kept[1]);
     }
+  });
+
+  describe("of a version that is not in memory yet", () => {
+    /** A version whose artifact is the one of v1, or none that is there. */
+    const registered = async (runId: string, artifact?: string) => {
+      const first = await test.store.registry.get("m", "v1");
+      const { name } = await test.store.registry.register(
+        { ...(first as NonNullable<typeof first>), runId, ...(artifact === undefined ? {} : { artifact }) },
+        0,
+      );
+      return name;
+    };
+    const answering = async () => (await test.loop.predict({ model: "m", rows: [{ x: 1 }], log: false })).version;
+    const champion = async () => (await test.store.registry.champion("m"))?.name;
+    let release = () => {};
+    /** Files are read only once the test lets them. @returns when somebody wants one */
+    const holdReads = () => {
+      const get = test.objects.get;
+      return new Promise<void>((asked) => {
+        const released = new Promise<void>((resolve) => (release = resolve));
+        vi.spyOn(test.objects, "get").mockImplementation(async (key) => {
+          asked();
+          await released;
+          return get(key);
+        });
+      });
+    };
+    afterEach(() => {
+      release();
+      vi.restoreAllMocks();
+    });
+
+    it("names it champion, and answers by it, only once it is loaded", async () => {
+      const before = await champion();
+      const name = await registered("copy-1");
+      const asked = holdReads();
+      const promoted = test.loop.promote("m", name, "test", "for the test");
+      await asked;
+      expect([await champion(), await answering()]).toEqual([before, before]);
+      release();
+      await promoted;
+      expect([await champion(), await answering()]).toEqual([name, name]);
+    });
+
+    it("goes on with the old one where another process promoted it, until it is loaded", async () => {
+      const before = await champion();
+      const name = await registered("copy-2");
+      const asked = holdReads();
+      const { store, clock } = test;
+      const change = { model: "m", version: name, reason: "elsewhere", actor: "test", action: "promotion" } as const;
+      await store.registry.promote({ ...change, at: clock.now() });
+      await asked;
+      expect([await champion(), await answering()]).toEqual([name, before]);
+      release();
+      await expect.poll(answering).toBe(name);
+    });
+
+    it("refuses one that cannot be loaded, and leaves everything as it was", async () => {
+      const before = await champion();
+      const { number } = await test.store.registry.routing("m");
+      const name = await registered("copy-3", "0".repeat(64));
+      await expect(test.loop.promote("m", name, "test", "for the test")).rejects.toMatchObject({ code: "NOT_FOUND" });
+      await expect(test.loop.startRollout("m", name, "test")).rejects.toMatchObject({ code: "NOT_FOUND" });
+      expect(await test.store.rollouts.active("m")).toBeUndefined();
+      expect([await champion(), await answering()]).toEqual([before, before]);
+      expect((await test.store.registry.routing("m")).number).toBe(number);
+    });
   });
 });
