@@ -302,6 +302,27 @@ export function describeLog(place: StorePlace): void {
       await other.close();
     });
 
+    it("sums counters as integers of any size: every unit counts, in whatever order it is read", async () => {
+      const model = "folds-exact";
+      const huge = 2n ** 80n;
+      const sum = async (store: Store) =>
+        (await store.folds.counters({ model, counter: "performance" })).rows[0]?.values["rows"];
+      for (const [i, count] of [huge, 1n, 3n].entries()) {
+        await place.store.folds.commit(model, "labels", change(i, 10 + i, count));
+        // Asked in between too: the sums then go on from what is in memory.
+        if (i === 0) expect(await sum(place.store)).toBe(huge);
+      }
+      // Another process begins with all rows at once.
+      const other = await place.openOne();
+      expect([await sum(place.store), await sum(other)]).toEqual([huge + 4n, huge + 4n]);
+      await other.close();
+      await place.store.folds.collapse(model, 100);
+      await place.store.folds.commit(model, "labels", change(3, 200, -huge));
+      const last = await place.openOne();
+      expect([await sum(place.store), await sum(last)]).toEqual([4n, 4n]);
+      await last.close();
+    });
+
     it("leaves out folds that knew more than the asked instant, and says when it cannot tell", async () => {
       const model = "folds-as-of";
       const at = place.clock.now();

@@ -39,6 +39,17 @@ function newVersion(model: string, runId: string) {
 }
 
 export function describeRecords(place: StorePlace): void {
+  const promotion = (model: string, version: string, change = {}) =>
+    place.store.registry.promote({
+      model,
+      version,
+      reason: "better",
+      actor: "loop",
+      action: "promotion",
+      at: START,
+      ...change,
+    });
+
   describe("leases", () => {
     it("belong to one owner until they run out, are dropped, or are renewed", async () => {
       const { settings } = place.store;
@@ -87,7 +98,8 @@ export function describeRecords(place: StorePlace): void {
       const first = await place.store.runs.beginAttempt(id, START + 1);
       const second = await place.store.runs.beginAttempt(id, START + 2);
       expect(second).toBe(first + 1);
-      expect(await place.store.runs.get(id)).toMatchObject({ state: "running", startedAt: START + 1, attempt: second });
+      const taken = await place.store.runs.get(id);
+      expect(taken).toMatchObject({ state: "running", startedAt: START + 1, attempt: second });
       const point = { runId: id, epoch: 1, metrics: { trainLoss: 1 }, elapsedMs: 5 };
       const step = { step: "train", state: "done", attempt: first } as const;
       const stale = [
@@ -97,20 +109,13 @@ export function describeRecords(place: StorePlace): void {
         place.store.registry.register(newVersion("runs-fence", id), first),
       ];
       expect(await Promise.all(stale.map(codeThrown))).toEqual(Array(4).fill("ATTEMPT_STALE"));
+      expect(await place.store.runs.get(id)).toEqual(taken);
+      expect(await place.store.runs.trace(id)).toEqual([]);
       expect(await place.store.registry.list("runs-fence")).toEqual([]);
       await place.store.runs.recordStep(id, second, { ...step, attempt: second });
       await place.store.runs.appendTrace(id, second, [point]);
       const version = await place.store.registry.register(newVersion("runs-fence", id), second);
-      const stalePromotion = place.store.registry.promote({
-        model: "runs-fence",
-        version: version.name,
-        reason: "r",
-        actor: "loop",
-        action: "promotion",
-        at: START,
-        runId: id,
-        attempt: first,
-      });
+      const stalePromotion = promotion("runs-fence", version.name, { runId: id, attempt: first });
       expect(await codeThrown(stalePromotion)).toBe("ATTEMPT_STALE");
       expect(await place.store.registry.champion("runs-fence")).toBeUndefined();
     });
@@ -184,16 +189,6 @@ export function describeRecords(place: StorePlace): void {
   });
 
   describe("versions", () => {
-    const promotion = (model: string, version: string, change = {}) =>
-      place.store.registry.promote({
-        model,
-        version,
-        reason: "better",
-        actor: "loop",
-        action: "promotion",
-        at: START,
-        ...change,
-      });
     const twoVersions = async (model: string) => {
       for (const id of ["a", "b"]) await place.store.registry.register(newVersion(model, `${model}-${id}`), 1);
     };

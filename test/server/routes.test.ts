@@ -271,6 +271,9 @@ describe("writing", () => {
     expect(second.body).toEqual(first.body);
     const other = await post(`${MODEL}/examples`, { rows: labelledRows(3, START, 22) }, key);
     expect(other).toMatchObject({ status: 422, body: { code: "IDEMPOTENCY_MISMATCH" } });
+    // On another route the same word is another key.
+    const label = await post(`${MODEL}/labels`, { exampleId: rows[0]?.customer, label: true }, key);
+    expect(label).toMatchObject({ status: 200, body: { accepted: 1 } });
     const batches = (await get(`${MODEL}/batches`)).body.items as { id: string }[];
     expect(batches.filter(({ id }) => id === first.body.batchId)).toHaveLength(1);
   });
