@@ -172,8 +172,10 @@ export interface QuarantinedRow {
   /** 1-based position in the batch. */
   readonly rowNumber: number;
   readonly receivedAt: Instant;
-  /** The row as it arrived, as JSON text (or the raw line where it was not JSON). */
+  /** The row as it arrived, as JSON text (or the raw line where it was no row). */
   readonly raw: string;
+  /** Set where the values are texts of a CSV file, which a replay converts again; `missing` is what its source takes for missing. */
+  readonly csv?: { readonly missing: readonly string[] };
   readonly form: "observation" | "label" | "prediction-request";
   readonly reasons: readonly { readonly code: string; readonly column?: string; readonly message: string }[];
   readonly state: "waiting" | "replayed" | "dropped";

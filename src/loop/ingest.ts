@@ -176,7 +176,7 @@ class Delivery {
       batchId: this.#batchId,
       rowNumber: reading.rowNumber,
       receivedAt: this.#now,
-      raw: reading.raw ?? ("row" in reading ? safeJson(reading.row) : ""),
+      ...rawOf(reading, this.#request.missing ?? []),
       form: this.#request.form,
       reasons,
       state: "waiting",
@@ -311,10 +311,25 @@ class Delivery {
 
 const statisticsKey = (model: string) => `batch-statistics:${model}`;
 
-function safeJson(row: unknown): string {
-  try {
-    return JSON.stringify(row) ?? String(row);
-  } catch {
-    return String(row);
-  }
+/** What is kept of a refused row: enough to read it again as it was. A line of a CSV file alone would lack its header. */
+function rawOf(reading: RowReading, missing: readonly string[]): Pick<QuarantinedRow, "raw" | "csv"> {
+  if (!("row" in reading)) return { raw: reading.raw };
+  if (reading.text === true) return { raw: JSON.stringify(reading.row), csv: { missing } };
+  return { raw: reading.raw ?? exactJson(reading.row) };
+}
+
+/**
+ * JSON that does not change what was refused: `JSON.stringify` writes Infinity as null, and the row would be taken as one with a
+ * missing value at its replay. NaN has no form in JSON, so a row with it cannot be read again.
+ */
+function exactJson(value: unknown): string {
+  if (typeof value === "number" && !Number.isFinite(value))
+    return Number.isNaN(value) ? "NaN" : `${value < 0 ? "-" : ""}1e999`;
+  if (typeof value === "bigint") return String(value);
+  if (Array.isArray(value)) return `[${value.map(exactJson).join(",")}]`;
+  if (typeof value !== "object" || value === null || "toJSON" in value) return JSON.stringify(value) ?? "null";
+  return `{${Object.entries(value)
+    .filter(([, one]) => one !== undefined)
+    .map(([name, one]) => `${JSON.stringify(name)}:${exactJson(one)}`)
+    .join(",")}}`;
 }

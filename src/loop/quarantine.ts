@@ -25,6 +25,7 @@ export async function replayQuarantine(
       rows: [reading],
       form: row.form,
       origin: "quarantine",
+      ...(row.csv === undefined ? {} : { missing: row.csv.missing }),
       idempotencyKey: `quarantine:${row.id}:${row.rowNumber}`,
       payloadHash: row.id,
     });
@@ -58,10 +59,11 @@ function readingOf(row: QuarantinedRow): RowReading | undefined {
   try {
     const parsed: unknown = JSON.parse(row.raw);
     if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) return undefined;
-    const values = Object.values(parsed);
-    // CSV rows hold texts only and are converted again; JSON rows never are.
-    const text = values.length > 0 && values.every((value) => typeof value === "string");
-    return { rowNumber: row.rowNumber, row: parsed as Record<string, unknown>, text, raw: row.raw };
+    const values = parsed as Record<string, unknown>;
+    // Only the texts of a CSV file are converted; a JSON row of texts stays one.
+    return row.csv === undefined
+      ? { rowNumber: row.rowNumber, row: values, raw: row.raw }
+      : { rowNumber: row.rowNumber, row: values, text: true };
   } catch {
     return undefined;
   }

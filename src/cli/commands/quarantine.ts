@@ -22,7 +22,8 @@ export async function replay(model: string, ids: readonly string[], options: Rem
   printData(
     options,
     answer,
-    () => `${plural(answer.replayed, "row")} accepted now; ${answer.stillWaiting} still wait.`,
+    () =>
+      `${plural(answer.replayed, "row")} accepted now; ${plural(answer.stillWaiting, "row still waits", "rows still wait")}.`,
   );
 }
 
