@@ -14,6 +14,7 @@ export const BATCH_ANOMALIES = {
   COLUMN_VANISHED: "A column that used to arrive is in no row.",
   COLUMN_APPEARED: "A column that the schema does not list is in most rows.",
   SOURCE_REWRITTEN: "The part of a file that was already read has changed.",
+  QUOTE_UNCLOSED: "A quote of a CSV file is opened and not closed, so its lines from there on are not read.",
 } as const;
 export type BatchAnomalyCode = keyof typeof BATCH_ANOMALIES;
 

@@ -38,18 +38,34 @@ export class CsvParser implements RowParser {
   #offset: number;
   #rowNumber = 0;
   #lineNumber = 0;
+  /** Lines through the offset. */
+  #linesDone = 0;
   #open: OpenRecord | undefined;
 
-  /** @param resume the header, the offset of the input in the file and the rows before it, to go on after its first part */
-  constructor(resume?: { readonly header: CsvHeader; readonly offset: number; readonly rowNumber: number }) {
+  /** @param resume the header, the offset of the input in the file and the rows and lines before it, to go on after its first part */
+  constructor(resume?: {
+    readonly header: CsvHeader;
+    readonly offset: number;
+    readonly rowNumber: number;
+    readonly lineNumber: number;
+  }) {
     this.#lines = new LineSplitter(resume?.offset ?? 0);
     this.#header = resume?.header;
     this.#offset = resume?.offset ?? 0;
     this.#rowNumber = resume?.rowNumber ?? 0;
+    this.#lineNumber = resume?.lineNumber ?? 0;
+    this.#linesDone = this.#lineNumber;
   }
 
   get offset(): number {
     return this.#offset;
+  }
+  get lineNumber(): number {
+    return this.#linesDone;
+  }
+  /** The line of a quote that no line since has closed. */
+  get openLine(): number | undefined {
+    return this.#open?.line;
   }
   /** Known after the first record. */
   get header(): CsvHeader | undefined {
@@ -83,7 +99,10 @@ export class CsvParser implements RowParser {
     this.#lineNumber++;
     const first = this.#offset === 0 && this.#header === undefined && this.#open === undefined;
     const reading = this.#read(first ? withoutBom(line.bytes) : line.bytes, line.tooLong);
-    if (this.#open === undefined) this.#offset = line.end;
+    if (this.#open === undefined) {
+      this.#offset = line.end;
+      this.#linesDone = this.#lineNumber;
+    }
     return reading;
   }
 
@@ -126,6 +145,11 @@ export class CsvParser implements RowParser {
 
   #record(fields: readonly string[], raw: string, separator: string): RowReading | undefined {
     if (this.#header === undefined) {
+      if (raw.replace(/"[^"]*"/g, "").includes("\r"))
+        throw fileInvalid(
+          "The lines end with a carriage return alone.",
+          "Save the file with line feeds (LF or CR LF).",
+        );
       const columns = fields.map((name) => name.trim());
       checkHeader(columns);
       this.#header = { columns, separator };
@@ -147,8 +171,10 @@ export class CsvParser implements RowParser {
   }
 
   #problem(code: "ROW_TOO_LONG" | "TEXT_ENCODING" | "ROW_RAGGED" | "ROW_QUOTES", message: string, raw: string) {
-    if (this.#header === undefined)
-      throw fileInvalid(`The header cannot be read: ${message}`, "Correct the first line.");
+    if (this.#header === undefined) {
+      const remedy = code === "TEXT_ENCODING" ? "Save the file as UTF-8." : "Correct the first line.";
+      throw fileInvalid(`The header cannot be read: ${message}`, remedy);
+    }
     return problemAt(++this.#rowNumber, code, message, raw);
   }
 }

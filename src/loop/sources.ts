@@ -58,20 +58,26 @@ export class SourcePoller {
         });
         await this.#report(source, batch.anomalies, result);
       }
-      await resolveAlert(this.#context, key, `Source ${source.name} can be read again.`);
+      const absence = source.waitsFor?.();
+      if (absence !== undefined) await this.#fail(source, absence, {});
+      else await resolveAlert(this.#context, key, `Source ${source.name} can be read again.`);
     } catch (error) {
       const failure = asRetrainError(error);
       if (failure.code === "STORE_UNAVAILABLE" || failure.code === "STORE_FULL") return;
-      await raiseAlert(this.#context, {
-        model: source.model,
-        key,
-        type: "source.failed",
-        severity: "warning",
-        title: `Source ${source.name} cannot be read`,
-        message: `${failure.message} ${failure.remedy}`,
-        evidence: { source: source.name, code: failure.code },
-      });
+      await this.#fail(source, `${failure.message} ${failure.remedy}`, { code: failure.code });
     }
+  }
+
+  async #fail(source: Source, message: string, evidence: JsonObject): Promise<void> {
+    await raiseAlert(this.#context, {
+      model: source.model,
+      key: `source.failed:${source.name}`,
+      type: "source.failed",
+      severity: "warning",
+      title: `Source ${source.name} cannot be read`,
+      message,
+      evidence: { source: source.name, ...evidence },
+    });
   }
 
   async #report(source: Source, own: IngestRequest["anomalies"], result: IngestResult): Promise<void> {

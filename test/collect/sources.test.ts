@@ -109,6 +109,47 @@ describe("a growing file", () => {
     expect([...before, ...ids(await following.poll())]).toEqual(text.includes("1") ? ["1"] : []);
   });
 
+  it("names the line of a broken row by its place in the file, also in a part that was appended", async () => {
+    const path = join(folder, "a.csv");
+    writeFileSync(path, 'id,t\n\n1,"two\nlines"\n');
+    const first = follow(fileSource("a.csv"));
+    expect(ids(await first.poll())).toEqual(["1"]);
+    appendFileSync(path, "2\n");
+    for await (const { rows } of fileSource("a.csv").poll(first.position()))
+      expect(rows).toMatchObject([{ problem: { message: "Line 5 has 1 field; the header names 2 columns." } }]);
+  });
+
+  it("says once that a quote is never closed and what it costs, and reads on after it is", async () => {
+    const path = join(folder, "a.csv");
+    writeFileSync(path, 'id,t\n1,x\n2,"y\n3,z\n4,z\n');
+    const following = follow(fileSource("a.csv"));
+    expect(ids(await following.poll())).toEqual(["1"]);
+    rest(path);
+    const told = await following.poll();
+    expect(ids(told)).toEqual([]);
+    expect(told[0]?.anomalies).toMatchObject([
+      {
+        code: "QUOTE_UNCLOSED",
+        message: expect.stringContaining("opened in line 3 of a.csv is not closed"),
+        blocking: false,
+      },
+    ]);
+    expect(await following.poll()).toEqual([]);
+    writeFileSync(path, 'id,t\n1,x\n2,"y"\n3,z\n4,z\n');
+    rest(path);
+    expect(ids(await following.poll())).toEqual(["2", "3", "4"]);
+  });
+
+  it("says that it waits for a file that is not there", async () => {
+    const source = fileSource("a.csv");
+    const following = follow(source);
+    await following.poll();
+    expect(source.waitsFor?.()).toMatch(/^There is no file .*a\.csv\. Create it, or correct its path\.$/);
+    writeFileSync(join(folder, "a.csv"), "id,t\n1,x\n");
+    await following.poll();
+    expect(source.waitsFor?.()).toBeUndefined();
+  });
+
   it("follows NDJSON, and goes on after the position in a new process", async () => {
     const path = join(folder, "a.ndjson");
     writeFileSync(path, '{"id":1}\n{"id":2}\n');

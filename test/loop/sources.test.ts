@@ -61,6 +61,20 @@ describe("sources", () => {
       features["x"],
     ]);
 
+  it("alert that a file is not there, until it is", async () => {
+    const alerts = async (state: "open" | "resolved") =>
+      (await test.store.alerts.list({ model: "placed", state, limit: 5 })).map(({ message }) => message);
+    await poll();
+    expect(await alerts("open")).toEqual([expect.stringMatching(/^There is no file .*placed\.csv\./)]);
+    writeFileSync(join(folder, "placed.csv"), "x,label\n");
+    await poll();
+    expect([await alerts("open"), await alerts("resolved")]).toEqual([
+      [],
+      [expect.stringContaining("can be read again")],
+    ]);
+    rmSync(join(folder, "placed.csv"));
+  });
+
   it("count rows of a rewritten file once, and take those that changed or are new", async () => {
     const path = join(folder, "named.csv");
     const lines = (rows: readonly string[]) => `id,x,label\n${rows.join("\n")}\n`;

@@ -36,6 +36,8 @@ interface FilePosition {
   readonly header?: CsvHeader;
   /** Rows before the offset: rows without an id are named by their place. */
   readonly rows?: number;
+  /** Lines before the offset, for messages. */
+  readonly lines?: number;
   /** The size the file had when it was found rewritten: rows up to there may have been taken before. */
   readonly knownUntil?: number;
   /** The last row was taken without an end of its line. */
@@ -62,16 +64,19 @@ export function createFileSource(options: FileSourceOptions): Source {
   const format = options.format ?? formatOfPath(options.path);
   const grows = (format === "csv" || format === "ndjson") && !options.path.endsWith(".gz");
   let seen: Seen | undefined;
+  let isThere = true;
   return {
     name: options.name,
     model: options.model,
     pollMs: options.pollMs,
     missing: options.missing,
+    waitsFor: () => (isThere ? undefined : `There is no file ${options.path}. Create it, or correct its path.`),
     async *poll(position) {
       const file = await stat(options.path).catch((error: NodeJS.ErrnoException) => {
         if (error.code === "ENOENT") return undefined;
         throw error;
       });
+      isThere = file !== undefined;
       if (file === undefined) return;
       const now: Seen = {
         size: file.size,
@@ -186,6 +191,20 @@ async function* readFrom({ options, format, start, hash, anomalies, isSettled }:
     isOpen = true;
   }
   if (rows.length > 0 || (anomalies.length > 0 && !told)) yield batch();
+  const swallowed = isSettled ? unclosedQuote(options.path, parser, ahead) : undefined;
+  if (swallowed !== undefined) yield { ...batch(), anomalies: [swallowed] };
+}
+
+/** A quote that nobody closes takes every line after it into one field, for ever: somebody has to be told. */
+function unclosedQuote(path: string, parser: RowParser, bytes: Buffer): Anomaly | undefined {
+  const line = parser instanceof CsvParser ? parser.openLine : undefined;
+  if (line === undefined || bytes.indexOf(LF) === bytes.lastIndexOf(LF)) return undefined;
+  return {
+    code: "QUOTE_UNCLOSED",
+    message: `The quote opened in line ${line} of ${basename(path)} is not closed, so nothing from there on is read. Close it, or double a quote that belongs to the text.`,
+    blocking: false,
+    details: { line },
+  };
 }
 
 /** The row that the bytes after the last end of a line make; undefined where they are none, or half of one. */
@@ -197,15 +216,16 @@ function wholeRow(format: Format, parser: RowParser, rows: number, bytes: Buffer
   return reading !== undefined && "row" in reading ? reading : undefined;
 }
 
-function headerOf(parser: RowParser): { header?: CsvHeader } {
-  const header = parser instanceof CsvParser ? parser.header : undefined;
-  return header === undefined ? {} : { header: { columns: [...header.columns], separator: header.separator } };
+function headerOf(parser: RowParser): { header?: CsvHeader; lines?: number } {
+  if (!(parser instanceof CsvParser) || parser.header === undefined) return {};
+  const { columns, separator } = parser.header;
+  return { header: { columns: [...columns], separator }, lines: parser.lineNumber };
 }
 
 function parserAt(format: Format, start: FilePosition): RowParser {
-  const { header, offset, rows: rowNumber = 0 } = start;
+  const { header, offset, rows: rowNumber = 0, lines: lineNumber = 0 } = start;
   if (format === "ndjson") return new NdjsonParser(offset, rowNumber);
-  return header === undefined ? new CsvParser() : new CsvParser({ header, offset, rowNumber });
+  return header === undefined ? new CsvParser() : new CsvParser({ header, offset, rowNumber, lineNumber });
 }
 
 /** Hash of the first `length` bytes; undefined where the file is shorter. Cost: one read of the prefix, in constant memory. */

@@ -35,6 +35,8 @@ export interface Source {
    * @throws FILE_INVALID, HEADER_DUPLICATE, FORMAT_UNSUPPORTED; a file that is not there yet is nothing new
    */
   poll(position: JsonObject | undefined): AsyncIterable<SourceBatch>;
+  /** What has to be there before anything can be read, as the last poll found it; undefined where nothing is missing. */
+  waitsFor?(): string | undefined;
 }
 
 /** Gathers readings into batches; `position` is asked for after the last row of each. */
