@@ -58,6 +58,16 @@ describe("what a column becomes", () => {
     ["row", (i) => i + 1, "left-out", /^counts the rows$/],
     ["version", () => "v1", "left-out", /^always "v1"$/],
     ["empty", () => "NA", "left-out", /^always missing$/],
+    ["due", (i) => `2026/03/${(i % 28) + 1}`, "left-out", /^a date of another form; write 2026-03-01$/],
+    [
+      "paid",
+      (i) => (i % 9 === 0 ? "" : `2026-03-${10 + (i % 18)}`),
+      "left-out",
+      /^a date, 45 rows missing; an event time/,
+    ],
+    ["preis", (i) => `"${i},50"`, "left-out", /^numbers with signs of their own, such as "0,50"; write 1234.5$/],
+    ["dollars", (i) => `"$1,${100 + i}.00"`, "left-out", /such as "\$1,100.00"/],
+    ["rate", (i) => `${i} %`, "left-out", /such as "0 %"/],
     ["born", (i) => `${(i % 28) + 1}.03.1980`, "left-out", /different days in different countries/],
   ])("reads %s", async (name, value, as, words) => {
     const made = await plan(csv({ x: noisy, [name]: value, y }));
@@ -66,7 +76,7 @@ describe("what a column becomes", () => {
   });
 
   it("takes the unique column named like an id, and no other", async () => {
-    for (const name of ["id", "ID", "customer_id", "customerID", "customerId"]) {
+    for (const name of ["id", "ID", "customer_id", "customer id", "customerID", "customerId"]) {
       expect(use(await plan(csv({ [name]: (i) => `c${i}`, x: noisy, y })), name)).toBe("id");
     }
     const made = await plan(csv({ code: (i) => `c${i}`, x: noisy, y }));
@@ -97,6 +107,15 @@ describe("the label", () => {
       "binary",
       '"ham" is false, "spam" is true (31 % of rows); true is the rarer',
     ],
+    [
+      "0.0/1.0, as programs write a column with gaps",
+      (i) => (y(i) ? "0.0" : "1.0"),
+      "binary",
+      '"0.0" is false, "1.0" is true',
+    ],
+    ["signs", (i) => (y(i) ? -1 : 1), "binary", '"-1" is false, "1" is true (69 % of rows)'],
+    ["other numbers", (i) => (y(i) ? 1 : 2), "binary", '"2" is false, "1" is true (31 % of rows); true is the rarer'],
+    ["a slip of the pen", (i) => (i === 7 ? "maybe" : y(i)), "multiclass", '; "maybe" is in 1 row only'],
     ["three texts", (i) => ["a", "b", "c"][i % 3] as string, "multiclass", "3 classes"],
     ["a few whole numbers", (i) => i % 5, "multiclass", 'task: "regression"'],
     ["an amount", (i) => i / 3, "regression", "number, 0 to 133"],
@@ -111,7 +130,20 @@ describe("the label", () => {
     ["a column that is not there", "x,yy\n1,2\n", "COLUMN_UNKNOWN", "It has x, yy."],
     ["one value only", "x,y\n1,1\n2,1\n", "COLUMN_TYPE_UNDECIDED", 'only the value "1"'],
     ["too many texts", csv({ x: noisy, y: (i) => `t${i}` }), "COLUMN_TYPE_UNDECIDED", "too many for classes"],
+    [
+      "one value in two spellings",
+      csv({ x: noisy, y: (i) => (i % 5 === 0 ? "yes" : y(i) ? "Yes" : "No") }),
+      "COLUMN_TYPE_UNDECIDED",
+      "differ by case alone",
+    ],
     ["no row", "x,y\n", "FILE_INVALID", "no row"],
+    [
+      "no row that can be read",
+      "x,y\n1\n",
+      "FILE_INVALID",
+      "(1 line: Line 2 has 1 field; the header names 2 columns.)",
+    ],
+    ["lines of old Macs", "x,y\r1,1\r2,0\r", "FILE_INVALID", "carriage return alone"],
     ["a header with a column twice", "x,x,y\n1,2,3\n", "HEADER_DUPLICATE", '"x" twice'],
     [
       "nothing to predict from",
@@ -159,7 +191,7 @@ describe("columns that give the answer away", () => {
 describe("the written configuration", () => {
   it("loads, and every row of the file is valid under it", async () => {
     const text = csv({
-      "customer id": (i) => `c${i}`,
+      "customer no": (i) => `c${i}`,
       "Größe (cm)": noisy,
       id: (i) => `i${i}`,
       "a-b": (i) => (i % 4 === 0 ? "unknown" : `x"${"y".repeat(i % 3)}`.replaceAll('"', "'")),
@@ -176,7 +208,7 @@ describe("the written configuration", () => {
     expect(model.retrain).toMatchObject({ cooldownMs: 60_000, maxPerDay: 24 });
     const source = spec.sources[0] as (typeof spec.sources)[number];
     expect(source).toMatchObject({ kind: "file", missing: ["unknown"] });
-    expect(model.schema.ignore).toEqual(["customer id", "note"]);
+    expect(model.schema.ignore).toEqual(["customer no", "note"]);
     const convert = compileTextConverter(model.schema, source.missing);
     const validate = compileRowValidator(model.schema);
     let count = 0;

@@ -27,7 +27,7 @@ export async function init(options: InitCommandOptions): Promise<void> {
   const { modelName, task, rows, labelledRows, unreadableRows, decisions } = plan;
   printData(options, { model: modelName, task, rows, labelledRows, unreadableRows, decisions, files }, () =>
     [
-      `Wrote ${files.join(" and ")}: model ${modelName} (${task}) from ${plural(rows, "row")}, ${labelledRows} with a label.`,
+      `Wrote ${files.join(" and ")}: model ${modelName} (${task}) from ${plural(rows, "row")}, ${labelledRows.toLocaleString("en-US")} with a label.`,
       "Next:",
       "  retrain start",
       `  retrain status ${modelName}`,

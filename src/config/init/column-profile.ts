@@ -6,6 +6,10 @@ export const DISTINCT_LIMIT = 1_000;
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
 /** Dates of forms that are read differently in different countries, so we do not read them at all. */
 const LOCAL_DATE = /^\d{1,2}[./-]\d{1,2}[./-]\d{2,4}(\s|$)/;
+/** Year first, so that everybody reads them alike, but not the form event times have. */
+const SLASH_DATE = /^\d{4}[./]\d{1,2}[./]\d{1,2}(\s|$)/;
+/** Numbers as people write them: with a decimal comma, marks between thousands, a currency or a percent sign. */
+const LOCAL_NUMBER = /^[+-]?\p{Sc}?\s?(?:\d+,\d+|\d{1,3}(?:[.,'\s]\d{3})+(?:[.,]\d+)?|\d+(?:\.\d+)?)\s?[%\p{Sc}]?$/u;
 
 export interface ColumnProfile {
   readonly name: string;
@@ -15,6 +19,9 @@ export interface ColumnProfile {
   readonly integers: number;
   readonly dates: number;
   readonly localDates: number;
+  readonly slashDates: number;
+  /** Texts such as `12,50`, `$1,200.00` and `7 %`. */
+  readonly localNumbers: number;
   /** Earliest and latest of the dates, as written. */
   readonly firstDate: string;
   readonly lastDate: string;
@@ -51,7 +58,7 @@ export const MISSING_WORDS = new Set([
 export const ALWAYS_MISSING = new Set(["", "NA"]);
 
 export function looksLikeId(name: string): boolean {
-  return /^id$/i.test(name) || /(_|-|\.)id$/i.test(name) || /[a-z]I[Dd]$/.test(name);
+  return /^id$/i.test(name) || /[_\-. ]id$/i.test(name) || /[a-z]I[Dd]$/.test(name);
 }
 
 /** @param missing texts that mean missing besides blank and NA */
@@ -65,6 +72,8 @@ export function createColumnProfiler(name: string, missing: ReadonlySet<string>)
   let integers = 0;
   let dates = 0;
   let localDates = 0;
+  let slashDates = 0;
+  let localNumbers = 0;
   let firstDate = { at: Infinity, text: "" };
   let lastDate = { at: -Infinity, text: "" };
   const missingTexts = new Set<string>();
@@ -110,6 +119,8 @@ export function createColumnProfiler(name: string, missing: ReadonlySet<string>)
       const at = parseInstant(text);
       if (at === undefined) {
         if (LOCAL_DATE.test(text)) localDates++;
+        else if (SLASH_DATE.test(text)) slashDates++;
+        else if (LOCAL_NUMBER.test(text)) localNumbers++;
         return;
       }
       dates++;
@@ -126,6 +137,8 @@ export function createColumnProfiler(name: string, missing: ReadonlySet<string>)
         integers,
         dates,
         localDates,
+        slashDates,
+        localNumbers,
         firstDate: firstDate.text,
         lastDate: lastDate.text,
         missingTexts: [...missingTexts],

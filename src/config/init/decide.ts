@@ -68,7 +68,7 @@ export function decideColumns(
       return { ...decided, use: { as: "id" }, reason };
     }
     if (one === time) return { ...decided, use: { as: "time" }, reason: `from ${one.firstDate} to ${one.lastDate}` };
-    return { ...decided, ...decideFeature(one) };
+    return { ...decided, ...decideFeature(one, time !== undefined) };
   });
 }
 
@@ -97,6 +97,13 @@ function decideLabel(profile: ColumnProfile): Decided {
     return { use: { as: "label", task: "binary", texts }, reason };
   }
   const numeric = profile.numbers === present;
+  const pair = numeric || profile.many ? undefined : casePair(profile);
+  if (pair !== undefined)
+    throw undecided(
+      profile,
+      `has ${quoted(pair[0])} and ${quoted(pair[1])}, which differ by case alone and would be two classes`,
+      "Write each value in one way.",
+    );
   const classes = numeric
     ? profile.integers === present && !profile.many && kinds <= MOST_NUMERIC_CLASSES
     : !profile.many && kinds <= MOST_CLASSES;
@@ -104,7 +111,7 @@ function decideLabel(profile: ColumnProfile): Decided {
     const hint = numeric ? '; if it is an amount, write task: "regression" and label: f.number()' : "";
     return {
       use: { as: "label", task: "multiclass" },
-      reason: `${plural(kinds, "class", "classes")}: ${sample(profile)}${hint}${unlabelled}`,
+      reason: `${plural(kinds, "class", "classes")}: ${sample(profile)}${rareHint(profile)}${hint}${unlabelled}`,
     };
   }
   if (numeric) {
@@ -116,16 +123,40 @@ function decideLabel(profile: ColumnProfile): Decided {
   throw undecided(profile, `has ${profile.many ? "more than 1,000" : kinds} different texts, too many for classes`);
 }
 
-function undecided(profile: ColumnProfile, why: string) {
-  return fail("COLUMN_TYPE_UNDECIDED", {
-    message: `The label column "${profile.name}" ${why}.`,
-    remedy: "Name another column with --label, or clean the column.",
-  });
+function undecided(
+  profile: ColumnProfile,
+  why: string,
+  remedy = "Name another column with --label, or clean the column.",
+) {
+  return fail("COLUMN_TYPE_UNDECIDED", { message: `The label column "${profile.name}" ${why}.`, remedy });
+}
+
+/** A class of a few rows is often a slip of the pen. */
+function rareHint(profile: ColumnProfile): string {
+  const [text, rows] = [...profile.values].sort((a, b) => a[1] - b[1])[0] as [string, number];
+  return rows < ROWS_PER_CATEGORY ? `; ${quoted(text)} is in ${plural(rows, "row")} only` : "";
+}
+
+/** The values as written that are equal but for their case, as in "Yes" and "yes"; undefined where there are none. */
+function casePair(profile: ColumnProfile): readonly [string, string] | undefined {
+  const first = new Map<string, string>();
+  for (const text of profile.values.keys()) {
+    const folded = text.toLowerCase();
+    const seen = first.get(folded);
+    if (seen !== undefined) return [seen, text];
+    first.set(folded, text);
+  }
+  return undefined;
 }
 
 /** [false, true] of two values: by meaning where the pair is known, else the rarer one is what is looked for. */
 function orderTexts(profile: ColumnProfile): { texts: readonly [string, string]; why: string } {
   const [one, other] = [...profile.values.keys()] as [string, string];
+  // 0.0 and 1.0 are what programs write where the column has gaps; -1 and 1 are signs.
+  if (profile.numbers === profile.rows - profile.missing) {
+    const [low, high] = Number(one) < Number(other) ? [one, other] : [other, one];
+    if (Number(high) === 1 && (Number(low) === 0 || Number(low) === -1)) return { texts: [low, high], why: "" };
+  }
   for (const [no, yes] of PAIRS) {
     for (const [a, b] of [
       [one, other],
@@ -141,7 +172,7 @@ function orderTexts(profile: ColumnProfile): { texts: readonly [string, string];
   };
 }
 
-function decideFeature(profile: ColumnProfile): Decided {
+function decideFeature(profile: ColumnProfile, hasTime: boolean): Decided {
   const missing = profile.missingTexts;
   const present = profile.rows - profile.missing;
   const kinds = profile.values.size;
@@ -149,9 +180,13 @@ function decideFeature(profile: ColumnProfile): Decided {
   if (present === 0) return leftOut("always missing");
   if (kinds === 1 && !profile.many) return leftOut(`always ${quoted([...profile.values.keys()][0] as string)}`);
   if (profile.counting) return leftOut("counts the rows");
-  if (profile.dates === present) return leftOut("a date beside the event time");
+  if (profile.dates === present)
+    return leftOut(
+      hasTime ? "a date beside the event time" : `a date${missingText(profile)}; an event time has no gaps`,
+    );
   if (profile.localDates === present)
     return leftOut("a date of a form that means different days in different countries; write 2026-03-01");
+  if (profile.slashDates === present) return leftOut("a date of another form; write 2026-03-01");
   const marks = [...profile.nonNumbers.keys()].filter((text) => MISSING_WORDS.has(text.toLowerCase()));
   const numeric = profile.numbers > 0 && marks.length === profile.nonNumbers.size;
   if (looksLikeId(profile.name) && (profile.many || kinds > MOST_CATEGORIES))
@@ -168,6 +203,10 @@ function decideFeature(profile: ColumnProfile): Decided {
       use: { as: "boolean", texts, missing },
       reason: `${texts.map(quoted).join(" or ")}${missingText(profile)}`,
     };
+  if (profile.localNumbers > 0 && profile.localNumbers + profile.numbers === present && kinds > FEW_CATEGORIES)
+    return leftOut(
+      `numbers with signs of their own, such as ${quoted([...profile.nonNumbers.keys()][0] as string)}; write 1234.5`,
+    );
   if (profile.meanLength > SENTENCE_LENGTH)
     return leftOut(`free text, ${plural(Math.round(profile.meanLength), "character")} on average`);
   const few = kinds <= FEW_CATEGORIES && kinds < present;

@@ -57,7 +57,12 @@ export async function initFromCsv(csvPath: string, options: InitOptions): Promis
   const modelName = options.modelName ?? modelNameOf(path);
   if (!decisions.some((one) => ["number", "category", "boolean"].includes(one.use.as))) {
     throw fail("COLUMN_TYPE_UNDECIDED", {
-      message: `No column of ${basename(path)} can be a feature: ${decisions.map((one) => `${one.column} (${one.reason})`).join("; ")}.`,
+      message: `No column of ${basename(path)} can be a feature: ${
+        decisions
+          .filter((one) => one !== label)
+          .map((one) => `${one.column} (${one.reason})`)
+          .join("; ") || "there is none beside the label"
+      }.`,
       remedy: "Add columns that say something about the label.",
     });
   }
@@ -76,7 +81,7 @@ export async function initFromCsv(csvPath: string, options: InitOptions): Promis
     labelledRows,
     unreadableRows: scan.unreadable,
     decisions,
-    lines: decisionLines(decisions),
+    lines: [...decisionLines(decisions), ...unreadableLines(scan)],
     files: [
       { path: join(folder, CONFIG_NAMES[0]), content: config },
       { path: join(folder, ".gitignore"), content: gitignore(join(folder, ".gitignore")) },
@@ -103,9 +108,11 @@ async function scanFile(path: string, missing: readonly string[]) {
   const sample: Readonly<Record<string, string>>[] = [];
   let rows = 0;
   let unreadable = 0;
+  let firstProblem: string | undefined;
   for await (const reading of readFileRows(path, "csv")) {
     if ("problem" in reading) {
       unreadable++;
+      firstProblem ??= reading.problem.message;
       continue;
     }
     const row = reading.row as Readonly<Record<string, string>>;
@@ -115,11 +122,16 @@ async function scanFile(path: string, missing: readonly string[]) {
   }
   if (profilers === undefined) {
     throw fail("FILE_INVALID", {
-      message: `${basename(path)} holds no row${unreadable === 0 ? "" : ` that can be read (${plural(unreadable, "line does", "lines do")} not fit the header)`}.`,
+      message: `${basename(path)} holds no row${unreadable === 0 ? "" : ` that can be read (${plural(unreadable, "line")}: ${firstProblem})`}.`,
       remedy: "Give a file with a header line and at least one row.",
     });
   }
-  return { profiles: profilers.map(([, profiler]) => profiler.profile()), sample, rows, unreadable };
+  return { profiles: profilers.map(([, profiler]) => profiler.profile()), sample, rows, unreadable, firstProblem };
+}
+
+function unreadableLines({ unreadable, firstProblem }: { unreadable: number; firstProblem: string | undefined }) {
+  if (unreadable === 0) return [];
+  return [`${plural(unreadable, "row")} cannot be read and will be in the quarantine. The first: ${firstProblem}`];
 }
 
 function withWarnings(
@@ -176,6 +188,7 @@ export function modelNameOf(path: string): string {
   const stem = basename(path).replace(/\.(csv|tsv)(\.gz)?$/i, "");
   const name = stem
     .toLowerCase()
+    .replaceAll("ß", "ss")
     .normalize("NFKD")
     .replace(/\p{M}/gu, "")
     .replace(/[^a-z0-9._-]+/g, "-")
