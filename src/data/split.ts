@@ -145,9 +145,15 @@ function checkNotEmpty(splits: Splits, rows: number, policy: SplitPolicy): void 
   const empty = parts.filter(([, part]) => part.length === 0).map(([name]) => name);
   if (empty.length === 0) return;
   const days = Math.round(policy.labelDelayMs / 864_000) / 100;
+  const young = days === 0 ? "with a time in the future" : `too young for the label delay of ${plural(days, "day")}`;
+  const names =
+    empty.length === 1 ? `${empty[0]} split` : `${empty.slice(0, -1).join(", ")} and ${empty.at(-1)} splits`;
   throw fail("SPLIT_EMPTY", {
-    message: `Of ${plural(rows, "labelled row")} the ${empty.join(" and ")} split got none: training ${splits.train.length}, validation ${splits.validation.length}, holdout ${splits.holdout.length}, too young for the label delay of ${plural(days, "day")} ${splits.immatureRows}, embargoed before the holdout ${splits.embargoedRows}.`,
-    remedy: "Wait for more labelled rows, or lower `labelDelay`, `data.holdout.minRows` or `data.holdout.share`.",
+    message: `Of ${plural(rows, "labelled row")} the ${names} got none: training ${splits.train.length}, validation ${splits.validation.length}, holdout ${splits.holdout.length}, ${young} ${splits.immatureRows}, embargoed before the holdout ${splits.embargoedRows}.`,
+    remedy:
+      days === 0 && splits.immatureRows > 0
+        ? "Correct the times of the rows, or wait until they have come."
+        : "Wait for more labelled rows, or lower `labelDelay`, `data.holdout.minRows` or `data.holdout.share`.",
     details: { rows, train: splits.train.length, validation: splits.validation.length, holdout: splits.holdout.length },
   });
 }

@@ -55,7 +55,7 @@ export async function statusTable(context: LoopContext, model: string): Promise<
   };
   return {
     model,
-    sentence: sentenceOf(model, run, champion),
+    sentence: sentenceOf(model, run, champion, await versionOf(context, run)),
     run: run === undefined ? null : { id: run.id, state: run.state, cause: run.cause.reason },
     rows: [collect, trigger, ...(run === undefined ? [] : runRows(run)), serve],
     tracker: [...(run === undefined ? [] : await tracker(context, run)), ...(await learningRows(context, spec))],
@@ -69,6 +69,8 @@ async function triggerRow(context: LoopContext, model: string, run: RunRecord | 
   const judged = recent.filter((one) => one.lastAt === newest);
   const rank = { yes: 0, "cannot-tell": 1, no: 2 } as const;
   const ordered = judged.sort((left, right) => rank[left.outcome] - rank[right.outcome]);
+  // Without a live version only its own rule decides; the others have nothing to compare with.
+  const deciding = ordered.find((one) => one.subject === "first version") ?? ordered[0];
   const values = ordered.map((one) => `${one.subject}: ${one.outcome}`).join(", ");
   const isOpen = run?.state === "queued" || run?.state === "running";
   return {
@@ -76,7 +78,7 @@ async function triggerRow(context: LoopContext, model: string, run: RunRecord | 
     state: run === undefined ? "waiting" : "done",
     action: "decide whether to retrain",
     input: values === "" ? "no evaluation yet" : values,
-    output: isOpen ? run.cause.reason : (ordered[0]?.reason ?? ""),
+    output: isOpen ? run.cause.reason : (deciding?.reason ?? ""),
     next: isOpen ? "snapshot" : "waits",
   };
 }
@@ -106,18 +108,23 @@ function runRows(run: RunRecord): StatusRow[] {
   });
 }
 
-function sentenceOf(model: string, run: RunRecord | undefined, champion: VersionRecord | undefined): string {
+const versionOf = async ({ store }: LoopContext, run: RunRecord | undefined): Promise<VersionRecord | undefined> =>
+  run?.version === undefined ? undefined : await store.registry.get(run.model, run.version);
+
+/** @param version what the run made */
+function sentenceOf(
+  model: string,
+  run: RunRecord | undefined,
+  champion: VersionRecord | undefined,
+  version: VersionRecord | undefined,
+): string {
   const serving =
     champion === undefined ? "no live version" : `${champion.name} live since ${day(champion.promotedAt)}`;
   if (run === undefined) return `${model}: ${serving}; no run yet.`;
   const ended: Readonly<Record<RunRecord["state"], string>> = {
     queued: "is waiting to start",
     running: "is under way",
-    // Passing the gate is the way in: stages may still be ahead of it, or have sent it back.
-    promoted:
-      champion?.name === run.version
-        ? `put ${run.version ?? "its version"} live`
-        : `sent ${run.version ?? "its version"} into its rollout`,
+    promoted: promotedWords(run.version ?? "its version", champion, version),
     held: "held its candidate",
     rejected: "refused its candidate",
     stopped: "stopped before training",
@@ -127,15 +134,24 @@ function sentenceOf(model: string, run: RunRecord | undefined, champion: Version
   return `${model}: ${serving}; the latest run (${run.cause.reason}) ${ended[run.state]}.`;
 }
 
+/** Passing the gate is the way in: stages may still be ahead of it, or have sent it back. */
+function promotedWords(name: string, champion: VersionRecord | undefined, version: VersionRecord | undefined): string {
+  if (champion?.name === name) return `put ${name} live`;
+  if (version?.state === "rolled-back") return `passed the gate with ${name}, which was rolled back since`;
+  if (version?.state === "retired") return `put ${name} live, which was replaced since`;
+  return `sent ${name} into its rollout`;
+}
+
 async function tracker(context: LoopContext, run: RunRecord): Promise<StatusTable["tracker"]> {
   const { registry } = context.store;
-  const version = run.version === undefined ? undefined : await registry.get(run.model, run.version);
+  const version = await versionOf(context, run);
   const before = run.champion === undefined ? undefined : await registry.get(run.model, run.champion);
   const report = await readEvaluation(context, run.id);
   const rows = (record: VersionRecord | undefined) =>
     record === undefined ? "–" : `${plural(record.datasetRows, "row")}, ${record.datasetHash.slice(0, 8)}`;
   const held = report === undefined ? "" : ` on the same ${plural(report.rows, "held-out row")}`;
   const outcome = run.gate === undefined ? "" : `: ${run.gate.outcome}`;
+  const against = report?.champion === undefined ? `the baseline's ` : "";
   return [
     {
       what: "model",
@@ -148,7 +164,7 @@ async function tracker(context: LoopContext, run: RunRecord): Promise<StatusTabl
       before:
         report === undefined
           ? "–"
-          : `${metricsText(context, run.model, report.champion ?? report.baseline.metrics)}${held}`,
+          : `${against}${metricsText(context, run.model, report.champion ?? report.baseline.metrics)}${held}`,
       after: report === undefined ? "–" : `${metricsText(context, run.model, report.candidate)}${outcome}`,
     },
   ];

@@ -94,6 +94,18 @@ describe("splits by event time", () => {
     );
   });
 
+  it("name every split that got none, and rows of the future as such", () => {
+    const future = () => splitRows(inputOf(hourly(48)), policyOf({ labelDelayMs: 0 }), -3_600_000);
+    expect(future).toThrow(
+      expect.objectContaining({
+        message: expect.stringMatching(
+          /the training, validation and holdout splits got none: .* with a time in the future 48,/,
+        ),
+        remedy: "Correct the times of the rows, or wait until they have come.",
+      }),
+    );
+  });
+
   it("say with numbers why nothing is left", () => {
     expect(() => splitRows(inputOf(hourly(48)), policyOf({ labelDelayMs: 14 * DAY }), 48 * 3_600_000)).toThrow(
       expect.objectContaining({ code: "SPLIT_EMPTY", message: expect.stringContaining("48") }),

@@ -76,6 +76,18 @@ describe("gates", () => {
     expect(gate(accuracy + 0.1)).toBe("reject");
   });
 
+  it("say whether there is no champion, or one that cannot answer", () => {
+    const { championVersion: _, ...report } = simulate(200, 4, {});
+    const reason = (champion?: string) =>
+      judgeGates({
+        report,
+        gates: [{ kind: "noWorseThanChampion", metric: "logLoss" }],
+        ...(champion === undefined ? {} : { champion }),
+      }).reason;
+    expect(reason()).toBe("There is no champion to compare with.");
+    expect(reason("v1")).toBe("Champion v1 cannot answer these rows, so there is nothing to compare with.");
+  });
+
   it("refuse a model that is no better than the share of positives", () => {
     const report = simulate(3_000, 4, { candidateNoise: 3 });
     expect(judgeGates({ report, gates: [{ kind: "betterThanBaseline", metric: "logLoss" }] }).outcome).toBe("reject");

@@ -50,6 +50,7 @@ describe("rolling back again and again", () => {
       refusal: { message: expect.stringMatching(/v2.*v3|v3.*v2/), remedy: expect.stringContaining("retrain promote") },
     });
     expect(await states()).toEqual({ v1: "live", v2: "rolled-back", v3: "rolled-back" });
+    expect((await test.loop.status(MODEL)).sentence).toMatch(/passed the gate with v3, which was rolled back since\.$/);
     await expect(test.loop.rollback(MODEL, "tester", "complaints")).rejects.toMatchObject({
       code: "ROLLBACK_IMPOSSIBLE",
       message: expect.stringMatching(/v2.*v3|v3.*v2/),

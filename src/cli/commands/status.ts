@@ -37,8 +37,7 @@ export async function status(model: string | undefined, options: RemoteOptions):
       ...(answer.run === null ? [] : [`Run ${answer.run.id} (${answer.run.state}): ${answer.run.cause}`]),
       "",
       table(["step", "state", "action", "input", "output", "next"], rows),
-      "",
-      table(["what", "before", "after"], tracker),
+      ...(tracker.length === 0 ? [] : ["", table(["what", "before", "after"], tracker)]),
     ].join("\n");
   });
 }

@@ -103,9 +103,13 @@ function judgeDifference(question: Question, { report }: GateContext): GateCheck
 const championDifference = (metric: string, { report }: GateContext) =>
   report.differences.find((one) => one.metric === metric);
 
-function withoutChampion(gate: string, { report }: GateContext): GateCheck | undefined {
+function withoutChampion(gate: string, { report, champion }: GateContext): GateCheck | undefined {
   if (report.championVersion !== undefined) return undefined;
-  return { gate, outcome: "yes", rows: report.rows, reason: "There is no champion to compare with." };
+  const reason =
+    champion === undefined
+      ? "There is no champion to compare with."
+      : `Champion ${champion} cannot answer these rows, so there is nothing to compare with.`;
+  return { gate, outcome: "yes", rows: report.rows, reason };
 }
 
 const noWorseFields = (task: Task) => ({

@@ -30,6 +30,8 @@ export interface CustomAnswer {
 
 export interface GateContext {
   readonly report: EvaluationReport;
+  /** The live version when the run began; the report has none where that one cannot answer the rows. */
+  readonly champion?: string;
   /** The instant of the judgement, for approvals that expire. */
   readonly now: Instant;
   /** What was measured with the machine's clock decides on a live clock only. */

@@ -47,10 +47,13 @@ export const evaluate: RunStep = {
     const metric = gatedMetrics[0] ?? Object.keys(report.candidate)[0] ?? "";
     const value = report.candidate[metric];
     const against = report.champion?.[metric] ?? report.baseline.metrics[metric];
-    const name = champion?.version ?? report.baseline.trainer;
+    // A champion of another definition may have no answer for these rows: then the baseline alone is beside the candidate.
+    const isAnswered = report.champion !== undefined && champion !== undefined;
+    const name = isAnswered ? champion.version : report.baseline.trainer;
+    const unable = champion === undefined || isAnswered ? "" : `; ${champion.version} cannot answer them`;
     const text = (number: number | null | undefined) => (typeof number === "number" ? number.toPrecision(4) : "–");
     return {
-      input: `${plural(report.rows, "held-out row")}, ${champion === undefined ? `baseline ${name}` : `champion ${name}`}`,
+      input: `${plural(report.rows, "held-out row")}, ${isAnswered ? `champion ${name}` : `baseline ${name}`}${unable}`,
       output: `${metricWord(metric)} ${text(value)}, ${name} ${text(against)}`,
       data: { ...evaluated, ...(againstChallenger === undefined ? {} : { againstChallenger }) },
     };

@@ -11,6 +11,7 @@ export const gate: RunStep = {
     const { store, worldClock, systemClock } = context;
     const judged = judgeGates({
       report,
+      ...(run.champion === undefined ? {} : { champion: run.champion }),
       gates: spec.gates,
       now: worldClock.now(),
       clock: worldClock.kind === "virtual" ? "virtual" : "live",
