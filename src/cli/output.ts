@@ -78,7 +78,9 @@ export function printError(options: OutputOptions, error: unknown): number {
 
 /** A plain table: columns as wide as their widest cell, numbers to the right. */
 export function table(header: readonly string[], rows: readonly (readonly (string | number | null)[])[]): string {
-  const cells = rows.map((row) => row.map((cell) => (cell === null ? "–" : String(cell))));
+  // A cell is one line: the last lines of a program would tear the table.
+  const oneLine = (text: string) => text.trimEnd().replace(/\s*\n\s*/g, " | ");
+  const cells = rows.map((row) => row.map((cell) => (cell === null ? "–" : oneLine(String(cell)))));
   const widths = header.map((name, i) => Math.max(name.length, ...cells.map((row) => (row[i] ?? "").length)));
   const isNumber = header.map(
     (_, i) => rows.length > 0 && rows.every((row) => typeof row[i] === "number" || row[i] === null),

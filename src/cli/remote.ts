@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { createClient, DEFAULT_URL, type RetrainClient } from "../client/index.ts";
 import { readAddress } from "./address.ts";
+import { fail } from "../core/index.ts";
 import type { OutputOptions } from "./output.ts";
 
 export interface RemoteOptions extends OutputOptions {
@@ -18,5 +19,12 @@ export function serverUrl(options: RemoteOptions): string {
 
 export function connect(options: RemoteOptions): RetrainClient {
   const token = options.token ?? process.env["RETRAIN_TOKEN"];
-  return createClient({ url: serverUrl(options), ...(token === undefined || token === "" ? {} : { token }) });
+  const url = serverUrl(options);
+  if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
+    throw fail("USAGE", {
+      message: `${JSON.stringify(url)} is no address of a server.`,
+      remedy: "Write it like http://127.0.0.1:4400, with --url or in RETRAIN_URL.",
+    });
+  }
+  return createClient({ url, ...(token === undefined || token === "" ? {} : { token }) });
 }

@@ -24,6 +24,13 @@ describe("a table", () => {
   });
 });
 
+describe("a table of texts", () => {
+  it("keeps a text of several lines in its row, and the indent of a name", () => {
+    const rows = [["  a", "ended with status 3:\n  my last words\n"]];
+    expect(plain(table(["step", "output"], rows))).toBe("step  output\n  a   ended with status 3: | my last words");
+  });
+});
+
 describe("a sparkline", () => {
   it("goes from the lowest block to the highest, and leaves gaps", () => {
     expect(sparkline([1, null, 2, 3])).toBe("▁ ▅█");

@@ -19,6 +19,17 @@ function leaves(
   return command.commands.flatMap((child) => leaves(child, [...path, child.name()]));
 }
 
+describe("an address that is none", () => {
+  it.each(["foo", "localhost:4400", "http://"])("is refused before anything is asked (%s)", async (url) => {
+    const { stdout, code } = await runCommand("status", "--json", "--url", url);
+    expect(code).toBe(2);
+    expect(JSON.parse(stdout)).toMatchObject({
+      ok: false,
+      error: { code: "USAGE", message: `"${url}" is no address of a server.` },
+    });
+  });
+});
+
 describe("help", () => {
   it("of every command is what it was when somebody last looked at it", async () => {
     const program = buildProgram({ exitCode: 0 });
