@@ -27,6 +27,9 @@ const LOOK_EVERY_MS = 1_000;
 /** Logged answers that are folded without waiting for the tick: while they are new they are in memory. */
 const FOLD_AHEAD_ROWS = 1_000;
 
+/** How long the first tick waits for the first reading of the sources, ms: a large file must not keep other models from theirs. */
+const FIRST_READING_MS = 10_000;
+
 /** Other replicas call one without three beats dead. */
 const BEAT_EVERY_MS = 1_000;
 
@@ -53,6 +56,8 @@ export class Schedule {
   #started = false;
   #unsubscribe: (() => void)[] = [];
   #lastTickAt: Instant = Number.NEGATIVE_INFINITY;
+  /** When the first tick need not wait any more for the rows of the sources, by the monotonic clock, ms. */
+  #firstTickMs = 0;
 
   constructor(context: LoopContext, predictor: Predictor, tickModel: TickModel, parts: ScheduleParts) {
     this.#context = context;
@@ -101,7 +106,11 @@ export class Schedule {
       DELIVER_EVERY_MS,
       async () => void (await deliverDue(store.alerts, this.#context.spec.alerts, tools)),
     );
-    this.#whileLeading("sources", LOOK_EVERY_MS, () => this.#sources.pollDue());
+    this.#firstTickMs = this.#context.systemClock.monotonicMs() + FIRST_READING_MS;
+    this.#whileLeading("sources", LOOK_EVERY_MS, async () => {
+      await this.#sources.pollDue();
+      this.#firstTickMs = 0;
+    });
     this.#whileLeading("retention", DAY_MS, () => applyRetention(this.#context));
     this.#started = true;
   }
@@ -173,6 +182,8 @@ export class Schedule {
     const { worldClock, spec } = this.#context;
     // During a replay the driver ticks; a timer beside it would make the decisions depend on the machine.
     if (worldClock.kind === "virtual" && (worldClock as VirtualWorldClock).speed() === 0) return;
+    // A tick before the file of a new project is read would find no row, and its first version would be a tick later.
+    if (spec.sources.length > 0 && this.#context.systemClock.monotonicMs() < this.#firstTickMs) return;
     const every = spec.server.tickEveryMs;
     const at = Math.floor(worldClock.now() / every) * every;
     if (at <= this.#lastTickAt) return;
