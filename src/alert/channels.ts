@@ -24,7 +24,7 @@ export async function send(channel: AlertChannelSpec, delivery: AlertDelivery, t
 
 function logAlert({ alert, event }: AlertDelivery, logger: Logger): void {
   const fields = { alert: alert.type, model: alert.model, severity: alert.severity, event };
-  const text = event === "resolved" ? `resolved: ${alert.title}` : `${alert.title}: ${alert.message}`;
+  const text = `${event === "resolved" ? "resolved: " : ""}${alert.title}: ${alert.message}`;
   if (alert.severity === "info" || event === "resolved") logger.info(fields, text);
   else if (alert.severity === "warning") logger.warn(fields, text);
   else logger.error(fields, text);
@@ -76,13 +76,15 @@ async function sendSlack(
 ): Promise<number> {
   const sign =
     event === "resolved"
-      ? ":white_check_mark: resolved"
+      ? ":white_check_mark: Resolved:"
       : alert.severity === "critical"
         ? ":rotating_light:"
         : ":warning:";
   const title = `${sign} ${escapeSlack(alert.title)}`;
-  const told = [alert.message, ...diagnosisOf(alert).map((sentence) => `• ${sentence}`)].join("\n");
-  const text = event === "resolved" ? title : `${title}\n${escapeSlack(told.slice(0, 2_500))}`;
+  // Of a resolved alert the message is what resolved it; what was wrong is no news any more.
+  const diagnosis = event === "resolved" ? [] : diagnosisOf(alert).map((sentence) => `• ${sentence}`);
+  const told = [alert.message, ...diagnosis].join("\n");
+  const text = `${title}\n${escapeSlack(told.slice(0, 2_500))}`;
   const blocks = [{ type: "section", text: { type: "mrkdwn", text } }];
   return await post({
     url: channel.url,

@@ -80,11 +80,18 @@ export async function beginSystem(options: SystemOptions): Promise<System> {
       environment: grantedEnvironment(spec),
       ...(options.jobs === undefined ? {} : { size: options.jobs }),
     });
-    closers.unshift(() => jobs.close());
+    let isClosing = false;
+    closers.unshift(() => {
+      isClosing = true;
+      return jobs.close();
+    });
     // The first run should not wait for a process to start. It starts now because starting one copies this process's tables of
     // memory, which are small yet: later each takes a tenth of a second, during which nobody is answered.
     if (role !== "api")
-      jobs.warm(1).catch((error: unknown) => logger.warn({ error: String(error) }, "no training process started"));
+      jobs.warm(1).catch((error: unknown) => {
+        // Where the directory is another server's, the end comes first, and its reason is what there is to say.
+        if (!isClosing) logger.warn({ error: String(error) }, "no training process started");
+      });
     // The database opens in a thread of its own; what this one needs for its answers and its runs loads meanwhile.
     loadEngine();
     await loadServer();

@@ -110,6 +110,10 @@ export async function closeRun(context: LoopContext, id: string, state: "cancele
   if (run === undefined || (run.state !== "queued" && run.state !== "running")) return;
   const at = context.worldClock.now();
   const attempt = await runs.beginAttempt(id, at);
+  // What was under way ended with it: a step that runs in a run that has ended would run for ever.
+  const ended = state === "canceled" ? ({ state: "stopped", output: "canceled" } as const) : ({ state } as const);
+  for (const step of run.steps)
+    if (step.state === "running") await runs.recordStep(id, attempt, { ...step, ...ended, attempt, endedAt: at });
   await runs.update(id, attempt, { state, endedAt: at });
   await removeRunFolder(context, id);
   announce(context, id, run.model, state);

@@ -116,6 +116,18 @@ describe("delivery of alerts", () => {
     expect(requests[0]?.body).toContain("&lt;b&gt;");
   });
 
+  it("tells Slack what resolved an alert, and no more what was wrong", async () => {
+    const { requests, url } = await receiver(200);
+    const evidence = { diagnosis: ["age moved."] };
+    const channels: AlertChannelSpec[] = [{ kind: "slack", url, allowPrivate: true }];
+    await deliverDue(outbox(1, "resolved", evidence).store, channels, tools());
+    const { text, blocks } = JSON.parse(requests[0]?.body as string);
+    expect(text).toMatch(/^:white_check_mark: Resolved: /);
+    expect(blocks[0].text.text).toBe(`${text}\n${blocks[0].text.text.split("\n")[1]}`);
+    expect(blocks[0].text.text.split("\n")[1]).not.toBe("");
+    expect(blocks[0].text.text).not.toContain("age moved");
+  });
+
   it("sends a resolved message of its own type", async () => {
     const { requests, url } = await receiver(200);
     await deliverDue(outbox(1, "resolved").store, [webhook(url)], tools());

@@ -31,6 +31,17 @@ describe("a label written as text", () => {
   });
 });
 
+describe("a label written as in the CSV file of its model", () => {
+  it.each([
+    ["0", false],
+    [" 1 ", true],
+    ["true", true],
+    ["2", "2"],
+  ] as const)("%j is %j", (text, value) => {
+    expect(labelReader("boolean", ["0", "1"])(text)).toBe(value);
+  });
+});
+
 describe("a cell of the file that people fill in", () => {
   it.each([
     ['=HYPERLINK("http://x")', '"\'=HYPERLINK(""http://x"")"'],

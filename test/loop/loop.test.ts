@@ -275,6 +275,18 @@ describe("the loop on an embedded store", () => {
     expect(await test.store.runs.active("purchases")).toBeUndefined();
   }, 60_000);
 
+  it("leaves no step under way in a run that was canceled in the middle of it", async () => {
+    const { run } = await test.loop.requestRun("purchases", { reason: "in the middle", actor: "tester" });
+    const attempt = await test.store.runs.beginAttempt(run.id, START);
+    await test.store.runs.recordStep(run.id, attempt, { step: "train", state: "running", attempt, startedAt: START });
+    const canceled = await test.loop.cancelRun(run.id, "tester");
+    expect(canceled.steps.filter(({ state }) => state === "running")).toEqual([]);
+    expect(canceled.steps.find(({ step }) => step === "train")).toMatchObject({ state: "stopped", output: "canceled" });
+    const { rows, sentence } = await test.loop.status("purchases");
+    expect(sentence).toMatch(/was canceled\.$/);
+    expect(rows.find(({ step }) => step === "train")).toMatchObject({ state: "stopped", next: "ends: canceled" });
+  }, 60_000);
+
   it("deletes what ended runs left in their folders, and no other folder", async () => {
     const ended = (await test.store.runs.list({ states: ["canceled"], limit: 1 }))[0] as RunRecord;
     const folders = [ended.id, "import-under-way"].map((name) => join(test.directory, "jobs", name));

@@ -12,7 +12,7 @@ export async function list(model: string, options: RemoteOptions): Promise<void>
   const answer = await connect(options).versions(model);
   printData(options, answer, () => {
     if (answer.items.length === 0) return `${model} has no version yet.`;
-    const metrics = Object.keys(answer.items[0]?.metrics ?? {}).slice(0, 4);
+    const metrics = shownMetrics(Object.keys(answer.items[0]?.metrics ?? {}));
     const rows = answer.items.map((version) => [
       version.name,
       version.role ?? version.state,
@@ -25,6 +25,16 @@ export async function list(model: string, options: RemoteOptions): Promise<void>
     return table(["version", "role", "made", "trainer", "rows", ...metrics, "gate"], rows);
   });
 }
+
+/** By which versions are judged unless a gate says otherwise, one a task: these come first. */
+const JUDGED_BY: readonly string[] = ["logLoss", "mae", "wape", "ndcg"];
+const SHOWN_METRICS = 4;
+
+const shownMetrics = (names: readonly string[]): readonly string[] =>
+  [...names.filter((name) => JUDGED_BY.includes(name)), ...names.filter((name) => !JUDGED_BY.includes(name))].slice(
+    0,
+    SHOWN_METRICS,
+  );
 
 export interface ShowOptions extends RemoteOptions {
   readonly features: number;
