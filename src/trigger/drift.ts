@@ -3,6 +3,7 @@
  * retrains only where a policy asks for it here. A finding older than the last run's snapshot was that run's reason, not the next's.
  */
 import { type DriftSignal, listField, numberField, optional, textField, metricWord } from "../core/index.ts";
+import { partPrefix } from "../data/index.ts";
 import type { TriggerSpec } from "./spec.ts";
 import type { TriggerState } from "./state.ts";
 import { type LeafJudgement, QUIET_STATE, showInstant, type TriggerKind } from "./trigger.ts";
@@ -48,18 +49,94 @@ function fresh(state: TriggerState, monitor: string): DriftSignal | LeafJudgemen
   if (signal === undefined || signal.version !== state.champion?.version)
     return { ...nothing, reason: "The monitor has not judged the live version yet." };
   const inputs = { at: signal.at, share: signal.share, rows: signal.rows, version: signal.version };
-  if (signal.verdict === "cannot-tell")
-    return {
-      ...nothing,
-      reason: "The monitor cannot tell: its current window has too few rows.",
-      inputs: { ...inputs, rowsNeeded: signal.rowsNeeded ?? null },
-    };
-  if (state.lastRunAt !== null && signal.at <= state.lastRunAt)
+  if (state.lastRunAt !== null && signal.at <= state.lastRunAt) {
+    if (signal.verdict === "cannot-tell") return undecided(signal);
     return { outcome: "no", reason: "Nothing newer than the last run's snapshot has been judged.", inputs };
+  }
   return signal;
 }
 
+function undecided(signal: DriftSignal, reason = "The monitor cannot tell: its current window has too few rows.") {
+  const { at, share, rows, version } = signal;
+  const inputs = { at, share, rows, version, rowsNeeded: signal.rowsNeeded ?? null };
+  return { outcome: "cannot-tell" as const, reason, inputs };
+}
+
+type Finding = DriftSignal["findings"][number];
+
+/** Whether a finding is of a feature of the definition: texts, vectors and images are watched part by part. */
+const isOf = ({ feature }: Finding, name: string) => feature === name || feature.startsWith(partPrefix(name));
+
+/** Weight of the features that may have moved: what the share would be at most, less what it is. */
+function openShare(findings: readonly Finding[]): number {
+  const wholes = new Map<string, Finding>();
+  for (const one of findings) {
+    const name = one.feature.split(partPrefix(""))[0] as string;
+    const known = wholes.get(name);
+    if (known === undefined || one.verdict === "drift" || known.verdict === "no-drift") wholes.set(name, one);
+  }
+  return [...wholes.values()]
+    .filter((one) => one.verdict === "cannot-tell")
+    .reduce((sum, one) => sum + (one.importance ?? 1 / wholes.size), 0);
+}
+
 const isSignal = (found: DriftSignal | LeafJudgement): found is DriftSignal => "monitor" in found;
+
+function judgeShare(spec: DataDriftSpec, signal: DriftSignal): LeafJudgement {
+  const { at, rows, version, findings } = signal;
+  const drifted = findings.filter((one) => one.verdict === "drift");
+  const threshold = spec.share ?? signal.shareThreshold;
+  const share = signal.share ?? 0;
+  const inputs = {
+    at,
+    share: signal.share,
+    limitFrom: spec.share === undefined ? "the monitor" : "the definition",
+    ...furthest(findings[0]),
+    drifted: drifted.map((one) => one.feature),
+    rows,
+    version,
+  };
+  if (share >= threshold && drifted.length > 0) {
+    const reason = `Data drift P(x) in ${names(drifted)} (share ${share.toPrecision(2)}) against ${version}, judged ${showInstant(at)}.`;
+    return { outcome: "yes", reason, inputs, threshold };
+  }
+  // The monitor has asked this of its own share; a definition's may lie elsewhere.
+  const canReach = spec.share === undefined ? signal.verdict === "cannot-tell" : isOpen(signal, threshold);
+  if (canReach) return { ...undecided(signal), threshold };
+  return { outcome: "no", reason: "The features are distributed as expected.", inputs, threshold };
+}
+
+function isOpen({ share, findings }: DriftSignal, threshold: number): boolean {
+  if (share === null) return true;
+  const open = openShare(findings);
+  return open > 0 && share + open >= threshold;
+}
+
+/** Each by its own finding: what the others show neither hides nor excuses it. */
+function judgeFeatures(wanted: readonly string[], signal: DriftSignal): LeafJudgement {
+  const { at, share, rows, version } = signal;
+  const findings = signal.findings.filter((one) => wanted.some((name) => isOf(one, name)));
+  const drifted = findings.filter((one) => one.verdict === "drift");
+  const inputs = {
+    at,
+    share,
+    ...furthest(findings[0]),
+    drifted: drifted.map((one) => one.feature),
+    rows,
+    version,
+  };
+  if (drifted.length > 0) {
+    const reason = `Data drift P(x) in ${names(drifted)} (share ${(share ?? 0).toPrecision(2)}) against ${version}, judged ${showInstant(at)}.`;
+    return { outcome: "yes", reason, inputs };
+  }
+  const unknown = wanted.filter((name) => {
+    const own = findings.filter((one) => isOf(one, name));
+    return own.length === 0 || own.some((one) => one.verdict === "cannot-tell");
+  });
+  if (unknown.length > 0)
+    return undecided(signal, `The monitor cannot tell of ${unknown.join(", ")}: too few rows have a value.`);
+  return { outcome: "no", reason: "The features are distributed as expected.", inputs };
+}
 
 export const dataDrift: TriggerKind<DataDriftSpec, typeof fields> = {
   kind: "dataDrift",
@@ -79,32 +156,7 @@ export const dataDrift: TriggerKind<DataDriftSpec, typeof fields> = {
   judge(spec, state) {
     const signal = fresh(state, "data-drift");
     if (!isSignal(signal)) return signal;
-    const drifted = signal.findings.filter(
-      (one) => one.verdict === "drift" && (spec.features === undefined || spec.features.includes(one.feature)),
-    );
-    const threshold = spec.share ?? signal.shareThreshold;
-    const inputs = {
-      at: signal.at,
-      share: signal.share,
-      ...(spec.features === undefined
-        ? { limitFrom: spec.share === undefined ? "the monitor" : "the definition" }
-        : {}),
-      ...furthest(signal.findings.find((one) => spec.features === undefined || spec.features.includes(one.feature))),
-      drifted: drifted.map((one) => one.feature),
-      rows: signal.rows,
-      version: signal.version,
-    };
-    const fires =
-      spec.features === undefined ? (signal.share ?? 0) >= threshold && drifted.length > 0 : drifted.length > 0;
-    const bound = spec.features === undefined ? { threshold } : {};
-    return fires
-      ? {
-          outcome: "yes",
-          reason: `Data drift P(x) in ${names(drifted)} (share ${(signal.share ?? 0).toPrecision(2)}) against ${signal.version}, judged ${showInstant(signal.at)}.`,
-          inputs,
-          ...bound,
-        }
-      : { outcome: "no", reason: "The features are distributed as expected.", inputs, ...bound };
+    return spec.features === undefined ? judgeShare(spec, signal) : judgeFeatures(spec.features, signal);
   },
   samples: [
     {
@@ -132,6 +184,7 @@ export const predictionDrift: TriggerKind<PredictionDriftSpec, typeof noFields> 
   judge(_, state) {
     const signal = fresh(state, "prediction-drift");
     if (!isSignal(signal)) return signal;
+    if (signal.verdict === "cannot-tell") return undecided(signal);
     const inputs = { at: signal.at, share: signal.share, rows: signal.rows, version: signal.version };
     return signal.verdict === "drift"
       ? { outcome: "yes", reason: `Prediction drift P(ŷ) of ${signal.version}: ${signal.reason}`, inputs }

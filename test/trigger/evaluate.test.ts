@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { DriftSignal, DriftVerdict } from "../../src/core/index.ts";
 import {
   evaluateTrigger,
   nextScheduledAt,
@@ -199,6 +200,84 @@ describe("triggers that read monitors", () => {
       evaluateTrigger({ kind: "conceptDrift" }, { ...quiet, concept, lastRunAt }).outcome;
     expect(judge(499)).toBe("yes");
     expect(judge(500)).toBe("no");
+  });
+
+  const finding = (feature: string, verdict: DriftVerdict, importance = 0.25) =>
+    ({ feature, verdict, statistic: "psi", value: 0.2, threshold: 0.1, ratio: 2, importance }) as const;
+  const signal = (change: Partial<DriftSignal>): DriftSignal => ({
+    monitor: "data-drift",
+    model: "m",
+    version: "v1",
+    at: 900,
+    from: 0,
+    to: 900,
+    reference: "training",
+    verdict: "no-drift",
+    share: 0,
+    shareThreshold: 0.1,
+    rows: 500,
+    referenceRows: 500,
+    findings: [],
+    reason: "",
+    ...change,
+  });
+  const dataDrift = (spec: object, change: Partial<DriftSignal>, more: Partial<TriggerState> = {}) =>
+    evaluateTrigger(
+      { kind: "dataDrift", ...spec },
+      {
+        ...quiet,
+        drift: new Map([["data-drift", signal(change)]]),
+        ...more,
+      },
+    ).outcome;
+
+  it.each<[string, readonly string[], Partial<DriftSignal>, string]>([
+    [
+      "moved, whatever the others hide",
+      ["age"],
+      { verdict: "cannot-tell", findings: [finding("age", "drift"), finding("job", "cannot-tell")] },
+      "yes",
+    ],
+    [
+      "may have moved",
+      ["age"],
+      { findings: [finding("job", "no-drift"), finding("age", "cannot-tell")] },
+      "cannot-tell",
+    ],
+    [
+      "is as it was beside one that may have moved",
+      ["age"],
+      { verdict: "cannot-tell", findings: [finding("age", "no-drift"), finding("job", "cannot-tell")] },
+      "no",
+    ],
+    [
+      "moved in a part of a text",
+      ["note"],
+      { verdict: "drift", findings: [finding("note · word", "drift"), finding("note · length", "no-drift")] },
+      "yes",
+    ],
+    [
+      "is not another whose name begins alike",
+      ["note"],
+      { verdict: "drift", findings: [finding("notes", "drift"), finding("note", "no-drift")] },
+      "no",
+    ],
+    ["is not watched", ["gone"], { findings: [finding("age", "no-drift")] }, "cannot-tell"],
+  ])("judge a named feature by its own finding: it %s", (_, features, change, outcome) => {
+    expect(dataDrift({ features }, change)).toBe(outcome);
+    // A finding that the last run has seen is that run's, also within a whole that could not be judged.
+    expect(dataDrift({ features }, change, { lastRunAt: 900 })).not.toBe("yes");
+  });
+
+  it("hold a share of the definition against what may have moved, not only the monitor's own", () => {
+    const findings = [finding("a", "drift", 0.2), finding("b", "cannot-tell", 0.4), finding("c", "no-drift", 0.4)];
+    expect(dataDrift({ share: 0.5 }, { verdict: "drift", share: 0.2, findings })).toBe("cannot-tell");
+    expect(dataDrift({ share: 0.7 }, { verdict: "drift", share: 0.2, findings })).toBe("no");
+    expect(dataDrift({ share: 0.2 }, { verdict: "cannot-tell", share: 0.2, shareThreshold: 0.5, findings })).toBe(
+      "yes",
+    );
+    expect(dataDrift({}, { verdict: "cannot-tell", share: 0.05, findings })).toBe("cannot-tell");
+    expect(dataDrift({ share: 0.2 }, { verdict: "cannot-tell", share: null, findings: [] })).toBe("cannot-tell");
   });
 
   it("know when a champion goes stale", () => {

@@ -23,8 +23,10 @@ export function summaryColumns(column: WideColumn): readonly (NumberColumn | Cat
   return column.kind === "text" ? textSummary(column) : vectorSummary(column);
 }
 
+/** What the names of all parts of a feature begin with. */
+export const partPrefix = (of: string): string => `${of} · `;
 /** As it is shown. */
-export const partName = (of: string, part: WidePart["part"]): string => `${of} · ${part}`;
+export const partName = (of: string, part: WidePart["part"]): string => `${partPrefix(of)}${part}`;
 
 function textSummary({ name, values }: TextColumn): readonly (NumberColumn | CategoryColumn)[] {
   const codeOf = new Map<string, number>();
