@@ -91,9 +91,9 @@ export function quietUntil(hours: QuietHours, now: Instant): Instant | undefined
   const { minute } = localTime(now, hours.timeZone);
   const rest = (hours.toMinute - minute + 1440) % 1440 || 1440;
   let until = Math.floor(now / MINUTE_MS) * MINUTE_MS + rest * MINUTE_MS;
-  // A switch of the clocks moves the end by an hour either way.
+  // A switch of the clocks moves the end by an hour either way, or puts it where it happens.
   const limit = now + 8 * DAY_MS;
-  while (!isQuiet(hours, until - 60 * MINUTE_MS) && until - 60 * MINUTE_MS > now) until -= 60 * MINUTE_MS;
+  while (until - MINUTE_MS > now && !isQuiet(hours, until - MINUTE_MS)) until -= MINUTE_MS;
   while (isQuiet(hours, until) && until < limit) until += 30 * MINUTE_MS;
   return until;
 }

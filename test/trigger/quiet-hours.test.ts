@@ -33,6 +33,12 @@ describe("quiet hours", () => {
       "2026-03-29T04:00:00.000Z",
     ],
     [
+      "to end with the switch, where the clocks jump over their end",
+      { from: "01:00", to: "02:30", timeZone: "Europe/Berlin" },
+      "2026-03-29T00:30:00Z",
+      "2026-03-29T01:00:00.000Z",
+    ],
+    [
       "over the switch to winter time",
       { from: "22:00", to: "06:00", timeZone: "Europe/Berlin" },
       "2026-10-24T22:00:00Z",
