@@ -33,8 +33,11 @@ export interface FeatureMove {
 
 /** Below this share nothing worth a person's time has moved, whatever the rows. */
 const MIN_DISTANCE = 0.03;
-/** Standard deviations of a cell's share that are still noise. */
+/** Standard deviations above what chance gives on average that are still noise. */
 const NOISE_DEVIATIONS = 3;
+/** Mean and variance of the absolute value of a standard normal. */
+const MEAN_ABSOLUTE = Math.sqrt(2 / Math.PI);
+const VARIANCE_ABSOLUTE = 1 - 2 / Math.PI;
 
 /** Every feature, by size of the effect; those that did not move last. Cost O(rows × features). */
 export function featureMoves(notes: readonly FeatureNote[], rows: readonly Features[]): readonly FeatureMove[] {
@@ -59,18 +62,22 @@ function moveOf(note: FeatureNote, rows: readonly Features[]): FeatureMove {
   const held = note.cells.reduce((sum, cell) => sum + cell.rows, 0);
   const mean = note.cells.reduce((sum, cell) => sum + cell.share * (cell.meanLoss ?? 0), 0);
   let distance = 0;
-  let noise = 0;
+  let chance = 0;
+  let variance = 0;
   let effect = 0;
   const cells = note.cells.map((cell, i): MovedCell => {
     const now = (counts[i] as number) / rows.length;
     const change = now - cell.share;
     distance += Math.abs(change) / 2;
     const pooled = (cell.rows + (counts[i] as number)) / (held + rows.length);
-    noise += (pooled * (1 - pooled) * (1 / Math.max(1, held) + 1 / rows.length)) / 4;
+    const own = pooled * (1 - pooled) * (1 / Math.max(1, held) + 1 / rows.length);
+    // Half of each cell's absolute change: their mean grows with the number of cells, their spread with its root.
+    chance += (MEAN_ABSOLUTE / 2) * Math.sqrt(own);
+    variance += (VARIANCE_ABSOLUTE / 4) * own;
     if (cell.meanLoss !== null) effect += change * (cell.meanLoss - mean);
     return { cell: cellName(note, i), before: cell.share, now, loss: cell.meanLoss };
   });
-  const floor = NOISE_DEVIATIONS * Math.sqrt(noise);
+  const floor = chance + NOISE_DEVIATIONS * Math.sqrt(variance);
   return {
     feature: note.feature,
     importance: note.importance,

@@ -53,6 +53,25 @@ describe("cells of a feature", () => {
 });
 
 describe("a diagnosis", () => {
+  it("does not call chance a move, however many cells there are", () => {
+    const random = createRandom(11);
+    const categories = Array.from({ length: 10 }, (_, i) => `c${i}`);
+    const draw = () => `c${Math.floor(random.nextFloat() * 11)}`;
+    let moved = 0;
+    for (let one = 0; one < 200; one++) {
+      const held = new Float64Array(12);
+      const note: FeatureNote = { feature: "town", kind: "category", categories, importance: 1, cells: [] };
+      for (let i = 0; i < 500; i++) {
+        const cell = cellOf(note, draw());
+        held[cell] = (held[cell] as number) + 1;
+      }
+      const cells = Array.from(held, (count) => ({ share: count / 500, meanLoss: 0.3, rows: count }));
+      const now = Array.from({ length: 1_000 }, () => ({ town: draw() }));
+      if (featureMoves([{ ...note, cells }], now)[0]?.moved === true) moved++;
+    }
+    expect(moved).toBeLessThanOrEqual(4);
+  });
+
   it("ranks what moved by what it costs: change of share times loss in the cell", () => {
     // Ages: 0.2, 0.3 and 0.5 now. Cost: −0.3 · (0.2 − 0.36) − 0.1 · (0.4 − 0.36) + 0.4 · (1 − 0.36).
     const now = rows(1_000, [20, 20, 40, 40, 40, 70, 70, 70, 70, 70], ["clerk", "nurse"]);
