@@ -31,18 +31,18 @@ export interface FalseAlarmCalibration {
   readonly setting: string;
   readonly value: number;
   readonly budget: number;
-  /** Alarms per 90 days seen in the simulation, and their one-sided 90 % Poisson bound. */
+  /** Alarms per 90 days seen in the simulation, and their one-sided 90 % Poisson bound. Equal where both are inferred. */
   readonly expected: number;
   readonly upper: number;
   readonly rowsPer90Days: number;
   readonly simulatedRows: number;
   readonly blockRows: number;
-  /** The bound keeps to the budget. False: the simulation was too short to show it, or no value does. */
+  /** The simulation shows that the bound keeps to the budget. False: it was too short and the value is inferred, or no value does. */
   readonly certified: boolean;
 }
 
-/** About 0.1 s of ADWIN a value. */
-const MAX_ROWS = 60_000;
+/** Half a second of ADWIN a value, and as a rule two values take so many: what a budget of 0.5 takes for half a million labels. */
+const MAX_ROWS = 4_000_000;
 /** Fewer losses tell nothing about rare events. */
 export const MIN_HISTORY = 50;
 
@@ -62,7 +62,7 @@ export function poissonUpper(count: number): number {
 export function calibrateFalseAlarms(options: FalseAlarmOptions): FalseAlarmCalibration | null {
   const { kind, history, budget, rowsPer90Days } = options;
   if (history.length < MIN_HISTORY) return null;
-  const maxRows = options.maxRows ?? MAX_ROWS;
+  const maxRows = options.maxRows ?? kind.simulatedRows ?? MAX_ROWS;
   // Enough rows that no alarm at all would keep the bound below the budget, where that can be afforded.
   const wanted = Math.ceil((poissonUpper(1) * rowsPer90Days) / budget);
   const simulatedRows = Math.max(1_000, Math.min(maxRows, wanted));
@@ -81,14 +81,25 @@ export function calibrateFalseAlarms(options: FalseAlarmOptions): FalseAlarmCali
     certified: poissonUpper(alarms) * scale <= budget,
   });
   let last: FalseAlarmCalibration | null = null;
-  for (const value of ladder) {
+  for (const [step, value] of ladder.entries()) {
     const stop = options.chosen === undefined ? Math.max(1, budget / scale) : Number.POSITIVE_INFINITY;
     const alarms = countAlarms({ ...options, value, simulatedRows, blockRows: Math.ceil(blockRows), stop });
     last = describe(value, alarms);
-    // A simulation too short for a bound still has to show no alarm at all.
-    if (last.certified || (alarms === 0 && simulatedRows === maxRows)) return last;
+    if (last.certified) return last;
+    if (alarms === 0 && simulatedRows === maxRows) return inferred(last, ladder.slice(step));
   }
   return last;
+}
+
+/**
+ * Where the longest simulation shows no alarm and is still too short for the budget: so much further down the ladder as the
+ * bound needs, if each step halves the alarms. Steps of the ladders do more: a setting halved or worse is a bound halved or worse.
+ */
+function inferred(quiet: FalseAlarmCalibration, rest: readonly number[]): FalseAlarmCalibration {
+  let { upper } = quiet;
+  let step = 0;
+  for (; upper > quiet.budget && step + 1 < rest.length; step++) upper /= 2;
+  return { ...quiet, value: rest[step] as number, expected: upper, upper };
 }
 
 interface Simulation extends FalseAlarmOptions {
@@ -101,8 +112,9 @@ interface Simulation extends FalseAlarmOptions {
 
 function countAlarms(simulation: Simulation): number {
   const { kind, history, value, simulatedRows, blockRows, seed, stop } = simulation;
+  const quarter = Math.ceil(simulation.rowsPer90Days);
   const random = createRandom(seed);
-  const detector = kind.create(value);
+  let detector = kind.create(value);
   let alarms = 0;
   let left = 0;
   let position = 0;
@@ -111,6 +123,8 @@ function countAlarms(simulation: Simulation): number {
       position = Math.floor(random.nextFloat() * history.length);
       left = blockRows;
     }
+    // Promotions begin detectors anew, and some alarm most while they are young.
+    if (row > 0 && row % quarter === 0) detector = kind.create(value);
     const detection = detector.update(history[position] as number);
     position = position + 1 === history.length ? 0 : position + 1;
     left -= 1;

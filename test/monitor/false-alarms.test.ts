@@ -47,6 +47,45 @@ describe("a budget of false alarms", () => {
     expect(over === 0 ? 1 : binomialSf(over - 1, streams, 0.264)).toBeGreaterThan(1e-3);
   });
 
+  it.each([
+    [200_000, 12, true],
+    [2_000_000, 1, false],
+  ])(
+    "is kept on %i labels in 90 days, by a simulation as long as it takes or else by a duller setting",
+    (rows, quarters, certified) => {
+      const found = calibrateFalseAlarms({
+        kind: DETECTORS.adwin,
+        history: bits(1, 4_000, 0.2),
+        rowsPer90Days: rows,
+        budget: 0.5,
+        seed: 3,
+      });
+      expect(found).toMatchObject({ certified });
+      expect(found?.upper).toBeLessThanOrEqual(0.5);
+      let alarms = 0;
+      for (let quarter = 0; quarter < quarters; quarter++) {
+        const detector = DETECTORS.adwin.create(found?.value);
+        for (const value of bits(200 + quarter, rows, 0.2)) if (detector.update(value).direction === "up") alarms++;
+      }
+      // At half an alarm a quarter, 13 in twelve of them come once in 110 times and 4 in one once in 570.
+      expect(alarms).toBeLessThan(quarters === 1 ? 4 : 13);
+    },
+  );
+
+  it("counts the alarms of a detector that begins anew every quarter", () => {
+    // DDM alarms most while it is young, which one long stream would hide.
+    const rows = 5_000;
+    const options = { kind: DETECTORS.ddm, history: bits(1, 5_000, 0.2), rowsPer90Days: rows, budget: 0.5, seed: 3 };
+    const found = calibrateFalseAlarms(options);
+    let alarms = 0;
+    for (let quarter = 0; quarter < 100; quarter++) {
+      const detector = DETECTORS.ddm.create(found?.value);
+      for (const value of bits(300 + quarter, rows, 0.2)) if (detector.update(value).direction === "up") alarms++;
+    }
+    // A mean of 50; 75 come once in 1,500 times.
+    expect(alarms).toBeLessThan(75);
+  });
+
   it("gives a duller detector for a smaller budget, a livelier one for a larger", () => {
     const history = bits(5, 3_000, 0.3);
     const value = (budget: number) =>

@@ -39,6 +39,8 @@ export interface DetectorKind {
     /** Values tried when a budget of false alarms is calibrated, the most sensitive first. */
     readonly ladder: readonly number[];
   };
+  /** Values it may be fed in one simulation of false alarms, where it is slower than most. */
+  readonly simulatedRows?: number;
   /** @param setting value of the setting above; its default when left out */
   readonly create: (setting?: number) => DriftDetector;
   readonly fromState: (state: JsonObject) => DriftDetector;

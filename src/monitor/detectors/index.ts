@@ -79,6 +79,8 @@ export const DETECTORS = {
     description: "Kolmogorov-Smirnov of new against older values; sees changes of shape.",
     input: "numbers",
     setting: { name: "alpha", default: 0.005, min: 1e-30, max: 0.1, ladder: CONFIDENCE_LADDER },
+    // Two seconds.
+    simulatedRows: 60_000,
     create: (alpha = 0.005) => createKswin({ alpha }),
     fromState: kswinFromState,
   }),
