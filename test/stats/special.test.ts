@@ -29,6 +29,22 @@ const functions: Record<string, (...args: number[]) => number> = {
 };
 
 describe("special functions", () => {
+  test("the F distribution is inverted", () => {
+    // scipy.stats.f.isf
+    for (const [p, dof1, dof2, expected] of [
+      [0.05, 1, 12, 4.747225346722515],
+      [7e-5, 1, 12, 35.08116017343126],
+      [1e-4, 2.6, 13, 17.73955660273095],
+      [7e-5, 9, 468, 3.9599851597638116],
+      [0.5, 3, 7, 0.870944253187285],
+    ] as const) {
+      expect(special.fisherIsf(p, dof1, dof2) / expected).toBeCloseTo(1, 9);
+      expect(special.fisherSf(special.fisherIsf(p, dof1, dof2), dof1, dof2) / p).toBeCloseTo(1, 9);
+    }
+    const ends = [special.fisherIsf(0, 2, 3), special.fisherIsf(1, 2, 3), special.fisherIsf(2, 2, 3)];
+    expect(ends).toEqual([Number.POSITIVE_INFINITY, 0, Number.NaN]);
+  });
+
   test.each(Object.keys(functions))("%s equals the reference values to 1e-12", (name) => {
     const cases = golden[name] as number[][];
     expect(cases.length).toBeGreaterThan(2);

@@ -90,6 +90,16 @@ export function fisherSf(x: number, dof1: number, dof2: number): number {
   return betaTails(dof2 / 2, dof1 / 2, dof2 / total, (dof1 * x) / total).lower;
 }
 
+/** The x with P(F > x) = p for an F variable with dof1 and dof2 degrees of freedom. */
+export function fisherIsf(p: number, dof1: number, dof2: number): number {
+  if (!(p >= 0 && p <= 1)) return NaN;
+  if (p === 1) return 0;
+  if (p === 0) return Number.POSITIVE_INFINITY;
+  // The share b = dof1·F / (dof2 + dof1·F) is a beta variable; its complement keeps far tails exact.
+  const rest = betaPpf(p, dof2 / 2, dof1 / 2);
+  return (dof2 * (1 - rest)) / (dof1 * rest);
+}
+
 /** The x with P(X ≤ x) = p for X ~ Beta(a, b). */
 export function betaPpf(p: number, a: number, b: number): number {
   if (!(p >= 0 && p <= 1)) return NaN;
