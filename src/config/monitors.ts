@@ -32,7 +32,7 @@ export interface ConceptDriftConfig<M extends MetricName = MetricName> {
   readonly threshold?: number;
 }
 export interface MonitorsConfig<M extends MetricName = MetricName> {
-  /** False alarms in 90 days a monitor may make while nothing changes; default 1. */
+  /** False alarms in 90 days that the monitors of the model may make together while nothing changes; default 1. */
   readonly falseAlarms?: number;
   /** Watches the losses of labelled predictions; `false` turns it off. */
   readonly conceptDrift?: ConceptDriftConfig<M> | false;
@@ -43,7 +43,10 @@ export interface MonitorsConfig<M extends MetricName = MetricName> {
 export function monitorsField(task: Task): Field<MonitorsSpec> {
   return objectField("What watches the model between its runs.", {
     falseAlarms: withDefault(
-      numberField("False alarms in 90 days a monitor may make while nothing changes.", { min: 0.01, max: 1_000 }),
+      numberField("False alarms in 90 days that the monitors of the model may make together while nothing changes.", {
+        min: 0.01,
+        max: 1_000,
+      }),
       1,
     ),
     conceptDrift: withDefault(conceptDriftField(task), {}),

@@ -2,6 +2,7 @@
 import { DAY_MS, type EvaluationReport, seedFrom } from "../core/index.ts";
 import { type Dataset, isNumeric } from "../data/index.ts";
 import {
+  budgetShares,
   calibrateFalseAlarms,
   curveUncertainty,
   DETECTORS,
@@ -51,7 +52,7 @@ function calibrateLosses(held: HeldOut): LossCalibration | undefined {
       kind: DETECTORS[detector],
       history: losses.map((loss) => scaledLoss(loss, scale)),
       rowsPer90Days: perQuarter,
-      budget: monitors.falseAlarms,
+      budget: budgetShares(monitors).conceptDrift,
       // A day of rows stays together, so that a daily rhythm is part of "nothing changed".
       blockRows: Math.max(Math.cbrt(rows.length), perQuarter / 90),
       seed: seedFrom(input.seed, "false-alarms"),

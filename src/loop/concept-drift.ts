@@ -18,6 +18,7 @@ import {
 import { type ExampleFacts, type FirstJoin, firstJoins, inReadingOrder, isKnown } from "../feedback/label-join.ts";
 import {
   type ArrivedLoss,
+  budgetShares,
   DETECTORS,
   type DetectorWatch,
   lastAlarm,
@@ -85,7 +86,7 @@ async function settingsOf(context: LoopContext, spec: ModelSpec, version: Versio
   // A damaged artifact is reported where it is served; its detector then runs with the published setting.
   const live = await context.live.load(version).catch(() => undefined);
   const calibration = live === undefined ? undefined : parseCalibration(live.model.calibration);
-  return watchSettings(drift, spec.monitors.falseAlarms, calibration);
+  return watchSettings(drift, budgetShares(spec.monitors).conceptDrift, calibration);
 }
 
 /** The champion's detector as it stands. */
@@ -109,7 +110,7 @@ function judgeWatch(watch: DetectorWatch, version: string) {
   const { settings, seen } = watch;
   const alarm = lastAlarm(watch);
   const setting = DETECTORS[settings.detector].setting.name;
-  const rule = `${settings.detector} on ${metricWord(settings.metric)} of ${version}, ${setting} ${settings.threshold} (${settings.origin}; at most ${settings.budget} false alarms in 90 days).`;
+  const rule = `${settings.detector} on ${metricWord(settings.metric)} of ${version}, ${setting} ${settings.threshold} (${settings.origin}; at most ${plural(settings.budget, "false alarm")} in 90 days, its part of the model's budget).`;
   const inputs: JsonObject = {
     version,
     seen,

@@ -19,6 +19,7 @@ import {
   type ReferenceProfile,
 } from "../data/index.ts";
 import {
+  budgetShares,
   calibrateDrift,
   compareProfiles,
   type DataDriftSpec,
@@ -65,7 +66,7 @@ export async function driftBasis(context: LoopContext, spec: ModelSpec): Promise
   const options = driftOptions({
     minimumEffect: settings.minimumEffect,
     minRows: settings.minRows,
-    level: levelOf(spec.monitors.falseAlarms, settings.everyMs),
+    level: levelOf(budgetShares(spec.monitors).comparison, settings.everyMs),
     share: settings.share ?? driftShare(training),
   });
   return { spec, settings, champion, gridId: active.id, layout: layoutOf(active.grid), training, options };

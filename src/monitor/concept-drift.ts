@@ -89,7 +89,8 @@ export function watchSettings(
     origin: spec.threshold !== undefined ? "configured" : tuned === null ? "published default" : "calibrated",
     scale: fits ? own.scale : 1,
     falseAlarms: tuned !== null && tuned.value === threshold ? tuned.expected : null,
-    budget,
+    // A version keeps to what it was calibrated to, until the next one.
+    budget: tuned !== null && tuned.value === threshold ? tuned.budget : budget,
     reference: fits ? own.mean : null,
   };
 }

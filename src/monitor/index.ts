@@ -1,4 +1,5 @@
 /** Monitors: realised performance from counters, data drift between windows, detectors of concept drift, and what a version knows of its own mistakes. */
+export * from "./budget.ts";
 export * from "./calibration.ts";
 export * from "./concept-drift.ts";
 export * from "./detectors/index.ts";

@@ -15,7 +15,7 @@ export const LOSS_METRICS = ["accuracy", "logLoss", "brier", "mae", "rmse", "hit
 export type LossMetric = (typeof LOSS_METRICS)[number];
 
 export interface MonitorsSpec {
-  /** False alarms in 90 days that a monitor may make on a model that is as it was. */
+  /** False alarms in 90 days that all monitors together may make on a model that is as it was; see `budgetShares`. */
   readonly falseAlarms: number;
   /** Null: off. */
   readonly conceptDrift: ConceptDriftSpec | null;

@@ -81,12 +81,14 @@ describe("the detector of concept drift", () => {
   it("runs with the setting calibrated on the version's own held-out losses, shown beside what it costs", async () => {
     const watch = await watchOf(test);
     expect(watch?.seen).toBe(300);
-    expect(watch?.settings).toMatchObject({ detector: "adwin", metric: "accuracy", origin: "calibrated", budget: 2 });
-    expect(watch?.settings.falseAlarms).toBeLessThanOrEqual(2);
+    expect(watch?.settings).toMatchObject({ detector: "adwin", metric: "accuracy", origin: "calibrated", budget: 1 });
+    expect(watch?.settings.falseAlarms).toBeLessThanOrEqual(1);
     const all = await test.store.decisions.list({ model: "m", kind: "monitor", limit: 20 });
     const said = all.find(({ subject }) => subject.startsWith("conceptDrift"));
     expect(said).toMatchObject({ subject: "conceptDrift(accuracy)", outcome: "no", version: "v1" });
-    expect(said?.rule).toMatch(/adwin on accuracy of v1, delta .* \(calibrated; at most 2 false alarms in 90 days\)/);
+    expect(said?.rule).toMatch(
+      /adwin on accuracy of v1, delta .* \(calibrated; at most 1 false alarm in 90 days, its part of the model's budget\)/,
+    );
   });
 
   it("counts a corrected label once, at its first value", async () => {
