@@ -20,6 +20,8 @@ export interface Bins {
   readonly edges?: readonly number[];
   readonly reference: Float64Array;
   readonly current: Float64Array;
+  /** Place of the bin of all values that have none of their own. */
+  readonly rest?: number;
   /** Rows with a value the reference never had: in no bin. */
   readonly unseenReference: number;
   readonly unseenCurrent: number;
@@ -138,9 +140,22 @@ function namedBins(
     labels: [...named.map((i) => labels[i] as string), ...(hasRest ? ["(all others)"] : [])],
     reference: bins(reference),
     current: bins(current),
+    ...(hasRest ? { rest: named.length } : {}),
     unseenReference: unseenOf(reference),
     unseenCurrent: unseenOf(current),
   };
+}
+
+/**
+ * Counts to be compared: new values belong to the bin of all others, where there is one. Most rare values of a reference do not come
+ * again while others as rare do, in their place; the tail they share stays as it was.
+ */
+export function comparedCounts(bins: Bins): readonly [Float64Array, Float64Array] {
+  const { rest } = bins;
+  if (rest === undefined) return [bins.reference, bins.current];
+  const withNew = (counts: Float64Array, unseen: number) =>
+    counts.map((count, i) => (i === rest ? count + unseen : count));
+  return [withNew(bins.reference, bins.unseenReference), withNew(bins.current, bins.unseenCurrent)];
 }
 
 /** Beside listed values, those beyond their range are as new as those between them. */

@@ -20,7 +20,7 @@ import {
   totalVariation,
   twoProportionZ,
 } from "../../stats/index.ts";
-import { type Bins, binsOf, closedCounts, type PresentCounts, presentOf, sum } from "./bins.ts";
+import { type Bins, binsOf, closedCounts, comparedCounts, type PresentCounts, presentOf, sum } from "./bins.ts";
 import type { DriftOptions } from "./options.ts";
 import { normedWasserstein } from "./wasserstein.ts";
 
@@ -28,8 +28,6 @@ import { normedWasserstein } from "./wasserstein.ts";
 export type Measured = Omit<FeatureDrift, "verdict" | "reason" | "pAdjusted" | "importance"> & {
   /** Enough rows, but too few of them with a value to compare the values by. */
   readonly sparse?: { readonly side: "reference" | "current window"; readonly values: number };
-  /** Share of new values that a reference of such values lets expect: nearly all of them for an id. */
-  readonly expectedUnseen: number;
 };
 
 export interface FeatureSides {
@@ -65,7 +63,6 @@ export function measureFeature(sides: FeatureSides, options: DriftOptions, tail:
   const p =
     components.length === 0 ? null : Math.min(1, components.length * Math.min(...components.map((one) => one.p)));
   const needed = rowsNeeded({ components, bins, options, tail, present: now.present, rows: rowsNow });
-  const expectedUnseen = expectedUnseenOf(sides, bins);
   const sparse = components.length === 0 ? undefined : sparseSide(before, now, options.minRows);
   const share = (count: number, rows: number) => (rows > 0 ? count / rows : 0);
   return {
@@ -80,7 +77,6 @@ export function measureFeature(sides: FeatureSides, options: DriftOptions, tail:
     p,
     ...(needed === undefined ? {} : { rowsNeeded: needed }),
     ...(sparse === undefined ? {} : { sparse }),
-    expectedUnseen,
     referenceRows: rowsBefore,
     currentRows: rowsNow,
     missing: { reference: share(before.absent, rowsBefore), current: share(now.absent, rowsNow) },
@@ -132,15 +128,14 @@ function component(
 
 function distributionOf(bins: Bins, judging: Judging & { readonly feature: string }): DriftComponent | undefined {
   const { options, tail, feature } = judging;
-  const test = chi2Contingency(bins.reference, bins.current);
+  const [reference, current] = comparedCounts(bins);
+  const test = chi2Contingency(reference, current);
   if (test === null) return undefined;
-  const n = sum(bins.reference);
-  const m = sum(bins.current);
   return component({
     statistic: "psi",
-    value: psi(bins.reference, bins.current),
+    value: psi(reference, current),
     minimumEffect: options.minimumEffect,
-    noiseFloor: chi2Quantile(tail, Math.max(1, bins.reference.length - 1)) * (1 / n + 1 / m),
+    noiseFloor: chi2Quantile(tail, Math.max(1, reference.length - 1)) * (1 / sum(reference) + 1 / sum(current)),
     history: options.history[feature] ?? null,
     p: test.p,
   });
@@ -159,13 +154,16 @@ function expectedUnseenOf({ grid, reference, rareCount }: FeatureSides, bins: Bi
 
 function unseenOf(sides: FeatureSides, bins: Bins, present: number, { options, tail }: Judging): DriftComponent {
   const expected = expectedUnseenOf(sides, bins);
+  const before = Math.max(1, presentOf(sides.reference).present);
   const value = bins.unseenCurrent / present;
   const z = normalIsf(tail);
   return component({
     statistic: "unseenRate",
     value,
-    minimumEffect: options.minimumUnseenShare,
-    noiseFloor: expected + z * Math.sqrt((expected * (1 - expected)) / present) + (z * z) / (2 * present),
+    // What nobody would expect of a reference of such values.
+    minimumEffect: expected + options.minimumUnseenShare,
+    noiseFloor:
+      expected + z * Math.sqrt(expected * (1 - expected) * (1 / present + 1 / before)) + (z * z) / (2 * present),
     history: null,
     p: bins.unseenCurrent === 0 ? 1 : binomialSf(bins.unseenCurrent - 1, present, expected),
   });
@@ -215,13 +213,9 @@ function rowsNeeded(state: {
   return rest > 0 ? Math.max(1, Math.ceil(quantile / rest) - present) : undefined;
 }
 
-/**
- * Beyond the minimum effect, yet within what chance alone gives so few rows.
- * @param expectedUnseen what of the share of new values is no effect at all: more rows of an id are as new as these
- */
-export function isBetween(one: DriftComponent, expectedUnseen = 0): boolean {
-  const least = one.minimumEffect + (one.statistic === "unseenRate" ? expectedUnseen : 0);
-  return one.value > least && one.value <= one.noiseFloor;
+/** Beyond the minimum effect, yet within what chance alone gives so few rows. */
+export function isBetween(one: DriftComponent): boolean {
+  return one.value > one.minimumEffect && one.value <= one.noiseFloor;
 }
 
 function plottedBins(bins: Bins): DriftBin[] {

@@ -53,8 +53,7 @@ export function compareProfiles(
   };
 }
 
-const isUnsure = ({ components, expectedUnseen }: Measured) =>
-  components.some((component) => isBetween(component, expectedUnseen));
+const isUnsure = ({ components }: Measured) => components.some(isBetween);
 
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 
@@ -69,7 +68,7 @@ function judged(
   const unsure = isUnsure(one) || one.rowsNeeded !== undefined || one.sparse !== undefined;
   const verdict: DriftVerdict =
     isBeyond && isSignificant ? "drift" : tooFew || unsure || isBeyond ? "cannot-tell" : "no-drift";
-  const { rowsNeeded, sparse: _sparse, expectedUnseen: _expected, ...rest } = one;
+  const { rowsNeeded, sparse: _sparse, ...rest } = one;
   return {
     ...rest,
     verdict,
@@ -151,7 +150,7 @@ function judgeWhole(features: readonly FeatureDrift[], options: DriftOptions): W
     const needed = Math.max(0, ...unknown.map((feature) => feature.rowsNeeded ?? 0));
     const rows = needed > 0 ? { rowsNeeded: needed } : {};
     const share_ = unknown.length === features.length ? null : share;
-    return { verdict: "cannot-tell", share: share_, ...rows, reason: (unknown[0] as FeatureDrift).reason };
+    return { verdict: "cannot-tell", share: share_, ...rows, reason: doubtOf(features, unknown, options) };
   }
   if (drifted.length === 0)
     return {
@@ -164,6 +163,22 @@ function judgeWhole(features: readonly FeatureDrift[], options: DriftOptions): W
     share,
     reason: `${drifted.length} of ${plural(features.length, "feature")} moved (${list}), but they carry only ${percent(share)} of the answers; ${percent(options.share)} is the threshold.`,
   };
+}
+
+/** One reason for all where no feature has the rows; else that of the first. */
+function doubtOf(
+  features: readonly FeatureDrift[],
+  unknown: readonly FeatureDrift[],
+  { minRows }: DriftOptions,
+): string {
+  const first = unknown[0] as FeatureDrift;
+  for (const [side, rows] of [
+    ["reference", Math.max(...features.map((one) => one.referenceRows))],
+    ["current window", Math.max(...features.map((one) => one.currentRows))],
+  ] as const) {
+    if (rows < minRows) return `The ${side} has ${plural(rows, "row")}; ${minRows} are needed to tell.`;
+  }
+  return first.reason;
 }
 
 const originOf = (component: DriftComponent | undefined) =>

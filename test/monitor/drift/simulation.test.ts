@@ -1,9 +1,10 @@
 // What the monitors promise, over seeded streams: false alarms within their level, power at the sizes the docs state, and no
 // alarm because of many rows. Counts are judged by binomial bounds: a right rate fails one in a thousand seeds.
 import { describe, expect, it } from "vitest";
+import { createRandom } from "../../../src/core/index.ts";
 import { buildReferenceProfile, profileFrame } from "../../../src/data/index.ts";
-import { compareProfiles, type DriftOptions, levelOf } from "../../../src/monitor/index.ts";
-import { binomialSf } from "../../../src/stats/index.ts";
+import { compareProfiles, compareRows, type DriftOptions, levelOf } from "../../../src/monitor/index.ts";
+import { binomialSf, expDeterministic, logDeterministic } from "../../../src/stats/index.ts";
 import { all, simulate } from "./simulated.ts";
 
 const WEEK_MS = 7 * 86_400_000;
@@ -105,5 +106,36 @@ describe("too few rows", () => {
     expect(against).toMatchObject({ verdict: "cannot-tell", rowsNeeded: 192 });
     expect(against.features.every((one) => one.verdict === "cannot-tell" && one.rowsNeeded !== undefined)).toBe(true);
     expect(against.features.find((one) => one.feature === "f0")?.rowsNeeded).toBe(192);
+  });
+});
+
+describe("categories with a long tail", () => {
+  // A few shops, and merchants whose frequencies fall as 1/rank over a hundred thousand: most of the tail occurs once or never.
+  const merchants = (rows: number, seed: number, head: number) => {
+    const random = createRandom(seed);
+    const rank = () => Math.floor(expDeterministic(random.nextFloat() * logDeterministic(1e5)));
+    const draw = () => (random.nextFloat() < head ? `shop${Math.floor(random.nextFloat() * 5)}` : `merchant${rank()}`);
+    return Array.from({ length: rows }, () => ({ merchant: draw() }));
+  };
+
+  it.each([
+    [2_000, 1_000, 0.3],
+    [2_000, 1_000, 0.9],
+    [20_000, 20_000, 0.9],
+  ])(
+    "of %i and %i rows do not drift because the rare values of one window are not those of the other (%d in shops)",
+    (before, now, head) => {
+      const windows = 30;
+      let alarms = 0;
+      for (let seed = 0; seed < windows; seed++) {
+        const report = compareRows(merchants(before, 2 * seed + 1, head), merchants(now, 2 * seed + 2, head));
+        if (report.verdict === "drift") alarms++;
+      }
+      expect(alarms === 0 ? 1 : binomialSf(alarms - 1, windows, 0.05)).toBeGreaterThan(0.001);
+    },
+  );
+
+  it("drift where the tail takes the place of the head", () => {
+    expect(compareRows(merchants(2_000, 1, 0.9), merchants(1_000, 2, 0.6)).verdict).toBe("drift");
   });
 });
