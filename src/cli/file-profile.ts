@@ -5,16 +5,21 @@
  */
 import type { DuckDBConnection, DuckDBResult, DuckDBVector } from "@duckdb/node-api";
 import {
+  type FeatureGrid,
   type FeatureProfile,
+  isFreeText,
   MAX_COUNTED_CATEGORIES,
   type Profile,
+  profileBoth,
   RARE_REMEMBERED,
   type ReferenceProfile,
+  withTexts,
 } from "../data/index.ts";
 import { type ColumnKind, columnName, type FileColumns, reading } from "./column-file.ts";
 import { countPages } from "./counting/page-columns.ts";
 import type { ColumnProfile } from "./counting/column-profile.ts";
 import { NumberColumns } from "./counting/number-columns.ts";
+import { readSample } from "./frame-file.ts";
 
 export interface FileProfiles {
   readonly reference: ReferenceProfile;
@@ -45,8 +50,8 @@ export async function profileFiles(
       { booleans: named("boolean"), categories: named("category") },
     ),
   ]);
-  const found = new Map(profiles.flat().map((one) => [one.grid.name, one]));
-  const all = columns.map(([name]) => found.get(name) as ColumnProfile);
+  const found = byColumn(profiles.flat());
+  const all = columns.flatMap(([name]) => found.get(name) ?? []);
   const rare = all.flatMap((one) => (one.rare === undefined ? [] : [[one.grid.name, one.rare] as const]));
   return {
     reference: {
@@ -57,6 +62,14 @@ export async function profileFiles(
     },
     current: { rows: now.file.rows, features: all.map((one) => one.current) },
   };
+}
+
+const wholeName = (grid: FeatureGrid): string => (grid.kind === "boolean" ? grid.name : (grid.part?.of ?? grid.name));
+
+function byColumn(profiles: readonly ColumnProfile[]): ReadonlyMap<string, readonly ColumnProfile[]> {
+  const found = new Map<string, ColumnProfile[]>();
+  for (const one of profiles) found.set(wholeName(one.grid), [...(found.get(wholeName(one.grid)) ?? []), one]);
+  return found;
 }
 
 /** All of them, or the first failure when none is at work any more: connections are closed then. */
@@ -81,7 +94,7 @@ async function countBySql(
   { booleans, categories }: { readonly booleans: readonly string[]; readonly categories: readonly string[] },
 ): Promise<ColumnProfile[]> {
   const found = await countBooleans(before, now, booleans);
-  for (const name of categories) found.push(await countCategories(before, now, name));
+  for (const name of categories) found.push(...(await countTexts(before, now, name)));
   return found;
 }
 
@@ -179,8 +192,31 @@ async function countBooleans(before: Side, now: Side, names: readonly string[]):
 /** Texts with their rows, most frequent first. */
 type TextCounts = readonly (readonly [string, number])[];
 
-async function countCategories(before: Side, now: Side, name: string): Promise<ColumnProfile> {
+/** Texts read of each side where most occur once: so many that a tenth of a standard deviation shows. */
+const FREE_TEXTS = 20_000;
+
+async function countTexts(before: Side, now: Side, name: string): Promise<ColumnProfile[]> {
   const ranked = await topTexts(before, name);
+  if (!isFreeText(ranked.once, ranked.present)) return [await countCategories(before, now, { name, ranked })];
+  const read = async ({ connection, file }: Side) =>
+    withTexts(await readSample(connection, file, [[name, "category"]], FREE_TEXTS), [name]);
+  const { reference, current } = profileBoth(await read(before), await read(now));
+  return reference.grid.map((grid, i) => {
+    const rare = reference.rare[grid.name];
+    return {
+      grid,
+      reference: reference.reference.features[i] as FeatureProfile,
+      current: current.features[i] as FeatureProfile,
+      ...(rare === undefined ? {} : { rare }),
+    };
+  });
+}
+
+async function countCategories(
+  before: Side,
+  now: Side,
+  { name, ranked }: { readonly name: string; readonly ranked: Texts },
+): Promise<ColumnProfile> {
   const categories = ranked.texts.slice(0, MAX_COUNTED_CATEGORIES).map(([text]) => text);
   const rare = ranked.texts.slice(MAX_COUNTED_CATEGORIES).map(([text]) => text);
   const found = await textsAmong(now, name, [...categories, ...rare]);
@@ -204,14 +240,19 @@ interface Texts {
   readonly present: number;
 }
 
+interface RankedTexts extends Texts {
+  /** Rows whose text no other has. */
+  readonly once: number;
+}
+
 const asText = (name: string) => `CAST(${columnName(name)} AS VARCHAR)`;
 
 /** As many texts as a reference remembers. Equal counts are in the order of their texts, as everywhere. */
-async function topTexts({ connection, file }: Side, name: string): Promise<Texts> {
+async function topTexts({ connection, file }: Side, name: string): Promise<RankedTexts> {
   const limit = MAX_COUNTED_CATEGORIES + RARE_REMEMBERED;
   const result = await reading(file.path, () =>
     connection.runAndReadAll(
-      `SELECT t, n::DOUBLE, (sum(n) OVER ())::DOUBLE FROM (SELECT ${asText(name)} AS t, count(*) AS n FROM ${file.source} GROUP BY 1)
+      `SELECT t, n::DOUBLE, (sum(n) OVER ())::DOUBLE, (count_if(n = 1) OVER ())::DOUBLE FROM (SELECT ${asText(name)} AS t, count(*) AS n FROM ${file.source} GROUP BY 1)
        WHERE t IS NOT NULL ORDER BY n DESC, t LIMIT ${limit}`,
     ),
   );
@@ -219,7 +260,7 @@ async function topTexts({ connection, file }: Side, name: string): Promise<Texts
   const texts = rows
     .map((row) => [String(row[0]), Number(row[1])] as const)
     .sort((left, right) => right[1] - left[1] || (left[0] < right[0] ? -1 : 1));
-  return { texts, present: Number(rows[0]?.[2] ?? 0) };
+  return { texts, present: Number(rows[0]?.[2] ?? 0), once: Number(rows[0]?.[3] ?? 0) };
 }
 
 async function textsAmong({ connection, file }: Side, name: string, among: readonly string[]): Promise<Texts> {

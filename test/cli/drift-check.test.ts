@@ -92,7 +92,7 @@ describe("retrain drift check", () => {
     const eight = await run("drift", "check", at("before.csv"), at("eight.csv"));
     expect(eight.code).toBe(0);
     expect(eight.out).toContain("cannot tell");
-    expect(eight.err).toContain("Cannot tell");
+    expect(eight.err).toContain("Cannot tell: The current window has 8 rows; 200 are needed to tell.");
   });
 
   it("compares rows as wholes when asked: two columns that no longer go together", async () => {
@@ -176,6 +176,50 @@ describe("retrain drift check", () => {
     expect(refused.code).toBe(2);
     expect(JSON.parse(refused.out)).toMatchObject({ ok: false, error: { code: name } });
     expect(refused.out).toContain(why);
+  });
+
+  it("compares letters, of which no two are equal, by their length and a word of each", async () => {
+    const letters = (rows: number, words: readonly string[], length: number) => {
+      const line = () => Array.from({ length }, () => words[Math.floor(random.nextFloat() * words.length)]).join(" ");
+      return ["x,letter", ...Array.from({ length: rows }, (_, i) => `${i % 7},${line()} ${random.nextFloat()}`)].join(
+        "\n",
+      );
+    };
+    const [old, fresh] = [
+      ["please", "send", "my", "card"],
+      ["bitte", "meine", "karte", "senden"],
+    ];
+    writeFileSync(at("letters.csv"), letters(1_500, old, 8));
+    writeFileSync(at("more-letters.csv"), letters(900, old, 8));
+    writeFileSync(at("other-words.csv"), letters(900, fresh, 8));
+    writeFileSync(at("longer.csv"), letters(900, old, 14));
+    const moved = async (name: string) => {
+      const { report } = await compareFiles(at("letters.csv"), at(name));
+      return report.features.filter((one) => one.verdict === "drift").map((one) => one.feature);
+    };
+    expect(await moved("more-letters.csv")).toEqual([]);
+    expect(await moved("other-words.csv")).toContain("letter · word");
+    expect(await moved("longer.csv")).toContain("letter · length");
+  });
+
+  it("says of a number that only grows why it drifts", async () => {
+    const serial = (from: number) =>
+      ["id,x", ...Array.from({ length: 500 }, (_, i) => `${from + i},${i % 9}`)].join("\n");
+    writeFileSync(at("serial.csv"), serial(1));
+    writeFileSync(at("serial-on.csv"), serial(501));
+    const found = await run("drift", "check", at("serial.csv"), at("serial-on.csv"));
+    expect(found.code).toBe(4);
+    expect(found.out).toContain("Every value of id lies beyond the reference");
+    const left = await run("drift", "check", at("serial.csv"), at("serial-on.csv"), "--ignore", "id");
+    expect(left.code).toBe(0);
+    expect(left.out).not.toContain("Every value");
+  });
+
+  it("names the columns of two files that have none in common", async () => {
+    writeFileSync(at("empty.csv"), "");
+    await expect(compareFiles(at("before.csv"), at("empty.csv"))).rejects.toThrow(
+      /the first has x, city, flag, constant, the second column0\.$/,
+    );
   });
 
   it("calls a lost column drift", async () => {

@@ -83,8 +83,8 @@ export async function compareFiles(
     });
     if (columns.length === 0) {
       throw fail("COLUMN_MISSING", {
-        message: `${JSON.stringify(before.path)} and ${JSON.stringify(now.path)} have no column in common that could be compared.`,
-        remedy: "Compare two files of the same table, with a header line.",
+        message: `${JSON.stringify(before.path)} and ${JSON.stringify(now.path)} have no column in common that could be compared: the first has ${columnList(before)}, the second ${columnList(now)}.`,
+        remedy: "Compare two files of the same table, with a header line, and with as many fields in every line.",
       });
     }
     const { reference: profile, current } = await profileFiles(
@@ -120,6 +120,14 @@ export async function compareFiles(
       ...(multivariate === undefined ? {} : { multivariate }),
     };
   });
+}
+
+const LISTED_COLUMNS = 8;
+
+function columnList({ kinds }: FileColumns): string {
+  const names = [...kinds.keys()];
+  if (names.length === 0) return "none";
+  return names.length > LISTED_COLUMNS ? `${names.slice(0, LISTED_COLUMNS).join(", ")}, …` : names.join(", ");
 }
 
 async function openSides(
@@ -190,6 +198,11 @@ export function reportTable(report: DriftReport): string {
   return table(header, rows);
 }
 
+/** Numbers whose windows do not even overlap: serial numbers and times drift by their nature. */
+function counters({ features }: DriftReport): string[] {
+  return features.filter((one) => one.kind === "number" && one.outOfRange === 1).map((one) => one.feature);
+}
+
 function checkText(check: DriftCheck): string {
   const { report, reference, current } = check;
   const before = plural(reference.rows, "row");
@@ -206,6 +219,11 @@ function checkText(check: DriftCheck): string {
     ...(check.lost.length === 0 ? [] : [colors.red(`Lost: ${check.lost.join(", ")}.`)]),
     ...(check.added.length === 0 ? [] : [`New: ${check.added.join(", ")}.`]),
     ...(check.left.length === 0 ? [] : [`Not compared (no number, boolean or text): ${check.left.join(", ")}.`]),
+    ...(counters(report).length === 0
+      ? []
+      : [
+          `Every value of ${counters(report).join(", ")} lies beyond the reference: a number or time that only grows is left out by --ignore.`,
+        ]),
     "",
     reportTable(report),
     ...(check.multivariate === undefined ? [] : ["", multivariateText(check.multivariate)]),

@@ -1,4 +1,5 @@
 export * from "./counts.ts";
+export * from "./free-text.ts";
 export * from "./grid.ts";
 export { numberIndex } from "./kernel.ts";
 export * from "./profile.ts";

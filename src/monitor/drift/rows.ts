@@ -1,5 +1,5 @@
 /** Rows as anybody has them, without a schema: what each column is follows from its values. */
-import { type Frame, frameFromFeatures, buildReferenceProfile, profileFrame } from "../../data/index.ts";
+import { type Frame, frameFromFeatures, freeTextNames, profileBoth, withTexts } from "../../data/index.ts";
 import type { DriftReport } from "../../core/index.ts";
 import type { DriftOptions } from "./options.ts";
 import { compareProfiles } from "./report.ts";
@@ -50,7 +50,7 @@ export function framesOfRows(...parts: readonly (readonly PlainRow[])[]): readon
 }
 
 /**
- * Compares two windows of rows column by column.
+ * Compares two windows of rows column by column. Texts of which most occur once are compared by their length and a word of each.
  * @param reference rows of the past
  * @param current rows of now
  * @param given what a column must exceed; see `DriftOptions`
@@ -63,7 +63,7 @@ export function compareRows(
   given: Partial<DriftOptions> = {},
 ): DriftReport {
   const [before, now] = framesOfRows(reference, current) as readonly [Frame, Frame];
-  const all = (rows: number) => Uint32Array.from({ length: rows }, (_, i) => i);
-  const profile = buildReferenceProfile(before, all(before.rows));
-  return compareProfiles(profile, profileFrame(profile, now, all(now.rows)), given);
+  const free = freeTextNames(before);
+  const { reference: profile, current: counts } = profileBoth(withTexts(before, free), withTexts(now, free));
+  return compareProfiles(profile, counts, given);
 }

@@ -37,4 +37,17 @@ describe("rows without a schema", () => {
     expect(report.features.find((one) => one.feature === "a")?.verdict).toBe("no-drift");
     expect(compareRows(rows(500, {}), []).verdict).toBe("cannot-tell");
   });
+
+  it("with texts of which no two are equal are compared by length and word", () => {
+    const rows = (from: number, word: string) =>
+      Array.from({ length: 600 }, (_, i) => ({
+        note: `${word} number ${from + i}`,
+        city: i % 2 === 0 ? "Bern" : "Basel",
+      }));
+    const same = compareRows(rows(1_000, "card"), rows(3_000, "card"));
+    expect(same.verdict).toBe("no-drift");
+    expect(same.features.map((one) => one.feature).sort()).toEqual(["city", "note · length", "note · word"]);
+    const moved = compareRows(rows(1_000, "card"), rows(3_000, "Kreditkarte"));
+    expect(moved.features.filter((one) => one.verdict === "drift").map((one) => one.of)).toEqual(["note", "note"]);
+  });
 });
