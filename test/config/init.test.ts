@@ -81,7 +81,7 @@ describe("what a column becomes", () => {
     }
     const made = await plan(csv({ code: (i) => `c${i}`, x: noisy, y }));
     expect(use(made, "code")).toBe("left-out");
-    expect(made.lines.at(-2)).toContain("equal rows are one example");
+    expect(made.lines.at(-2)).toContain("every row of the file is an example");
   });
 
   it("takes a date column as event time, the one whose name says so before others", async () => {

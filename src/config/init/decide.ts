@@ -208,7 +208,9 @@ function decideFeature(profile: ColumnProfile, hasTime: boolean): Decided {
       `numbers with signs of their own, such as ${quoted([...profile.nonNumbers.keys()][0] as string)}; write 1234.5`,
     );
   if (profile.meanLength > SENTENCE_LENGTH)
-    return leftOut(`free text, ${plural(Math.round(profile.meanLength), "character")} on average`);
+    return leftOut(
+      `free text, ${plural(Math.round(profile.meanLength), "character")} on average; f.text() makes it a feature`,
+    );
   const few = kinds <= FEW_CATEGORIES && kinds < present;
   if (!profile.many && (few || (kinds <= MOST_CATEGORIES && present / kinds >= ROWS_PER_CATEGORY))) {
     return {

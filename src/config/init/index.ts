@@ -63,7 +63,9 @@ export async function initFromCsv(csvPath: string, options: InitOptions): Promis
           .map((one) => `${one.column} (${one.reason})`)
           .join("; ") || "there is none beside the label"
       }.`,
-      remedy: "Add columns that say something about the label.",
+      remedy: decisions.some((one) => one.reason.startsWith("free text"))
+        ? "Write a configuration with `f.text()` for the text, or add columns that say something about the label."
+        : "Add columns that say something about the label.",
     });
   }
   const config = configText({
@@ -178,7 +180,7 @@ function decisionLines(decisions: readonly ColumnDecision[]): readonly string[] 
   });
   const has = (as: ColumnUse["as"]) => decisions.some((one) => one.use.as === as);
   if (!has("id"))
-    lines.push(line("(no id)", "example id", "no unique column named id or *_id: equal rows are one example"));
+    lines.push(line("(no id)", "example id", "no unique column named id or *_id: every row of the file is an example"));
   if (!has("time")) lines.push(line("(no time)", "event time", "no date column: rows count in the order of the file"));
   return lines;
 }
