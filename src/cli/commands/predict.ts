@@ -70,10 +70,14 @@ function scoreText(row: PredictedRow): string {
   return formatNumber(row.score);
 }
 
+/** Six digits are more than any model knows, whatever the unit. */
+const amountText = (value: number) => String(Number(value.toPrecision(6)));
+
 /** The answer, or where its review stands. */
 function decisionText({ decision, review }: PredictedRow): string {
   if (decision === null) return review?.state === "pending" ? "held for review" : "withheld";
-  return review === undefined ? String(decision) : `${String(decision)} (uncertain, ${review.state})`;
+  const text = typeof decision === "number" ? amountText(decision) : String(decision);
+  return review === undefined ? text : `${text} (uncertain, ${review.state})`;
 }
 
 /** Slates of one or several users. */
@@ -97,7 +101,8 @@ function slateText(rows: readonly PredictedRow[]): string {
 
 function oneText(answer: PredictOneAnswer): string {
   if (answer.recommend !== undefined) return `${answer.model} ${answer.version}\n\n${slateText([answer])}`;
-  const scores = answer.decision === null ? "" : `  (${scoreText(answer)})`;
+  // The score of an amount is the amount.
+  const scores = answer.decision === null || typeof answer.decision === "number" ? "" : `  (${scoreText(answer)})`;
   const lines = [
     `${answer.model} ${answer.version}: ${decisionText(answer)}${scores}`,
     answer.logged
@@ -106,7 +111,7 @@ function oneText(answer: PredictOneAnswer): string {
   ];
   if (answer.review?.state === "pending" && answer.predictionId !== undefined)
     lines.push(`decided with: retrain reviews show ${answer.model} ${answer.predictionId} --wait 20`);
-  if (answer.trace !== undefined) lines.push("", traceText(answer.trace));
+  if (answer.trace !== undefined) lines.push("", traceText(answer.trace, Object.keys(answer.probabilities ?? {})));
   return lines.join("\n");
 }
 
@@ -137,26 +142,36 @@ function manyText(answer: PredictManyAnswer): string {
   return `${answer.model} ${answer.version}\n\n${table(["example", "decision", "scores", "prediction"], rows)}`;
 }
 
-function traceText(trace: PredictionTrace): string {
+/** Prepared values are float32, whose decimals beyond the seventh digit are noise. */
+const filledText = (value: PredictionTrace["prepared"][number]["filled"]) =>
+  typeof value === "number" ? String(Number(value.toPrecision(7))) : String(value);
+
+/** @param classes in the order of the scores; none where an amount is predicted */
+export function traceText(trace: PredictionTrace, classes: readonly string[]): string {
   const hasShares = trace.prepared.some(({ contribution }) => contribution !== undefined);
   const rows = trace.prepared.map(({ column, from, raw, filled, scaled, contribution }) => [
     column,
     from,
     raw === null ? "missing" : String(raw),
-    String(filled),
+    filledText(filled),
     scaled.toFixed(4),
     ...(hasShares ? [contribution === undefined ? "–" : contribution.toFixed(4)] : []),
   ]);
   const header = ["column", "from", "raw", "filled", "scaled", ...(hasShares ? ["share of score"] : [])];
+  // One raw score stands for two classes; of several each has its own.
+  const named = (values: readonly number[]) =>
+    values
+      .map((value, i) => `${values.length === classes.length ? `${classes[i] ?? ""} ` : ""}${value.toFixed(4)}`)
+      .join(", ");
   const added = trace.prepared.reduce((sum, { contribution }) => sum + (contribution ?? 0), 0);
   const steps = [
     ...(trace.intercept === undefined
       ? []
       : [`base value ${trace.intercept.toFixed(4)} ${added < 0 ? "−" : "+"} columns ${Math.abs(added).toFixed(4)}`]),
-    ...(trace.raw === undefined ? [] : [`raw score ${trace.raw.map((value) => value.toFixed(4)).join(", ")}`]),
-    `${trace.link ?? "no link"} → ${trace.scores.map((value) => value.toFixed(4)).join(", ")}`,
+    ...(trace.raw === undefined ? [] : [`raw score ${named(trace.raw)}`]),
+    `${trace.link ?? "no link"} → ${named(trace.scores)}`,
     ...(trace.threshold === undefined ? [] : [`threshold ${trace.threshold.toFixed(4)}`]),
-    `decision ${String(trace.decision)}`,
+    `decision ${typeof trace.decision === "number" ? amountText(trace.decision) : String(trace.decision)}`,
   ];
   return `${table(header, rows)}\n\n${steps.join("  →  ")}`;
 }

@@ -1,5 +1,5 @@
 /** What the assessment found, one record a question, for the run's page and the status table. */
-import { plural } from "../../core/index.ts";
+import { metricWord, plural } from "../../core/index.ts";
 import type { Anomaly, Instant, Json, JsonObject, NewDecision, Outcome } from "../../core/index.ts";
 
 interface Found {
@@ -87,7 +87,7 @@ function championRecords(data: JsonObject, record: Record): readonly NewDecision
     record("champion loss", told ? (difference ? "no" : "yes") : "cannot-tell", {
       rule: "The champion does as well on the new rows as on the old ones, to a twentieth.",
       reason: told
-        ? `${losses.metric} ${text(losses.new as number)} on the new rows, ${text(losses.old as number)} on the old ones${typeof auc === "number" ? `; a classifier tells the two apart with an AUC of ${text(auc)}` : ""}.`
+        ? `Its ${metricWord(losses.metric)} is ${text(losses.new as number)} on the new rows, ${text(losses.old as number)} on the old ones${typeof auc === "number" ? `; a classifier tells the two apart with an AUC of ${text(auc)}` : ""}.`
         : "There is no champion that can answer both.",
       inputs: { championLoss: (losses ?? null) as Json, domainAuc: auc ?? null },
     }),
