@@ -139,7 +139,7 @@ describe("loading the champion", () => {
     let release = () => {};
     /** Files are read only once the test lets them. @returns when somebody wants one */
     const holdReads = () => {
-      const get = test.objects.get;
+      const get = test.objects.get.bind(test.objects);
       return new Promise<void>((asked) => {
         const released = new Promise<void>((resolve) => (release = resolve));
         vi.spyOn(test.objects, "get").mockImplementation(async (key) => {

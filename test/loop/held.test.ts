@@ -191,7 +191,7 @@ describe("a candidate whose champion changed after its gate", () => {
   it("does not take the place of the first version somebody makes live in that instant", async () => {
     expect(await train()).toMatchObject({ state: "rejected", version: "v1" });
     const { registry } = test.store;
-    const write = registry.promote;
+    const write = registry.promote.bind(registry);
     const spy = vi.spyOn(registry, "promote").mockImplementationOnce(async (change) => {
       await promote("v1");
       return write(change);
@@ -221,7 +221,7 @@ describe("a candidate whose champion changed after its gate", () => {
 
   it("does not begin a rollout against one who is champion no more", async () => {
     const { rollouts } = test.store;
-    const write = rollouts.change;
+    const write = rollouts.change.bind(rollouts);
     const spy = vi.spyOn(rollouts, "change");
     // The first change ends the watch of the last promotion; the second begins the rollout.
     spy.mockImplementationOnce(write).mockImplementationOnce(async (change) => {

@@ -1,10 +1,10 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Worker } from "node:worker_threads";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { systemClock } from "../../src/core/index.ts";
+import { type SystemClock, systemClock } from "../../src/core/index.ts";
 import { migrate } from "../../src/storage/migrations.ts";
 import { readyTemplate } from "../../src/storage/pglite/template.ts";
 import { type Database, openDatabase } from "../../src/storage/pool.ts";
@@ -15,13 +15,15 @@ let prepared: string;
 let home: string;
 let open: Database[];
 
-async function openHere(options: { name?: string; fault?: string; template?: string } = {}): Promise<Database> {
+async function openHere(
+  options: { name?: string; fault?: string; template?: string; clock?: SystemClock } = {},
+): Promise<Database> {
   const directory = join(home, options.name ?? "data");
   if (options.fault) process.env["RETRAIN_FAULT"] = options.fault;
   try {
     const database = await openDatabase({
       directory,
-      systemClock,
+      systemClock: options.clock ?? systemClock,
       ...(options.template ? { template: options.template } : {}),
     });
     open.push(database);
@@ -157,6 +159,50 @@ describe("the embedded database", () => {
           { timeout: 10_000, interval: 100 },
         )
         .toContain("again");
+    });
+
+    /** The database and its thread. */
+    async function openWithThread(clock?: SystemClock) {
+      const threads: Worker[] = [];
+      const note = (thread: Worker) => threads.push(thread);
+      process.on("worker", note);
+      const database = await openHere(clock === undefined ? {} : { clock });
+      process.off("worker", note);
+      return { database, thread: threads[0] as Worker };
+    }
+
+    it("opens again when its thread ends, whatever the reason", async () => {
+      const { database, thread } = await openWithThread();
+      await database.query("create table item (id int)");
+      const down = new Promise<string>((resolve) => database.onUnavailable(resolve));
+      const query = database.query("select count(*) from generate_series(1, 20000000) as n where n % 7 = 3");
+      await Promise.all([thread.terminate(), expect(query).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" })]);
+      expect(await down).toContain("its thread ended");
+      await expect.poll(() => database.health(), { timeout: 20_000 }).toEqual({ state: "up" });
+      expect((await database.query("select * from item")).rows).toEqual([]);
+    });
+
+    it("tries again after growing pauses for as long as it cannot be opened", async () => {
+      const pauses: number[] = [];
+      const { database, thread } = await openWithThread({
+        ...systemClock,
+        sleep: (ms, signal) => {
+          // Others wait for longer.
+          if (ms < 500) pauses.push(ms);
+          return systemClock.sleep(ms, signal);
+        },
+      });
+      const control = join(home, "data", "database", "global", "pg_control");
+      // Without this file there is no cluster to open.
+      renameSync(control, `${control}.taken`);
+      pauses.length = 0;
+      await thread.terminate();
+      await expect.poll(() => pauses, { timeout: 30_000 }).toContain(200);
+      expect(pauses.slice(0, 3)).toEqual([50, 100, 200]);
+      await expect(database.query("select 1")).rejects.toMatchObject({ code: "STORE_UNAVAILABLE", retryable: true });
+      renameSync(`${control}.taken`, control);
+      await expect.poll(() => database.health(), { timeout: 30_000 }).toEqual({ state: "up" });
+      expect((await database.query("select 1 as one")).rows).toEqual([{ one: 1 }]);
     });
 
     it("can be closed while it is down", async () => {

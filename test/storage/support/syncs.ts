@@ -11,7 +11,7 @@ export async function watchSyncs<T>(work: () => Promise<T>, note: (path: string)
   const handle = await open(process.execPath);
   const prototype = Object.getPrototypeOf(handle) as FileHandle;
   await handle.close();
-  const sync = prototype.sync;
+  const sync = Object.getOwnPropertyDescriptor(prototype, "sync")?.value as (this: FileHandle) => Promise<void>;
   const spy = vi.spyOn(prototype, "sync").mockImplementation(function (this: FileHandle) {
     note(readlinkSync(`/proc/self/fd/${this.fd}`));
     return sync.call(this);
