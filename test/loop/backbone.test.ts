@@ -21,6 +21,7 @@ import { createRandom, DAY_MS, sha256Hex, silentLogger, systemClock } from "../.
 import { inspectOnnx, readArtifact } from "../../src/model/index.ts";
 import { createServer, type Server } from "../../src/server/index.ts";
 import { openTestLoop, type TestLoop } from "../../src/testing/loop.ts";
+import { registerWithFalseProbes } from "./support/false-probes.ts";
 import { runCommand } from "../cli/support.ts";
 import { convolution, picture, SHAPES } from "../model/onnx/backbones.ts";
 
@@ -242,5 +243,13 @@ describe("a head behind a backbone", () => {
     } finally {
       await other.dispose();
     }
+  });
+
+  it("is refused when it does not give the answers it gave when it was made", { timeout: 60_000 }, async () => {
+    const champion = await test.store.registry.champion("shapes");
+    const name = await registerWithFalseProbes(test, champion as NonNullable<typeof champion>);
+    const promoted = test.loop.promote("shapes", name, "test", "by hand");
+    await expect(promoted).rejects.toMatchObject({ code: "PROBE_MISMATCH" });
+    expect(await test.store.registry.champion("shapes")).toEqual(champion);
   });
 });

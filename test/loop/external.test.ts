@@ -9,6 +9,7 @@ import { createRandom } from "../../src/core/index.ts";
 import { GraphBuilder } from "../../src/model/onnx/graph.ts";
 import { inspectOnnx } from "../../src/model/index.ts";
 import { openTestLoop, type TestLoop } from "../../src/testing/loop.ts";
+import { registerWithFalseProbes } from "./support/false-probes.ts";
 
 const PROGRAM = fileURLToPath(new URL("../job/support/external-trainer.mjs", import.meta.url));
 const START = Date.UTC(2026, 0, 1);
@@ -180,5 +181,13 @@ describe("an external trainer in the loop", () => {
     await expect(test.loop.promote("compared", "v1", "test", "by hand")).rejects.toMatchObject({
       code: "PREDICTIONS_ONLY",
     });
+  });
+
+  it("is refused when it does not give the answers it gave when it was made", { timeout: 60_000 }, async () => {
+    const champion = await test.store.registry.champion("served");
+    const name = await registerWithFalseProbes(test, champion as NonNullable<typeof champion>);
+    const promoted = test.loop.promote("served", name, "test", "by hand");
+    await expect(promoted).rejects.toMatchObject({ code: "PROBE_MISMATCH" });
+    expect(await test.store.registry.champion("served")).toEqual(champion);
   });
 });
