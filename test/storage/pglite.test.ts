@@ -197,11 +197,11 @@ describe("the embedded database", () => {
       renameSync(control, `${control}.taken`);
       pauses.length = 0;
       await thread.terminate();
-      await expect.poll(() => pauses, { timeout: 30_000 }).toContain(200);
+      await expect.poll(() => pauses, { timeout: 15_000 }).toContain(200);
       expect(pauses.slice(0, 3)).toEqual([50, 100, 200]);
       await expect(database.query("select 1")).rejects.toMatchObject({ code: "STORE_UNAVAILABLE", retryable: true });
       renameSync(`${control}.taken`, control);
-      await expect.poll(() => database.health(), { timeout: 30_000 }).toEqual({ state: "up" });
+      await expect.poll(() => database.health(), { timeout: 15_000 }).toEqual({ state: "up" });
       expect((await database.query("select 1 as one")).rows).toEqual([{ one: 1 }]);
     });
 
