@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { HOUR_MS, type LabelingBatch, type LabelingTask } from "../../src/core/index.ts";
 import type { LabelingSession, LabelingStats } from "../../src/server/contract.ts";
 import { runCommand } from "../cli/support.ts";
+import { answeredOnceCommitted } from "./held-log.ts";
 import { labelledRows, openTestServer, type TestServer, trainFirstVersion } from "./support.ts";
 
 const BASE = "/api/v1/models/purchases";
@@ -115,7 +116,8 @@ describe("a batch of tasks", () => {
       comment: "two people in one row",
     });
     expect(flagged.body.state).toBe("adjudicate");
-    const verdict = await post(`tasks/${third?.id}/adjudicate`, { value: true });
+    const { log } = place.test.store;
+    const verdict = await answeredOnceCommitted(log, () => post(`tasks/${third?.id}/adjudicate`, { value: true }));
     expect(verdict.body).toMatchObject({ state: "done" });
     const undone = await post<{ task: { id: string } }>("tasks/undo", { as: "ann" });
     expect(undone.body.task.id).toBe(third?.id);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DAY_MS } from "../../src/core/index.ts";
+import { answeredOnceCommitted } from "./held-log.ts";
 import { labelledRows, openTestServer, START, type TestServer, trainFirstVersion } from "./support.ts";
 
 let open: TestServer;
@@ -261,6 +262,16 @@ describe("writing", () => {
     const csv = `customer,label\n${fourth?.exampleId},false\n`;
     expect((await post(`${MODEL}/labels`, csv, { "content-type": "text/csv" })).body).toMatchObject({ accepted: 1 });
     expect((await post(`${MODEL}/labels`, { exampleId: "x", label: "maybe" })).body).toMatchObject({ quarantined: 1 });
+  });
+
+  it.each([
+    ["rows", "examples", { rows: labelledRows(3, START, 31) }],
+    ["labels", "labels", { exampleId: "31-0", label: true }],
+    ["predictions", "predict", { rows: [ROW] }],
+    ["outcomes", "outcomes", { outcomes: [{ exampleId: "31-0", name: "sale", value: 1 }] }],
+  ])("acknowledges %s only once the log has committed them", async (_what, route, body) => {
+    const answer = await answeredOnceCommitted(open.test.store.log, () => post(`${MODEL}/${route}`, body));
+    expect(answer.status).toBe(200);
   });
 
   it("stores a keyed delivery once, answers its repeat alike, and refuses another payload under the key", async () => {
