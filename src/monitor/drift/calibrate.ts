@@ -21,7 +21,7 @@ const VARIES_LEVEL = 0.05;
 /**
  * Degrees of freedom are taken as (n − 1) / (n + 9) of what n windows show: few windows seldom hold the one that lies far
  * out, and without it the law looks less skewed than it is. Of 20 features that wander by 0.1 to 0.3 standard deviations from
- * week to week, all of which count, 0.0 to 0.35 false alarms in 90 days are left from 12 windows on; at 4 in the place of 9 up to 0.8,
+ * week to week, all of which count, 0.1 to 0.5 false alarms in 90 days are left from 12 windows on; at 4 in the place of 9 up to 0.8,
  * with the full number up to 1.7, and with a normal law 3.4 (simulated; `simulation.test.ts` keeps a part of it).
  */
 const FEW_WINDOWS = 10;
@@ -29,7 +29,7 @@ const FEW_WINDOWS = 10;
 /**
  * @param windows the version's training time in windows of the length that is judged later
  * A window of a time like this one exceeds a threshold with the probability that each feature has of the level. Windows that
- * drifted themselves raise it: the rows a version learned from are its normal. Where windows differ by chance alone, the noise
+ * drifted themselves raise it: the rows a version learned from are its normal. Where they differ by chance alone, the noise
  * floor says all there is to say, and their own spread is kept beside it.
  * Cost O(windows × cells).
  */
@@ -50,12 +50,12 @@ export function calibrateDrift(
     const parts = usable.map((window) => window.features[i] as FeatureProfile);
     return historyOf({ grid, reference: whole, rareCount }, parts, options);
   });
-  const differ = doWindowsDiffer(all);
+  const wander = wanderers(all);
   reference.grid.forEach((grid, i) => {
     const { values } = all[i] as History;
     if (values.length < MIN_CHUNKS) return;
     const { mean, variance } = momentsOf(values);
-    thresholds[grid.name] = differ
+    thresholds[grid.name] = wander[i]
       ? mean * wanderingQuantile(values.length, { mean, variance, tail })
       : mean + deviations * Math.sqrt(variance);
   });
@@ -107,13 +107,19 @@ function added(into: FeatureProfile, one: FeatureProfile, by: 1 | -1): FeaturePr
   };
 }
 
-/** Whether the windows lie further apart than chance puts them, over all features as if they were one: features move together. */
-function doWindowsDiffer(all: readonly History[]): boolean {
-  const known = all.filter((one) => one.ratios.length >= MIN_CHUNKS);
-  if (known.length === 0) return false;
-  const average = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const dof = average(known.map((one) => one.dof * (one.ratios.length - 1)));
-  return average(known.map((one) => average(one.ratios))) > chi2Isf(VARIES_LEVEL, dof) / dof;
+/**
+ * Which features' windows lie further apart than chance puts them. Where the middle one does, all do: a single feature's few
+ * windows seldom show it. One that wanders far says nothing of the others.
+ */
+function wanderers(all: readonly History[]): readonly boolean[] {
+  const excess = all.map(({ ratios, dof }) => {
+    if (ratios.length < MIN_CHUNKS) return null;
+    const total = dof * (ratios.length - 1);
+    return (ratios.reduce((sum, ratio) => sum + ratio, 0) / ratios.length) * (total / chi2Isf(VARIES_LEVEL, total));
+  });
+  const known = excess.filter((one) => one !== null).sort((left, right) => left - right);
+  const middle = known[Math.floor((known.length - 1) / 2)] ?? 0;
+  return excess.map((one) => middle > 1 || (one ?? 0) > 1);
 }
 
 function momentsOf(values: readonly number[]) {
