@@ -15,6 +15,8 @@ export class SourcePoller {
   readonly #ingest: Ingest;
   #built: { readonly specs: unknown; readonly sources: readonly Source[] } | undefined;
   readonly #nextPollMs = new Map<string, number>();
+  /** What each source waited for when that was last told: an alert that counts the polls says nothing more. */
+  readonly #waitsFor = new Map<string, string>();
 
   constructor(context: LoopContext, ingest: Ingest) {
     this.#context = context;
@@ -44,6 +46,8 @@ export class SourcePoller {
     const key = `source.failed:${source.name}`;
     try {
       const stored = await this.#context.store.settings.sourcePosition(source.name);
+      let rows = 0;
+      let isCut = false;
       for await (const batch of source.poll(stored?.position)) {
         const result = await this.#ingest({
           model: source.model,
@@ -57,10 +61,23 @@ export class SourcePoller {
           source: { source: source.name, model: source.model, position: batch.position },
         });
         await this.#report(source, batch.anomalies, result);
+        rows += batch.rows.length;
+        isCut ||= batch.anomalies.some(({ code }) => code === "QUOTE_UNCLOSED");
+      }
+      if (rows > 0 && !isCut) {
+        const cut = anomalyKey(source, ["QUOTE_UNCLOSED"]);
+        await resolveAlert(this.#context, cut, `Source ${source.name} is read on.`);
       }
       const absence = source.waitsFor?.();
-      if (absence !== undefined) await this.#fail(source, absence, {});
-      else await resolveAlert(this.#context, key, `Source ${source.name} can be read again.`);
+      const wasTold = absence !== undefined && this.#waitsFor.get(source.name) === absence;
+      if (wasTold) return;
+      if (absence !== undefined) {
+        await this.#fail(source, absence, {});
+        this.#waitsFor.set(source.name, absence);
+        return;
+      }
+      this.#waitsFor.delete(source.name);
+      await resolveAlert(this.#context, key, `Source ${source.name} can be read again.`);
     } catch (error) {
       const failure = asRetrainError(error);
       if (failure.code === "STORE_UNAVAILABLE" || failure.code === "STORE_FULL") return;
@@ -85,7 +102,10 @@ export class SourcePoller {
     if (notable.length === 0) return;
     await raiseAlert(this.#context, {
       model: source.model,
-      key: `data.anomaly:${source.model}:${notable.map((anomaly) => anomaly.code).join(",")}`,
+      key: anomalyKey(
+        source,
+        notable.map(({ code }) => code),
+      ),
       type: "data.anomaly",
       severity: "warning",
       title: `Anomaly in the data of ${source.model}`,
@@ -94,3 +114,6 @@ export class SourcePoller {
     });
   }
 }
+
+const anomalyKey = ({ model, name }: Source, codes: readonly string[]) =>
+  `data.anomaly:${model}:${name}:${codes.join(",")}`;

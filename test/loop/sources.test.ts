@@ -31,9 +31,10 @@ describe("sources", () => {
     const sources = [
       source.file(join(folder, "named.csv"), { model: "named" }),
       source.file(join(folder, "placed.csv"), { model: "placed" }),
+      source.file(join(folder, "quoted.csv"), { model: "quoted" }),
       source.folder(join(folder, "parts"), { model: "foldered" }),
     ];
-    const models = [model("named", "id"), model("placed"), model("foldered")];
+    const models = [model("named", "id"), model("placed"), model("foldered"), model("quoted", "id")];
     test = await openTestLoop(defineConfig({ models, alerts: [] }), START);
     // The loop's own poller has no sources here: a test decides when a file is looked at.
     const { sources: specs } = resolveConfig(defineConfig({ models, sources, alerts: [] }), { folder });
@@ -65,7 +66,9 @@ describe("sources", () => {
     const alerts = async (state: "open" | "resolved") =>
       (await test.store.alerts.list({ model: "placed", state, limit: 5 })).map(({ message }) => message);
     await poll();
+    await poll();
     expect(await alerts("open")).toEqual([expect.stringMatching(/^There is no file .*placed\.csv\./)]);
+    expect((await test.store.alerts.list({ model: "placed", limit: 5 })).map(({ count }) => count)).toEqual([1]);
     writeFileSync(join(folder, "placed.csv"), "x,label\n");
     await poll();
     expect([await alerts("open"), await alerts("resolved")]).toEqual([
@@ -73,6 +76,27 @@ describe("sources", () => {
       [expect.stringContaining("can be read again")],
     ]);
     rmSync(join(folder, "placed.csv"));
+  });
+
+  it("alert of a quote that cuts a file off, until the file is read on", async () => {
+    const path = join(folder, "quoted.csv");
+    const states = async () =>
+      (await test.store.alerts.list({ model: "quoted", limit: 5 }))
+        .filter(({ type }) => type === "data.anomaly")
+        .map(({ message, state }) => [message.slice(0, 44), state]);
+    const put = (text: string) => {
+      writeFileSync(path, text);
+      const longAgo = new Date(Date.now() - 60_000);
+      utimesSync(path, longAgo, longAgo);
+    };
+    put('id,x,label\nq1,1,yes\n"q2,2,yes\nq3,3,no\n');
+    await poll();
+    await poll();
+    const told = "The quote opened in line 3 of quoted.csv is ";
+    expect([await counts("quoted"), await states()]).toEqual([[1, 1], [[told, "open"]]]);
+    put('id,x,label\nq1,1,yes\n"q2",2,yes\nq3,3,no\n');
+    await poll();
+    expect([await counts("quoted"), await states()]).toEqual([[3, 3], [[expect.any(String), "resolved"]]]);
   });
 
   it("count rows of a rewritten file once, and take those that changed or are new", async () => {
