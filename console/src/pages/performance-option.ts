@@ -212,7 +212,7 @@ function ground(series: PerformanceSeries, limit: number | undefined, from: numb
                   itemStyle: { color: ink.shade },
                   label: {
                     show: true,
-                    formatter: "labels still due",
+                    formatter: "not mature yet",
                     position: "insideTopRight",
                     color: ink.dim,
                     fontSize: 11,
@@ -357,7 +357,7 @@ function tooltipOf(series: PerformanceSeries) {
       }
       lines.push(`  ${plural(point.predictions, "prediction")}, ${whole(point.labelled)} labelled${coverage}`);
     }
-    if (!one.mature) lines.push("labels still due");
+    if (!one.mature) lines.push("not mature yet: younger than the label delay");
     const marks = series.markers.filter((marker) => marker.at >= one.from && marker.at < one.to);
     for (const mark of marks.slice(0, 5)) lines.push(cut(`${MARKER_WORDS[mark.kind]}: ${mark.label}`));
     return lines.join("\n");

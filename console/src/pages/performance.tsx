@@ -173,7 +173,7 @@ function summaryOf(series: PerformanceSeries): string {
   const waiting =
     predictions === 0
       ? ""
-      : `; the shaded end still waits for labels (${share(labelled / predictions)} of ${plural(predictions, "prediction")} labelled)`;
+      : `; the shaded end is younger than the label delay and does not count yet (${share(labelled / predictions)} of ${plural(predictions, "prediction")} labelled)`;
   return `${metricLabel(metric)} was ${number(last.value)} (${last.version}) in the bucket from ${instant(last.from)}, ${direction}${bound}${waiting}.`;
 }
 
