@@ -2,9 +2,10 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { defineConfig, defineModel, f, gate, linear, when } from "../../src/config/index.ts";
-import { canonicalJson, createRandom, sha256Hex } from "../../src/core/index.ts";
+import { canonicalJson, createRandom, sha256Hex, systemClock } from "../../src/core/index.ts";
 import { LiveModels } from "../../src/deploy/live-models.ts";
 import { loadChampion } from "../../src/loop/champions.ts";
+import { materializeArtifact } from "../../src/loop/steps/job.ts";
 import { openTestLoop, type TestLoop } from "../../src/testing/loop.ts";
 
 const START = Date.UTC(2026, 0, 1);
@@ -122,6 +123,23 @@ describe("loading the champion", () => {
       await writeFile(manifestPath, kept[0]);
       await writeFile(probesPath, kept[1]);
     }
+  });
+
+  it("hands the training process a whole copy or none", async () => {
+    const { artifact } = (await test.store.registry.get("m", "v2")) as NonNullable<
+      Awaited<ReturnType<typeof test.store.registry.get>>
+    >;
+    const context = { directory: join(test.directory, "copies"), objects: test.objects, systemClock };
+    const copy = () => materializeArtifact(context as never, artifact);
+    const get = test.objects.get.bind(test.objects);
+    const spy = vi.spyOn(test.objects, "get").mockImplementation(async (key) => {
+      if (key.endsWith("/model.bin")) throw new Error("the disk is away");
+      return get(key);
+    });
+    await expect(copy()).rejects.toThrow("the disk is away");
+    spy.mockRestore();
+    expect((await readdir(await copy())).sort()).toEqual((await readdir(await artifactFolder("v2"))).sort());
+    expect(await copy()).toBe(await copy());
   });
 
   describe("of a version that is not in memory yet", () => {
