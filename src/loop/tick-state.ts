@@ -29,9 +29,9 @@ import {
 } from "../trigger/index.ts";
 import { type ConceptWatch, conceptWatchOf } from "./concept-drift.ts";
 import { LABEL_FOLD, type LoopContext } from "./context.ts";
-import { sumBuckets } from "./estimates.ts";
 import { nextSilenceAt } from "./silence.ts";
 import { versionNotes } from "./version-notes.ts";
+import { windowSum } from "./window-sum.ts";
 
 export interface GatheredState extends TriggerState {
   readonly lastRun: RunRecord | undefined;
@@ -200,24 +200,12 @@ async function gatherPerformance(
     const to = Math.floor((now - delayMs) / HOUR_MS) * HOUR_MS;
     const from = to - Math.ceil(need.windowMs / HOUR_MS) * HOUR_MS;
     const version = champion?.name;
-    const rows =
-      version === undefined
-        ? []
-        : (
-            await context.store.folds.counters({
-              model: spec.name,
-              counter: estimated ? "estimates" : "performance",
-              version,
-              from,
-            })
-          ).rows;
-    const sum = sumBuckets(rows, from, to);
+    const counter = estimated ? "estimates" : "performance";
+    const range = { from, to };
+    const { rows, sum } = await windowOf(context, spec, { version, counter, ...range });
     const notes = estimated && champion !== undefined ? await versionNotes(context, champion) : undefined;
     const uncertainty = notes?.uncertainty;
-    const made =
-      version === undefined
-        ? []
-        : (await context.store.folds.counters({ model: spec.name, counter: "predictions", version, from })).rows;
+    const made = await windowOf(context, spec, { version, counter: "predictions", ...range });
     nextChangeAt = Math.min(nextChangeAt, nextWindowChange(rows, { now, to, windowMs: to - from, delayMs }));
     const estimate = estimated ? estimatedMetric(need.metric, sum, uncertainty) : metricFromCounters(need.metric, sum);
     performance.set(performanceKey(need.metric, need.windowMs, estimated), {
@@ -226,11 +214,28 @@ async function gatherPerformance(
       rows: estimate.rows,
       ...(estimate.interval === undefined ? {} : { interval: estimate.interval }),
       reference: champion?.metrics[need.metric] ?? null,
-      predictions: Number(sumBuckets(made, from, to).n ?? 0n),
+      predictions: Number(made.sum.n ?? 0n),
       higherIsBetter: isMetricName(need.metric) ? METRICS[need.metric].higherIsBetter : true,
     });
   }
   return { performance, nextChangeAt };
+}
+
+/** Counters of a version over [from, to): what there is from there on, and the sum. */
+async function windowOf(
+  context: LoopContext,
+  { name }: ModelSpec,
+  query: {
+    readonly version: string | undefined;
+    readonly counter: string;
+    readonly from: Instant;
+    readonly to: Instant;
+  },
+): Promise<{ readonly rows: readonly CounterDelta[]; readonly sum: CounterValues }> {
+  const { version, counter, from, to } = query;
+  if (version === undefined) return { rows: [], sum: {} };
+  const { rows } = await context.store.folds.counters({ model: name, counter, version, from });
+  return { rows, sum: windowSum(context, `${name} ${counter} ${to - from}`, version).move(rows, from, to) };
 }
 
 /** One-sided 95 % normal quantile: the same certainty that is asked of realised values. */
