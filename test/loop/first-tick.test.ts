@@ -27,13 +27,18 @@ function schedule(monotonicMs: () => number) {
   });
   const store = Object.assign(Object.create(test.store), { settings });
   const context = {
-    ...{ store, objects, spec, systemClock: clock, logger: silentLogger, emit: () => {}, instance: "one", role: "all" },
-    ...{
-      engine: { start: async () => {}, stop: async () => {} },
-      live: { remove: () => {} },
-      directory: test.directory,
-    },
+    store,
+    objects,
+    spec,
+    systemClock: clock,
     worldClock: { kind: "system", now: () => START },
+    logger: silentLogger,
+    emit: () => {},
+    instance: "one",
+    role: "all",
+    engine: { start: async () => {}, stop: async () => {} },
+    live: { remove: () => {} },
+    directory: test.directory,
   };
   let isRead = false;
   const polls = vi.fn(async () => {
