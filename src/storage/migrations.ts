@@ -3,8 +3,7 @@
  * edited. Kysely's migrator takes a transaction-wide advisory lock, so two servers may start together: one migrates, the
  * other waits and finds nothing left to do.
  */
-import { Kysely, PostgresDialect } from "kysely";
-import { type Migration, Migrator } from "kysely/migration";
+import { Kysely, type Migration, Migrator, PostgresDialect } from "kysely";
 import { fail } from "../core/index.ts";
 import { translateDatabaseError } from "./health.ts";
 import { migrations as registered } from "./migrations/index.ts";

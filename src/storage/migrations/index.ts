@@ -1,5 +1,5 @@
 /** Every migration by name, in order. A new one is one file and one line here; a released one never changes. */
-import type { Migration } from "kysely/migration";
+import type { Migration } from "kysely";
 import * as log from "./0001-log.ts";
 import * as records from "./0002-records.ts";
 import * as profiles from "./0003-profiles.ts";
