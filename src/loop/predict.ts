@@ -7,6 +7,7 @@ import {
   refusedRowsOf,
   type Features,
   type LabelValue,
+  plural,
   type PredictionEvent,
   RetrainError,
   uuidV7,
@@ -162,7 +163,7 @@ export class Predictor {
     if (live !== undefined) return live;
     throw fail("MODEL_NOT_READY", {
       message: `Model ${model} has no live version yet.`,
-      remedy: "Send labelled rows and wait for the first run, or promote a candidate by hand.",
+      remedy: `Send labelled rows and wait for the first run, or put a held candidate live by hand: "retrain versions ${model}" lists them, "retrain promote" does it.`,
     });
   }
 
@@ -367,8 +368,8 @@ function addRow(scored: Scored, one: AnsweredRow): void {
 function checkRowCount(count: number): void {
   if (count >= 1 && count <= MAX_ROWS) return;
   throw fail("BODY_INVALID", {
-    message: `A prediction request holds 1 to ${MAX_ROWS} rows; this one holds ${count}.`,
-    remedy: "Split the rows over several requests.",
+    message: `A prediction request holds 1 to ${plural(MAX_ROWS, "row")}; this one holds ${count === 0 ? "none" : plural(count, "row")}.`,
+    remedy: count === 0 ? "Put at least one row into `rows`." : "Split the rows over several requests.",
   });
 }
 

@@ -1,11 +1,27 @@
 /** Replaying quarantined rows after a fix: rows that now fit are ingested and marked, the others keep waiting with new reasons. */
-import type { QuarantinedRow } from "../core/index.ts";
+import { fail, type QuarantinedRow } from "../core/index.ts";
 import type { LoopContext } from "./context.ts";
 import type { RowReading } from "./contract.ts";
 import { ingest } from "./ingest.ts";
 
 const PAGE = 1_000;
 
+/** @throws NOT_FOUND for the first id that is of none of the rows */
+export function requireWaiting(
+  model: string,
+  ids: readonly string[] | undefined,
+  found: readonly { readonly id: string }[],
+): void {
+  const waiting = new Set(found.map(({ id }) => id));
+  const missing = ids?.find((id) => !waiting.has(id));
+  if (missing === undefined) return;
+  throw fail("NOT_FOUND", {
+    message: `No row ${JSON.stringify(missing)} waits in the quarantine of model ${model}; nothing was done.`,
+    remedy: `"retrain quarantine list ${model}" lists the rows that wait, with their ids.`,
+  });
+}
+
+/** @throws NOT_FOUND for an id of no waiting row; then nothing is tried */
 export async function replayQuarantine(
   context: LoopContext,
   model: string,
@@ -14,6 +30,7 @@ export async function replayQuarantine(
   const wanted = ids === undefined ? undefined : new Set(ids);
   const waiting = await allWaiting(context, model);
   const chosen = waiting.filter((row) => wanted === undefined || wanted.has(row.id));
+  requireWaiting(model, ids, chosen);
   let replayed = 0;
   for (const row of chosen) {
     if (row.form === "prediction-request") continue;

@@ -83,6 +83,15 @@ describe("rows that are poison", () => {
       const answer = await send("anything", { "content-type": type });
       expect([type, answer.status, answer.body.code]).toEqual([type, 415, "FORMAT_UNSUPPORTED"]);
     }
+    const predict = `${MODEL}/predict`;
+    const text = await send(
+      JSON.stringify({ age: 30, balance: 1, job: "clerk" }),
+      { "content-type": "text/csv" },
+      predict,
+    );
+    expect([text.status, text.body.code]).toEqual([415, "FORMAT_UNSUPPORTED"]);
+    const none = await send('{"rows":[]}', JSON_TYPE, predict);
+    expect(none.body).toMatchObject({ code: "BODY_INVALID", detail: expect.stringContaining("this one holds none") });
     expect((await send("not parquet at all", { "content-type": "application/vnd.apache.parquet" })).body.code).toBe(
       "FILE_INVALID",
     );

@@ -357,6 +357,12 @@ describe("writing", () => {
     expect(sent.body.problems[0].reasons[0].message).toContain("age");
     const listed = (await get(`${MODEL}/quarantine?state=waiting`)).body.items;
     expect(listed[0].raw).toContain("q-1");
+    for (const way of ["replay", "drop"]) {
+      const unknown = await post(`${MODEL}/quarantine/${way}`, { ids: [listed[0].id, listed[0].batchId] });
+      expect(unknown.body).toMatchObject({ code: "NOT_FOUND", status: 404 });
+      expect(unknown.body.detail).toContain(listed[0].batchId);
+    }
+    expect((await get(`${MODEL}/quarantine?state=waiting`)).body.items).toEqual(listed);
     const replayed = await post(`${MODEL}/quarantine/replay`, { ids: [listed[0].id] });
     expect(replayed.body.replayed).toBe(0);
     const dropped = await post(`${MODEL}/quarantine/drop`, {});

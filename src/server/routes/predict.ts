@@ -41,6 +41,7 @@ export function addPredictRoute(app: FastifyInstance, context: ServerContext): v
       }
     },
     handler: async (request, reply) => {
+      requireJson(request.headers["content-type"]);
       const { model } = request.params as { model: string };
       const hasQuery = request.raw.url?.includes("?") === true;
       const query = hasQuery ? (request.query as Readonly<Record<string, string>>) : undefined;
@@ -49,6 +50,15 @@ export function addPredictRoute(app: FastifyInstance, context: ServerContext): v
       if (request.raw.headers["idempotency-key"] !== undefined) return idempotency.answer(request, reply, work);
       return work();
     },
+  });
+}
+
+/** @throws FORMAT_UNSUPPORTED; a request without a type has no body, which is told as such */
+function requireJson(type: string | undefined): void {
+  if (type === undefined || /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(type)) return;
+  throw fail("FORMAT_UNSUPPORTED", {
+    message: `A prediction takes JSON; this request says ${JSON.stringify(type.slice(0, 60))}.`,
+    remedy: 'Send the row as JSON with "content-type: application/json".',
   });
 }
 

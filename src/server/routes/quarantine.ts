@@ -1,6 +1,7 @@
 /** Quarantined rows and batches: what was refused, why, and trying it again after a fix. */
 import type { FastifyInstance } from "fastify";
 import type { QuarantinedRow } from "../../core/index.ts";
+import { requireWaiting } from "../../loop/quarantine.ts";
 import type { QuarantineDropAnswer, QuarantineIds, QuarantineReplayAnswer } from "../contract.ts";
 import { page, pageRequest } from "../paging.ts";
 import { addRoute, modelName, object, oneOf, pageQuery, recordId, type ServerContext } from "../route.ts";
@@ -82,7 +83,13 @@ export function addQuarantineRoutes(app: FastifyInstance, context: ServerContext
     answer: "QuarantineDropAnswer",
     handler: async (request): Promise<QuarantineDropAnswer> => {
       const model = modelOf(request.params);
-      const ids = await idsToDrop(context, model, (request.body as QuarantineIds).ids);
+      const wanted = (request.body as QuarantineIds).ids;
+      const ids = await idsToDrop(context, model, wanted);
+      requireWaiting(
+        model,
+        wanted,
+        ids.map((id) => ({ id })),
+      );
       for (let i = 0; i < ids.length; i += DROP_PAGE) {
         await loop.store.quarantine.mark(ids.slice(i, i + DROP_PAGE), "dropped");
       }
