@@ -322,14 +322,35 @@ function rawOf(reading: RowReading, missing: readonly string[]): Pick<Quarantine
  * JSON that does not change what was refused: `JSON.stringify` writes Infinity as null, and the row would be taken as one with a
  * missing value at its replay. NaN has no form in JSON, so a row with it cannot be read again.
  */
-function exactJson(value: unknown): string {
+function exactJson(row: unknown): string {
+  // Not by recursion: a row may be nested deeper than the stack is.
+  const waiting: ({ readonly text: string } | { readonly value: unknown })[] = [{ value: row }];
+  let text = "";
+  for (let one = waiting.pop(); one !== undefined; one = waiting.pop()) {
+    if ("text" in one) {
+      text += one.text;
+      continue;
+    }
+    const { value } = one;
+    if (typeof value !== "object" || value === null || "toJSON" in value) {
+      text += exactScalar(value);
+      continue;
+    }
+    const isList = Array.isArray(value);
+    const parts = isList ? [...value.entries()] : Object.entries(value).filter(([, part]) => part !== undefined);
+    text += isList ? "[" : "{";
+    waiting.push({ text: isList ? "]" : "}" });
+    // What is pushed last is taken first.
+    for (let i = parts.length - 1; i >= 0; i--) {
+      const [name, part] = parts[i] as readonly [string | number, unknown];
+      waiting.push({ value: part }, { text: `${i > 0 ? "," : ""}${isList ? "" : `${JSON.stringify(name)}:`}` });
+    }
+  }
+  return text;
+}
+
+function exactScalar(value: unknown): string {
   if (typeof value === "number" && !Number.isFinite(value))
     return Number.isNaN(value) ? "NaN" : `${value < 0 ? "-" : ""}1e999`;
-  if (typeof value === "bigint") return String(value);
-  if (Array.isArray(value)) return `[${value.map(exactJson).join(",")}]`;
-  if (typeof value !== "object" || value === null || "toJSON" in value) return JSON.stringify(value) ?? "null";
-  return `{${Object.entries(value)
-    .filter(([, one]) => one !== undefined)
-    .map(([name, one]) => `${JSON.stringify(name)}:${exactJson(one)}`)
-    .join(",")}}`;
+  return typeof value === "bigint" ? String(value) : (JSON.stringify(value) ?? "null");
 }

@@ -78,6 +78,12 @@ describe("rows that are poison", () => {
     expect((await send('[1,"a",null]', JSON_TYPE)).body).toMatchObject({ received: 3, quarantined: 3 });
   });
 
+  it("quarantines a row of JSON however deep it is nested, and keeps the good row beside it", async () => {
+    const deep = `${"[".repeat(50_000)}${"]".repeat(50_000)}`;
+    const { status, body } = await send(`[${line({}).replace("30", deep)},${line({})}]`, JSON_TYPE);
+    expect([status, body.accepted, body.quarantined]).toEqual([200, 1, 1]);
+  });
+
   it("refuses forms it does not read, pickles and archives among them", async () => {
     for (const type of ["application/octet-stream", "application/zip", "application/x-pickle", "text/yaml"]) {
       const answer = await send("anything", { "content-type": type });
