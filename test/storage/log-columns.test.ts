@@ -150,7 +150,10 @@ describe("events in segments", () => {
     const model = "misshapen";
     const events = [observation("before"), { kind: "outcome", at: 1 }, label("after", true)] as ExampleEvent[];
     await store.log.append({ model, events });
-    await test.database.query("update ingest set body = '{}', kind = 1 where model = $1 and kind = 3", [model]);
+    await test.database.query(
+      `update ingest set kinds = replace(kinds, '3', '1'), bodies = regexp_replace(bodies, '\\n[^\\n]*\\n', E'\\n{}\\n') where model = $1`,
+      [model],
+    );
     await store.log.compact();
     const { events: read } = await store.log.readAfter(model, LOG_START, { limit: 9 });
     expect(read.map(withoutPosition)).toEqual([canonicalJson(events[0]), "{}", canonicalJson(events[2])]);

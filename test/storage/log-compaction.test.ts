@@ -12,7 +12,6 @@ import {
   LOG_START,
   type LogCursor,
   type LoggedEvent,
-  type LogSchema,
   type Store,
   type SystemClock,
   systemClock,
@@ -144,8 +143,8 @@ describe("the log under compaction", () => {
       // A writer that had read the old active part: its row lands in the partition that is about to be truncated.
       if (swaps === 1) {
         await test.database.query(
-          `insert into ingest (part, received_at, at, model, kind, labelled, example_id, body)
-           select 1 - active_part, $2, 0, $1, 0, false, 'late', $3 from log_state`,
+          `insert into ingest (part, last_seq, rows, received_at, model, kinds, ats, example_ids, prediction_ids, bodies)
+           select 1 - active_part, nextval('ingest_commit') * 1048576, 1, $2, $1, '0', '0', 'late', '', $3 from log_state`,
           [model, clock.now(), '{"at":0,"exampleId":"late","features":{},"kind":"observation"}'],
         );
       }
@@ -173,8 +172,8 @@ describe("the log under compaction", () => {
     expect(synced).toEqual(["ID.idx.tmp", "false", "", "", "ID.parquet.tmp", "false", "", ""]);
   });
 
-  it("reads large pages while a dataset waits for the copy, and small ones while nobody does", async () => {
-    const model = "hurried";
+  it("reads as many blocks at a time as hold a thousand rows, large ones and small ones", async () => {
+    const model = "paged";
     await store.log.compact();
     let pages = 0;
     const counting = new Proxy(test.database, {
@@ -194,17 +193,17 @@ describe("the log under compaction", () => {
       systemClock,
       schemaOf: logSchema,
     });
-    const append = (from: number) =>
-      other.log.append({ model, events: Array.from({ length: 6_000 }, (_, i) => observation(`h${from + i}`)) });
-    await append(0);
-    const schema = logSchema(model) as LogSchema;
-    await other.log.writeDataset({ schema, asOf: clock.now(), path: join(test.directory, "hurried.parquet") });
-    expect(pages).toBeLessThanOrEqual(7);
-    pages = 0;
-    await append(6_000);
+    const append = (from: number, rows: number) =>
+      other.log.append({ model, events: Array.from({ length: rows }, (_, i) => observation(`h${from + i}`)) });
+    await append(0, 6_000);
     await other.log.compact();
-    expect(pages).toBe(49);
-    expect(await readAll(model, 20_000)).toHaveLength(12_000);
+    expect(pages).toBe(7);
+    pages = 0;
+    for (let i = 0; i < 120; i++) await append(6_000 + 10 * i, 10);
+    await other.log.compact();
+    expect(pages).toBe(2);
+    const read = await readAll(model, 20_000);
+    expect(idsOf(read)).toEqual(Array.from({ length: 7_200 }, (_, i) => `h${i}`));
     await other.close();
   });
 

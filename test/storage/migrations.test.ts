@@ -2,8 +2,10 @@ import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type Kysely, type Migration, sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createVirtualClock, LOG_START, systemClock } from "../../src/core/index.ts";
 import { migrations } from "../../src/storage/migrations/index.ts";
 import { migrate } from "../../src/storage/migrations.ts";
+import { openStore } from "../../src/storage/store.ts";
 import { openTestDatabase, type TestDatabase } from "../../src/testing/database.ts";
 
 const first: Migration = {
@@ -59,5 +61,40 @@ describe("migrations", () => {
     const folder = fileURLToPath(new URL("../../src/storage/migrations/", import.meta.url));
     const files = readdirSync(folder).filter((name) => /^\d{4}-.*\.ts$/.test(name));
     expect(Object.keys(migrations)).toEqual(files.map((name) => name.replace(/\.ts$/, "")).sort());
+  });
+
+  it("put the rows of an older tail into blocks, and number what comes after above them", async () => {
+    const older = await openTestDatabase({ isMigrated: false });
+    const { "0015-blocks": blocks, ...before } = migrations;
+    const body = (id: string) => `{"at":5,"exampleId":"${id}","features":{},"kind":"observation"}`;
+    try {
+      await migrate(older.database, before);
+      await older.database.query(
+        `insert into ingest (part, received_at, imported_at, at, model, kind, labelled, example_id, prediction_id, body) values
+         (0, 7, null, 5, 'm', 0, false, 'a', null, $1), (0, 3, 8, 5, 'm', 0, true, 'b', null, $2),
+         (1, 9, null, 6, 'm', 2, true, null, 'p', $3)`,
+        [body("a"), body("b"), '{"at":6,"kind":"label","labelSource":"user","predictionId":"p","value":true}'],
+      );
+      expect(await migrate(older.database, { ...before, "0015-blocks": blocks as Migration })).toEqual(["0015-blocks"]);
+      const { directory, database } = older;
+      const worldClock = createVirtualClock(20);
+      const store = await openStore({ database, directory, worldClock, systemClock, schemaOf: () => undefined });
+      const event = { kind: "observation", exampleId: "c", at: 10, features: {} } as const;
+      await store.log.append({ model: "m", events: [event] });
+      const { events } = await store.log.readAfter("m", LOG_START, { limit: 9 });
+      expect(events.map(({ receivedAt, importedAt, at }) => [receivedAt, importedAt, at])).toEqual([
+        [7, undefined, 5],
+        [3, 8, 5],
+        [9, undefined, 6],
+        [20, undefined, 10],
+      ]);
+      expect(events[3]?.seq).toBeGreaterThan(events[2]?.seq ?? 0n);
+      expect(await store.log.findLabels("m", { predictionIds: ["p"] })).toMatchObject([{ value: true }]);
+      expect((await store.log.compact()).rows).toBe(4);
+      expect((await store.log.readAfter("m", LOG_START, { limit: 9 })).events).toEqual(events);
+      await store.close();
+    } finally {
+      await older.dispose();
+    }
   });
 });

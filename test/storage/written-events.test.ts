@@ -1,7 +1,7 @@
 /** What the only writer wrote last: everything after a position without a gap, or no answer. */
 import { describe, expect, it } from "vitest";
 import { type AppendRequest, type ExampleEvent, LOG_START, type LogCursor } from "../../src/core/index.ts";
-import { encodeRequest } from "../../src/storage/log/append-sql.ts";
+import { encodeRequest } from "../../src/storage/log/block.ts";
 import { committedRows } from "../../src/storage/log/committed-rows.ts";
 import { WrittenEvents } from "../../src/storage/log/written-events.ts";
 import { label, observation, prediction, START } from "./support/events.ts";

@@ -20,7 +20,8 @@ import type { Queryable, SqlDatabase } from "../sql.ts";
 import type { StoreHealthMonitor } from "../store-health.ts";
 import { insertBatches, insertQuarantined } from "../tables/quarantine.ts";
 import { saveSourcePosition } from "../tables/settings.ts";
-import { type EncodedRequest, encodeRequest, insertEvents } from "./append-sql.ts";
+import { insertEvents } from "./append-sql.ts";
+import { type EncodedRequest, encodeRequest } from "./block.ts";
 import { claimKeys, type Outcome } from "./claim-keys.ts";
 import { rowsRefused, rowsRefusedByStore, unencodableRows } from "./refused-rows.ts";
 import type { CommitText } from "./committed-rows.ts";
@@ -34,6 +35,8 @@ export interface AppendLimits {
   readonly maxBatchBytes: number;
   /** How long a small batch waits at most for company while requests arrive quickly, ms. */
   readonly lingerMs: number;
+  /** The same while they arrive by the thousand a second, when what a commit costs is felt more than the wait. */
+  readonly busyLingerMs: number;
 }
 export const APPEND_LIMITS: AppendLimits = {
   maxQueuedRows: 200_000,
@@ -41,9 +44,12 @@ export const APPEND_LIMITS: AppendLimits = {
   maxBatchRows: 10_000,
   maxBatchBytes: 8 * 1024 * 1024,
   lingerMs: 8,
+  busyLingerMs: 20,
 };
 /** A batch of this many rows gains nothing from waiting: the cost of its commit is already shared. */
-const LINGER_BELOW_ROWS = 128;
+const LINGER_BELOW_ROWS = 256;
+/** Requests of a batch from which on the writer is busy: about 2,500 a second, and what it stays busy at once it is. */
+const BUSY_REQUESTS = 48;
 const RETRY_AFTER_MS = 250;
 
 /** What a commit holds. */
@@ -162,7 +168,8 @@ export class GroupCommit {
     if (this.closed || this.queue.length >= requests || this.queuedRows >= LINGER_BELOW_ROWS) return;
     await new Promise<void>((resolve) => {
       this.company = { requests, arrived: resolve };
-      void this.systemClock.sleep(this.limits.lingerMs).then(resolve);
+      const { lingerMs, busyLingerMs } = this.limits;
+      void this.systemClock.sleep(this.expected < BUSY_REQUESTS ? lingerMs : busyLingerMs).then(resolve);
     });
     this.company = undefined;
   }

@@ -1,7 +1,7 @@
 /** Idempotency keys, stored in the transaction of the events they guard. */
 import { type AppendResult, fail, type Instant, type Json, type RetrainError } from "../../core/index.ts";
 import { bodyOf, parseBody, type Queryable } from "../sql.ts";
-import type { EncodedRequest } from "./append-sql.ts";
+import type { EncodedRequest } from "./block.ts";
 
 /** What a request of a batch is answered: its result, or why it alone was refused. */
 export type Outcome = AppendResult | RetrainError;

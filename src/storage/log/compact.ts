@@ -19,17 +19,18 @@ import {
 } from "../../core/index.ts";
 import type { Analytics } from "../analytics.ts";
 import { type Queryable, type SqlDatabase, toNumber } from "../sql.ts";
+import { endOf, rowsOf, type TailBlock } from "./block.ts";
 import { layoutOf } from "./columns.ts";
 import { KINDS } from "./encode.ts";
 import { indexPath, SegmentTable, segmentPath } from "./segment-write.ts";
 import { insertSegments, type StoredSegment } from "./segments.ts";
 import { tailPage } from "./tail.ts";
 
-/** Rows fetched at a time: a page is some 2 ms of the store, which everybody who writes waits for, and as much of the event loop. */
-const PAGE_ROWS = 125;
-/** The same while a run waits for the copy and nobody writes: an eighth of the questions, which cost more than the rows. */
-const HURRIED_PAGE_ROWS = 1000;
-/** Pauses between pages, in pages: nobody waits for a copy, and at a third of its speed it keeps up with 5,000 rows a second. */
+/** Rows fetched at a time, as many blocks as usually hold them: the question costs the store as much as some 300 rows. */
+const PAGE_ROWS = 1000;
+/** Rows of a page put into the table at a time: some 2 ms of the event loop. */
+const SLICE_ROWS = 250;
+/** Pauses between steps, in steps: nobody waits for a copy, and at a third of its speed it keeps up with 5,000 rows a second. */
 const COPY_REST = 2;
 /** A copy is given up when a commit came between; under steady load into a fresh flip that is rare, three times is a fault. */
 const MAX_TRIES = 5;
@@ -47,8 +48,6 @@ export interface CompactParts {
   readonly logger: Logger;
   /** How a copy shares the store with requests that come meanwhile. */
   readonly turns: Turns;
-  /** Whether somebody waits for the copy, and nobody for the store. Asked before each page. */
-  readonly isHurried: () => boolean;
   /** Called between the copy and the swap; tests put a late commit there. */
   readonly beforeSwap?: () => Promise<void>;
 }
@@ -69,6 +68,28 @@ async function isEmpty(database: Queryable, part: Part): Promise<boolean> {
   return !rows[0]?.["some"];
 }
 
+async function rowsPerBlock(database: Queryable, part: Part, model: string): Promise<number> {
+  const { rows } = await database.query(`select avg(rows)::float8 as mean from ingest_${part} where model = $1`, [
+    model,
+  ]);
+  return toNumber(rows[0]?.["mean"] ?? 1);
+}
+
+/** The blocks in lists of some `SLICE_ROWS` rows. */
+function slicesOf(page: readonly TailBlock[]): TailBlock[][] {
+  const slices: TailBlock[][] = [];
+  let rows = SLICE_ROWS;
+  for (const block of page) {
+    if (rows >= SLICE_ROWS) {
+      slices.push([]);
+      rows = 0;
+    }
+    slices.at(-1)?.push(block);
+    rows += block.rows;
+  }
+  return slices;
+}
+
 /** Copies the rows of a model out of the partition, one segment per kind. */
 async function copyModel(
   parts: CompactParts,
@@ -78,26 +99,30 @@ async function copyModel(
 ): Promise<StoredSegment[]> {
   const schema = parts.schemaOf(model);
   const tables = new Map<EventKind, SegmentTable>();
+  const open = async (kind: EventKind): Promise<SegmentTable> => {
+    const table = new SegmentTable(connection, layoutOf(kind, schema), `compact_${kind}`);
+    await table.create();
+    tables.set(kind, table);
+    return table;
+  };
   try {
+    const limit = Math.max(1, Math.floor(PAGE_ROWS / (await rowsPerBlock(parts.database, part, model))));
     let cursor: LogCursor = LOG_START;
-    const copyPage = async (): Promise<boolean> => {
-      const limit = parts.isHurried() ? HURRIED_PAGE_ROWS : PAGE_ROWS;
-      const page = await tailPage(parts.database, part, model, cursor, limit);
-      for (const row of page) {
-        const kind = KINDS[row.kind] as EventKind;
-        let table = tables.get(kind);
-        if (!table) {
-          table = new SegmentTable(connection, layoutOf(kind, schema), `compact_${kind}`);
-          await table.create();
-          tables.set(kind, table);
-        }
-        table.add(row);
+    for (let isMore = true; isMore; ) {
+      const page = await parts.turns.take(() => tailPage(parts.database, part, model, cursor, limit), COPY_REST);
+      for (const slice of slicesOf(page)) {
+        await parts.turns.take(async () => {
+          for (const row of slice.flatMap(rowsOf)) {
+            const kind = KINDS[row.kind] as EventKind;
+            const table = tables.get(kind) ?? (await open(kind));
+            table.add(row);
+          }
+        }, COPY_REST);
       }
       const last = page.at(-1);
-      if (last) cursor = { transactionId: last.transactionId, seq: last.seq };
-      return page.length === limit;
-    };
-    while (await parts.turns.take(copyPage, COPY_REST));
+      if (last) cursor = endOf(last);
+      isMore = page.length === limit;
+    }
     const segments: StoredSegment[] = [];
     for (const [kind, table] of tables) {
       const written = await table.write(parts.folder, uuidV7(parts.systemClock.now()));
@@ -146,7 +171,7 @@ async function swap(
     await transaction.query(`set local lock_timeout = '${LOCK_TIMEOUT}'`);
     await transaction.query(`lock table ingest_${part} in access exclusive mode`);
     const { rows } = await transaction.query(
-      `select (select count(*) from ingest_${part}) as count, generation from log_state for update`,
+      `select (select coalesce(sum(rows), 0) from ingest_${part}) as count, generation from log_state for update`,
     );
     if (toNumber(rows[0]?.["count"]) !== copied || rows[0]?.["generation"] !== generation) return false;
     await insertSegments(transaction, segments, parts.systemClock.now());

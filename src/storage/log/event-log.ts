@@ -133,7 +133,6 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
     },
   });
   const turns = new Turns(systemClock, () => writer.isWriting);
-  let datasetsWaiting = 0;
   const compactParts: CompactParts = {
     database,
     analytics,
@@ -142,7 +141,6 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
     schemaOf: options.schemaOf,
     logger: options.logger,
     turns,
-    isHurried: () => datasetsWaiting > 0 && !writer.isWriting,
     ...(options.beforeSwap === undefined ? {} : { beforeSwap: options.beforeSwap }),
   };
   /** Errors of DuckDB and files say "disk full" in their own words. */
@@ -211,12 +209,7 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
     async writeDataset(request) {
       // What was acknowledged before the call, or is about to be, belongs to the answer.
       await writer.settle();
-      datasetsWaiting += 1;
-      try {
-        if ((await tailSize(database, request.schema.model)) > COMPACT_FIRST_ROWS) await compactOnce();
-      } finally {
-        datasetsWaiting -= 1;
-      }
+      if ((await tailSize(database, request.schema.model)) > COMPACT_FIRST_ROWS) await compactOnce();
       return reported(writeDataset(parts, request));
     },
     async writePool(request) {

@@ -4,7 +4,8 @@
  */
 import { type AppendRequest, fail, type Instant, type RefusedRow, RetrainError } from "../../core/index.ts";
 import type { SqlDatabase } from "../sql.ts";
-import { encodeRequest, insertEvents } from "./append-sql.ts";
+import { insertEvents } from "./append-sql.ts";
+import { encodeRequest } from "./block.ts";
 
 /** Each costs some ten trials, for which everybody's rows wait: a request with more of them has another problem than its rows. */
 const MOST_REFUSED = 50;

@@ -5,31 +5,17 @@
  */
 import pg from "pg";
 import type { EventKind, ExampleEvent, Instant, LogCursor, LoggedEvent } from "../../core/index.ts";
-import { type Queryable, type SqlRow, toNumber, toNumberOrNull } from "../sql.ts";
+import { type Queryable, type SqlRow, toNumber } from "../sql.ts";
+import { BLOCK_COLUMNS, BLOCK_ROWS, type CodedRow, digitsOf, rowsOf, type TailBlock, toTailBlock } from "./block.ts";
 import type { TailRow } from "./columns.ts";
+import { compareToCursor } from "./cursor.ts";
 import { encodeText, KIND_CODES, KINDS } from "./encode.ts";
-
-export const TAIL_COLUMNS =
-  "xid::text as xid, seq, received_at, imported_at, at, kind, example_id, prediction_id, body";
 
 export interface TailView<T> {
   readonly generation: number;
   readonly rows: T;
   /** Only rows of transactions below this id are complete. */
   readonly horizon: bigint;
-}
-
-export function toTailRow(row: SqlRow): TailRow {
-  return {
-    transactionId: BigInt(row["xid"] as string),
-    seq: BigInt(row["seq"] as number),
-    receivedAt: toNumber(row["received_at"]),
-    importedAt: toNumberOrNull(row["imported_at"]),
-    at: toNumber(row["at"]),
-    exampleId: row["example_id"] as string | null,
-    predictionId: row["prediction_id"] as string | null,
-    body: row["body"] as string,
-  };
 }
 
 export function toLoggedEvent(row: TailRow): LoggedEvent {
@@ -41,8 +27,8 @@ export function toLoggedEvent(row: TailRow): LoggedEvent {
 }
 
 /**
- * A page in log order. The partitions never have statistics, as they are truncated all the time; without them the planner
- * sorts the whole partition for every page (90 ms instead of 2 at 90,000 rows), so it is told to walk the index.
+ * Pages in log order. The partitions never have statistics, as they are truncated all the time; without them the planner
+ * sorts the whole partition for every page, so it is told to walk the index.
  */
 const IN_ORDER =
   "select set_config('enable_bitmapscan', 'off', true), set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off', true)";
@@ -67,7 +53,7 @@ async function view(
   select: string,
   values: readonly (string | number)[],
   how: Ask = ask,
-): Promise<TailView<SqlRow[]>> {
+): Promise<TailView<TailBlock[]>> {
   // Not a prepared statement: its kept plan would be of the time when the partition was empty, or of other settings.
   const { rows } = await how(
     database,
@@ -79,15 +65,33 @@ async function view(
   return {
     generation: toNumber(first["generation"]),
     horizon: BigInt(first["horizon"] as string),
-    rows: rows.length === 1 && first["body"] === null ? [] : rows,
+    rows: rows.length === 1 && first["bodies"] === null ? [] : rows.map(toTailBlock),
   };
 }
 
-const AFTER =
-  "model = $1 and (xid, seq) > ($2::text::xid8, $3::bigint) and xid < pg_snapshot_xmin(pg_current_snapshot())";
+/** Blocks that end after a cursor. */
+const AFTER = "model = $1 and (xid, last_seq) > ($2::text::xid8, $3::bigint)";
+const COMPLETE = "xid < pg_snapshot_xmin(pg_current_snapshot())";
 
-function kindCodes(kinds: readonly EventKind[] | undefined): string {
-  return (kinds ?? []).map((kind) => KIND_CODES[kind]).join(",");
+/** How many of its rows are of the kinds, in SQL. */
+function rowsOfKinds(kinds: readonly EventKind[] | undefined): string {
+  if (kinds === undefined) return "rows";
+  const digits = kinds.map((kind) => digitsOf(KIND_CODES[kind])).join("");
+  return `(rows - length(translate(kinds, '${digits}', '')))`;
+}
+
+/**
+ * The blocks that hold the first $4 wanted rows, and one more: of the first block some rows may be known already. Texts are stored
+ * apart from their rows, so that adding up what comes before costs little however long the tail is.
+ */
+function firstBlocks(where: string, options: { kinds?: readonly EventKind[]; isNewestFirst?: boolean } = {}): string {
+  const direction = options.isNewestFirst === true ? "desc" : "asc";
+  const order = `xid ${direction}, last_seq ${direction}`;
+  const wanted = rowsOfKinds(options.kinds);
+  return `select ${BLOCK_COLUMNS} from (
+      select *, sum(${wanted}) over (order by ${order} rows unbounded preceding) - ${wanted} as before
+      from ingest where ${where} and ${wanted} > 0
+    ) counted where before < $4::bigint + ${BLOCK_ROWS} order by counted.xid ${direction}, counted.last_seq ${direction}`;
 }
 
 /** @param options.isLong whether many rows are to be expected: then the index is walked, else what is there is sorted */
@@ -97,18 +101,26 @@ export async function tailAfter(
   cursor: LogCursor,
   options: { limit: number; isLong: boolean; kinds?: readonly EventKind[] },
 ): Promise<TailView<(TailRow & { readonly kind: EventKind })[]>> {
-  const kinds = options.kinds ? `and kind in (${kindCodes(options.kinds)})` : "";
-  const select = `select ${TAIL_COLUMNS} from ingest where ${AFTER} ${kinds} order by ingest.xid, ingest.seq limit $4::bigint`;
-  const values = [model, cursor.transactionId.toString(), cursor.seq.toString(), options.limit];
-  const result = await view(database, select, values, options.isLong ? inOrder : ask);
-  const rows = result.rows.map((row) => ({ kind: KINDS[toNumber(row["kind"])] as EventKind, ...toTailRow(row) }));
-  return { ...result, rows };
+  const { limit, kinds, isLong } = options;
+  const select = firstBlocks(`${AFTER} and ${COMPLETE}`, kinds === undefined ? {} : { kinds });
+  const values = [model, cursor.transactionId.toString(), cursor.seq.toString(), limit];
+  const { rows: blocks, ...seen } = await view(database, select, values, isLong ? inOrder : ask);
+  const rows: (TailRow & { readonly kind: EventKind })[] = [];
+  for (const block of blocks) {
+    for (const row of rowsOf(block)) {
+      if (rows.length === limit) break;
+      const kind = KINDS[row.kind] as EventKind;
+      if (compareToCursor(row, cursor) > 0 && (kinds === undefined || kinds.includes(kind)))
+        rows.push({ ...row, kind });
+    }
+  }
+  return { ...seen, rows };
 }
 
 export async function tailHasAfter(database: Queryable, model: string, cursor: LogCursor): Promise<TailView<boolean>> {
   const { rows } = await database.query(
     `select l.generation, pg_snapshot_xmin(pg_current_snapshot())::text as horizon,
-         exists (select 1 from ingest where ${AFTER}) as some from log_state l`,
+         exists (select 1 from ingest where ${AFTER} and ${COMPLETE}) as some from log_state l`,
     [model, cursor.transactionId.toString(), cursor.seq.toString()],
   );
   const row = rows[0] as SqlRow;
@@ -119,25 +131,32 @@ export async function tailHasAfter(database: Queryable, model: string, cursor: L
   };
 }
 
-/** Rows of the kinds that name one of the ids, known at or before `asOf`. */
+/** Rows of the kinds that name one of the ids, known at or before `asOf`. Cost: a pass of the ids, and the blocks that hold one. */
 export async function tailByIds(
   database: Queryable,
   model: string,
   kinds: readonly { readonly kind: EventKind; readonly labelledOnly?: boolean }[],
   keys: { predictionIds: readonly string[]; exampleIds: readonly string[]; asOf: Instant },
 ): Promise<TailView<TailRow[]>> {
-  const list = (ids: readonly string[]) => ids.map(encodeText).join("\n");
-  const wanted = kinds.map(
-    ({ kind, labelledOnly }) => `(kind = ${KIND_CODES[kind]}${labelledOnly === true ? " and labelled" : ""})`,
-  );
-  const result = await view(
+  const predictionIds = keys.predictionIds.map(encodeText);
+  const exampleIds = keys.exampleIds.map(encodeText);
+  const names = (column: string, parameter: string) =>
+    `exists (select 1 from unnest(string_to_array(${column}, E'\\n')) as one where one = any (string_to_array(${parameter}, E'\\n')))`;
+  const wanted = rowsOfKinds(kinds.map(({ kind }) => kind));
+  const { rows: blocks, ...seen } = await view(
     database,
-    `select ${TAIL_COLUMNS} from ingest
-     where model = $1 and (${wanted.join(" or ")}) and received_at <= $2::bigint
-       and (prediction_id in (select unnest(string_to_array($3, E'\\n'))) or example_id in (select unnest(string_to_array($4, E'\\n'))))`,
-    [model, keys.asOf, list(keys.predictionIds), list(keys.exampleIds)],
+    `select ${BLOCK_COLUMNS} from ingest
+     where model = $1 and (known_at is not null or received_at <= $2::bigint) and ${wanted} > 0
+       and (${names("prediction_ids", "$3")} or ${names("example_ids", "$4")})`,
+    [model, keys.asOf, predictionIds.join("\n"), exampleIds.join("\n")],
   );
-  return { ...result, rows: result.rows.map(toTailRow) };
+  const predictions = new Set<string | null>(predictionIds);
+  const examples = new Set<string | null>(exampleIds);
+  const isWanted = (row: CodedRow) =>
+    row.receivedAt <= keys.asOf &&
+    (predictions.has(row.predictionId) || examples.has(row.exampleId)) &&
+    kinds.some(({ kind, labelledOnly }) => KIND_CODES[kind] === row.kind && (labelledOnly !== true || row.isMarked));
+  return { ...seen, rows: blocks.flatMap((block) => rowsOf(block).filter(isWanted)) };
 }
 
 export async function tailNewest(
@@ -147,53 +166,55 @@ export async function tailNewest(
   before: LogCursor,
   limit: number,
 ): Promise<TailView<TailRow[]>> {
-  const result = await view(
+  const { rows: blocks, ...seen } = await view(
     database,
-    `select ${TAIL_COLUMNS} from ingest
-     where model = $1 and kind = ${KIND_CODES[kind]} and (xid, seq) < ($2::text::xid8, $3::bigint)
-     order by ingest.xid desc, ingest.seq desc limit $4::bigint`,
+    firstBlocks("model = $1 and (xid, last_seq - rows + 1) < ($2::text::xid8, $3::bigint)", {
+      kinds: [kind],
+      isNewestFirst: true,
+    }),
     [model, before.transactionId.toString(), before.seq.toString(), limit],
   );
-  return { ...result, rows: result.rows.map(toTailRow) };
+  const rows = blocks
+    .flatMap((block) => rowsOf(block).reverse())
+    .filter((row) => row.kind === KIND_CODES[kind] && compareToCursor(row, before) < 0);
+  return { ...seen, rows: rows.slice(0, limit) };
 }
 
 /** How many rows a model has in the tail. */
 export async function tailSize(database: Queryable, model: string): Promise<number> {
-  const { rows } = await database.query("select count(*) as count from ingest where model = $1", [model]);
+  const { rows } = await database.query("select coalesce(sum(rows), 0) as count from ingest where model = $1", [model]);
   return toNumber(rows[0]?.["count"]);
 }
 
-/** A page of the rows of a model in one partition, in log order. */
+/** A page of the blocks of a model in one partition, in log order. */
 export async function tailPage(
   database: Queryable,
   part: 0 | 1,
   model: string,
   after: LogCursor,
   limit: number,
-): Promise<readonly (TailRow & { readonly kind: number })[]> {
+): Promise<readonly TailBlock[]> {
   const { rows } = await inOrder(
     database,
-    `select ${TAIL_COLUMNS} from ingest_${part} as ingest
-     where model = $1 and (xid, seq) > ($2::text::xid8, $3::bigint)
-     order by ingest.xid, ingest.seq limit $4::bigint`,
+    `select ${BLOCK_COLUMNS} from ingest_${part} as ingest where ${AFTER}
+     order by ingest.xid, ingest.last_seq limit $4::bigint`,
     [model, after.transactionId.toString(), after.seq.toString(), limit],
   );
-  return rows.map((row) => ({ kind: toNumber(row["kind"]), ...toTailRow(row) }));
+  return rows.map(toTailBlock);
 }
 
-/** A page of all rows of a model in the tail, committed or about to be folded, with the generation of the segment set. */
+/** A page of all rows of a model in the tail, committed or about to be folded, with the generation of the segment set: some `limit` of them. */
 export async function wholeTailPage(
   database: Queryable,
   model: string,
   after: LogCursor,
   limit: number,
-): Promise<{ readonly generation: number; readonly rows: readonly (TailRow & { readonly kind: number })[] }> {
+): Promise<{ readonly generation: number; readonly rows: readonly CodedRow[] }> {
   const { generation, rows } = await view(
     database,
-    `select ${TAIL_COLUMNS} from ingest where model = $1 and (xid, seq) > ($2::text::xid8, $3::bigint)
-     order by ingest.xid, ingest.seq limit $4::bigint`,
+    firstBlocks(AFTER),
     [model, after.transactionId.toString(), after.seq.toString(), limit],
     inOrder,
   );
-  return { generation, rows: rows.map((row) => ({ kind: toNumber(row["kind"]), ...toTailRow(row) })) };
+  return { generation, rows: rows.flatMap(rowsOf) };
 }

@@ -7,7 +7,8 @@ import { type EventKind, HOUR_MS, type Instant, type LogCounts } from "../../cor
 import { fileList } from "../analytics.ts";
 import { prepared } from "../session.ts";
 import { type Queryable, type SqlRow, toNumber, toNumberOrNull } from "../sql.ts";
-import { KIND_CODES, KINDS } from "./encode.ts";
+import { MARK, UNASKED } from "./block.ts";
+import { KINDS } from "./encode.ts";
 import { consistently, type LogParts } from "./read.ts";
 import { segmentPath } from "./segment-write.ts";
 
@@ -18,9 +19,6 @@ interface Range {
   readonly until: Instant;
 }
 type Counts = { -readonly [K in keyof LogCounts]: LogCounts[K] } & { events: Record<EventKind, number> };
-
-/** In the tail a prediction's mark says that nobody asked for it; see `append-sql.ts`. */
-const UNASKED = `kind = ${KIND_CODES.prediction} and labelled`;
 
 const FIRST: Instant = -8_640_000_000_000_000;
 const LAST: Instant = 8_640_000_000_000_000;
@@ -130,9 +128,12 @@ async function countInLog(parts: LogParts, model: string, { since, until }: Rang
 async function countInTail(database: Queryable, model: string, { since, until }: Range) {
   const { rows } = await database.query(
     `select l.generation, '0' as horizon, t.* from log_state l left join lateral (
-       select kind, count(*) filter (where not (${UNASKED})) as rows,
-         count(*) filter (where labelled and not (${UNASKED})) as labelled, max(received_at) as last_at
-       from ingest where model = $1 and received_at > $2::bigint and received_at <= $3::bigint group by kind
+       select digit % ${MARK} as kind, count(*) filter (where digit <> ${UNASKED}) as rows,
+         count(*) filter (where digit >= ${MARK} and digit <> ${UNASKED}) as labelled, max(at) as last_at
+       from (
+         select k::smallint as digit, coalesce(u::bigint, ingest.received_at) as at
+         from ingest, unnest(string_to_array(kinds, null), string_to_array(known_at, ',')) as one (k, u) where model = $1
+       ) counted where at > $2::bigint and at <= $3::bigint group by 1
      ) t on true`,
     [model, since, until],
   );

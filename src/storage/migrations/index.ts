@@ -10,6 +10,7 @@ import * as lease from "./0011-lease.ts";
 import * as feedback from "./0012-feedback.ts";
 import * as reviews from "./0013-reviews.ts";
 import * as labelingCounts from "./0014-labeling-counts.ts";
+import * as blocks from "./0015-blocks.ts";
 
 export const migrations: Readonly<Record<string, Migration>> = {
   "0001-log": log,
@@ -22,4 +23,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   "0012-feedback": feedback,
   "0013-reviews": reviews,
   "0014-labeling-counts": labelingCounts,
+  "0015-blocks": blocks,
 };
