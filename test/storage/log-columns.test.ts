@@ -13,69 +13,8 @@ import {
 import { decodeText, encodeText, eventBody } from "../../src/storage/log/encode.ts";
 import { openStore } from "../../src/storage/store.ts";
 import { openTestDatabase, type TestDatabase } from "../../src/testing/database.ts";
+import { anyEvent, anyText } from "./support/arbitrary-events.ts";
 import { label, logSchema, observation, prediction, START } from "./support/events.ts";
-
-/** Any UTF-16 text: NUL, lone surrogates and line ends included. */
-const anyText = fc.oneof(
-  fc.string({ unit: "binary", maxLength: 8 }),
-  fc.string({ maxLength: 8 }),
-  fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 6 }).map((codes) => String.fromCharCode(...codes)),
-  fc.constantFrom("", "\u0001", "\u0000", "\ud800", "a\nb", "__proto__", "null", '{"a":1}', "-0"),
-);
-const anyNumber = fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.constantFrom(0, -0, 1e308, 5e-324));
-const anyValue = fc.oneof(anyNumber, anyText, fc.boolean(), fc.constant(null));
-const optional = <T>(name: string, value: fc.Arbitrary<T>) => fc.record({ [name]: value }, { requiredKeys: [] });
-
-const features = fc
-  .tuple(
-    fc.record(
-      { age: fc.option(anyNumber), job: fc.option(anyText), member: fc.option(fc.boolean()) },
-      { requiredKeys: [] },
-    ),
-    fc.dictionary(anyText, anyValue, { maxKeys: 2 }),
-    fc.boolean(),
-  )
-  .map(([typed, loose, isLoose]) => (isLoose ? { ...typed, ...loose } : typed));
-const labelValue = fc.oneof(fc.boolean(), anyText, anyNumber);
-const at = fc.integer({ min: -1e15, max: 1e15 }).map((value) => value + 0);
-const base = { at, exampleId: anyText };
-
-/** The parts of an event as one plain object. */
-function joined(kind: string, parts: readonly object[]): unknown {
-  return Object.assign({ kind }, ...parts) as unknown;
-}
-
-const anyEvent = fc.oneof(
-  fc
-    .tuple(fc.record({ ...base, features }), optional("unit", anyText), optional("label", labelValue))
-    .map((parts) => joined("observation", parts)),
-  fc
-    .tuple(
-      fc.record({
-        ...base,
-        features,
-        predictionId: anyText,
-        version: anyText,
-        scores: fc.array(anyNumber, { maxLength: 3 }),
-        decision: labelValue,
-        origin: fc.constantFrom("live", "system", "shadow"),
-      }),
-      optional("unit", anyText),
-      optional("variant", fc.constantFrom("champion", "challenger")),
-    )
-    .map((parts) => joined("prediction", parts)),
-  fc
-    .tuple(
-      fc.record({ at, value: fc.option(labelValue), labelSource: fc.constantFrom("system", "expert", "user", "rule") }),
-      optional("exampleId", anyText),
-      optional("predictionId", anyText),
-      optional("comment", anyText),
-    )
-    .map((parts) => joined("label", parts)),
-  fc
-    .tuple(fc.record({ at, name: anyText, value: anyNumber }), optional("exampleId", anyText))
-    .map((parts) => joined("outcome", parts)),
-) as unknown as fc.Arbitrary<ExampleEvent>;
 
 function withoutPosition(event: LoggedEvent): string {
   const { transactionId: _xid, seq: _seq, receivedAt: _received, importedAt: _imported, ...rest } = event;

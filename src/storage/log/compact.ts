@@ -8,7 +8,6 @@ import { mkdir, readdir, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { DuckDBConnection } from "@duckdb/node-api";
 import {
-  type EventKind,
   type Logger,
   LOG_START,
   type LogCursor,
@@ -19,18 +18,15 @@ import {
 } from "../../core/index.ts";
 import type { Analytics } from "../analytics.ts";
 import { type Queryable, type SqlDatabase, toNumber } from "../sql.ts";
-import { endOf, rowsOf, type TailBlock } from "./block.ts";
-import { layoutOf } from "./columns.ts";
-import { KINDS } from "./encode.ts";
-import { indexPath, SegmentTable, segmentPath } from "./segment-write.ts";
+import { endOf } from "./block.ts";
+import { SegmentLoader } from "./segment-load.ts";
+import { indexPath, segmentPath } from "./segment-write.ts";
 import { insertSegments, type StoredSegment } from "./segments.ts";
 import { tailPage } from "./tail.ts";
 
 /** Rows fetched at a time, as many blocks as usually hold them: the question costs the store as much as some 300 rows. */
 const PAGE_ROWS = 1000;
-/** Rows of a page put into the table at a time: some 2 ms of the event loop. */
-const SLICE_ROWS = 250;
-/** Pauses between steps, in steps: nobody waits for a copy, and at a third of its speed it keeps up with 5,000 rows a second. */
+/** Pauses between pages, in pages: nobody waits for a copy, and at a third of its speed it keeps up with 5,000 rows a second. */
 const COPY_REST = 2;
 /** A copy is given up when a commit came between; under steady load into a fresh flip that is rare, three times is a fault. */
 const MAX_TRIES = 5;
@@ -75,21 +71,6 @@ async function rowsPerBlock(database: Queryable, part: Part, model: string): Pro
   return toNumber(rows[0]?.["mean"] ?? 1);
 }
 
-/** The blocks in lists of some `SLICE_ROWS` rows. */
-function slicesOf(page: readonly TailBlock[]): TailBlock[][] {
-  const slices: TailBlock[][] = [];
-  let rows = SLICE_ROWS;
-  for (const block of page) {
-    if (rows >= SLICE_ROWS) {
-      slices.push([]);
-      rows = 0;
-    }
-    slices.at(-1)?.push(block);
-    rows += block.rows;
-  }
-  return slices;
-}
-
 /** Copies the rows of a model out of the partition, one segment per kind. */
 async function copyModel(
   parts: CompactParts,
@@ -97,40 +78,28 @@ async function copyModel(
   part: Part,
   model: string,
 ): Promise<StoredSegment[]> {
-  const schema = parts.schemaOf(model);
-  const tables = new Map<EventKind, SegmentTable>();
-  const open = async (kind: EventKind): Promise<SegmentTable> => {
-    const table = new SegmentTable(connection, layoutOf(kind, schema), `compact_${kind}`);
-    await table.create();
-    tables.set(kind, table);
-    return table;
-  };
+  const loader = new SegmentLoader(connection, parts.schemaOf(model));
   try {
     const limit = Math.max(1, Math.floor(PAGE_ROWS / (await rowsPerBlock(parts.database, part, model))));
     let cursor: LogCursor = LOG_START;
-    for (let isMore = true; isMore; ) {
-      const page = await parts.turns.take(() => tailPage(parts.database, part, model, cursor, limit), COPY_REST);
-      for (const slice of slicesOf(page)) {
-        await parts.turns.take(async () => {
-          for (const row of slice.flatMap(rowsOf)) {
-            const kind = KINDS[row.kind] as EventKind;
-            const table = tables.get(kind) ?? (await open(kind));
-            table.add(row);
-          }
-        }, COPY_REST);
-      }
+    const copyPage = async (): Promise<boolean> => {
+      const page = await tailPage(parts.database, part, model, cursor, limit);
+      for (const block of page) await loader.add(block);
       const last = page.at(-1);
       if (last) cursor = endOf(last);
-      isMore = page.length === limit;
-    }
+      return page.length === limit;
+    };
+    while (await parts.turns.take(copyPage, COPY_REST));
+    await loader.load();
     const segments: StoredSegment[] = [];
-    for (const [kind, table] of tables) {
+    for (const table of loader.tables) {
+      const { kind, signature } = table.layout;
       const written = await table.write(parts.folder, uuidV7(parts.systemClock.now()));
-      segments.push({ ...written, model, kind, signature: table.layout.signature });
+      segments.push({ ...written, model, kind, signature });
     }
     return segments;
   } finally {
-    for (const table of tables.values()) await table.drop();
+    await loader.drop();
   }
 }
 

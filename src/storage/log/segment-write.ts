@@ -90,13 +90,24 @@ export class SegmentTable {
 
   /** Rows come in the order of the log. */
   add(row: TailRow): void {
-    putRow(this.cells, row, this.layout);
     this.note(row);
+    this.put(row);
+  }
+
+  /** A row that was noted before. */
+  put(row: TailRow): void {
+    putRow(this.cells, row, this.layout);
     this.pending += 1;
     if (this.pending === CHUNK_ROWS) this.appendChunk();
   }
 
-  private note(row: TailRow): void {
+  /** Puts rows that were noted before, by a select of the columns of the layout. @returns how many they were */
+  async putSelected(select: string): Promise<number> {
+    return (await this.connection.run(`insert into ${this.table} ${select}`)).rowsChanged;
+  }
+
+  /** What the segment says of a row, which has to be put too. Rows come in the order of the log. */
+  note(row: Omit<TailRow, "body" | "importedAt">): void {
     const { stats } = this;
     if (stats.rows === 0) stats.minTransactionId = row.transactionId;
     stats.rows += 1;
@@ -152,7 +163,8 @@ export class SegmentTable {
     this.finish();
     const written = await writeSegmentFiles({
       connection: this.connection,
-      select: `select * from ${this.table}`,
+      // Rows that were put in different ways stand one after the other.
+      select: `select * from ${this.table} order by transaction_id, seq`,
       folder,
       id,
       index: buildIndex(this.exampleHashes, this.predictionHashes),
