@@ -21,6 +21,7 @@ import type {
 import { HOUR_MS, uuidV7 } from "../core/index.ts";
 import { type ExampleFacts, isKnown, type JoinedPrediction, joinExample } from "../feedback/label-join.ts";
 import { addInPlace, performanceOf } from "../monitor/performance.ts";
+import { FixedTotals } from "../stats/index.ts";
 import { watchConcept } from "./concept-drift.ts";
 import { askModel } from "../model/index.ts";
 import { systemForecasts } from "./forecast.ts";
@@ -104,7 +105,7 @@ async function foldEvents(context: LoopContext, model: string, input: FoldInput)
   for (const { version } of asked) if (!answering.has(version)) answering.set(version, await notes(version));
   for (const [i, prediction] of asked.entries()) {
     if (i % BREATH === BREATH - 1) await breathe(context);
-    sums.add("predictions", prediction.version, prediction.at, ONE, 1n);
+    sums.totals("predictions", prediction.version, prediction.at).count("n");
     const own = answering.get(prediction.version);
     if (own !== undefined) countExpectations(own, prediction, { schema, sums });
   }
@@ -144,7 +145,6 @@ async function foldEvents(context: LoopContext, model: string, input: FoldInput)
   };
 }
 
-const ONE = { n: 1n };
 const isNew = (label: LoggedEvent, input: FoldInput) => !isKnown(label, input.from) && isKnown(label, input.to);
 
 interface Touched {
@@ -272,8 +272,7 @@ function countExpectations(
 ): void {
   const { version, at, features, scores, decision } = prediction;
   const classes = classesOf(to.schema, prediction);
-  if (notes.estimate !== undefined)
-    to.sums.add("estimates", version, at, notes.estimate({ features, scores, decision, classes }), 1n);
+  notes.addEstimate?.(to.sums.totals("estimates", version, at), { features, scores, decision, classes });
   if (notes.slices.length > 0)
     to.sums.slices(version, at).add(notes, features, { values: { predicted: 1n }, sign: 1n });
 }
@@ -371,6 +370,8 @@ interface CounterSum {
   readonly version: string;
   readonly bucket: Instant;
   readonly values: Map<string, bigint>;
+  /** What is only ever added. */
+  readonly totals: FixedTotals;
 }
 
 /** Sums of one fold, by (counter, version, hour). */
@@ -381,19 +382,22 @@ class CounterSums {
   readonly #slices = new Map<string, { counter: string; version: string; bucket: Instant; sums: SliceSums }>();
 
   add(counter: string, version: string, at: Instant, values: Readonly<Record<string, bigint>>, sign: 1n | -1n): void {
-    const bucket = Math.floor(at / HOUR_MS) * HOUR_MS;
-    let sum = this.#last.get(counter);
-    if (sum === undefined || sum.version !== version || sum.bucket !== bucket) {
-      sum = this.#sumOf(counter, version, bucket);
-      this.#last.set(counter, sum);
-    }
-    addInPlace(sum.values, values, sign);
+    addInPlace(this.#sumOf(counter, version, at).values, values, sign);
   }
 
-  #sumOf(counter: string, version: string, bucket: Instant): CounterSum {
+  /** Of the hour: for sums that every row adds to. */
+  totals(counter: string, version: string, at: Instant): FixedTotals {
+    return this.#sumOf(counter, version, at).totals;
+  }
+
+  #sumOf(counter: string, version: string, at: Instant): CounterSum {
+    const bucket = Math.floor(at / HOUR_MS) * HOUR_MS;
+    const last = this.#last.get(counter);
+    if (last !== undefined && last.version === version && last.bucket === bucket) return last;
     const key = `${counter}\u001f${version}\u001f${bucket}`;
-    const sum = this.#sums.get(key) ?? { counter, version, bucket, values: new Map() };
+    const sum = this.#sums.get(key) ?? { counter, version, bucket, values: new Map(), totals: new FixedTotals() };
     this.#sums.set(key, sum);
+    this.#last.set(counter, sum);
     return sum;
   }
 
@@ -410,7 +414,10 @@ class CounterSums {
 
   deltas(): CounterDelta[] {
     const sliced = [...this.#slices.values()].map(({ sums, ...rest }) => ({ ...rest, values: sums.counters() }));
-    const whole = [...this.#sums.values()].map((sum) => ({ ...sum, values: Object.fromEntries(sum.values) }));
+    const whole = [...this.#sums.values()].map(({ values, totals, ...rest }) => {
+      for (const [name, value] of Object.entries(totals.values())) addInPlace(values, { [name]: value });
+      return { ...rest, values: Object.fromEntries(values) };
+    });
     return [...whole, ...sliced].filter(({ values }) => Object.keys(values).length > 0);
   }
 }

@@ -1,12 +1,13 @@
 /** What the artifact of a version says for the monitors, ready to use: its estimator, and its slices. */
 import type { CounterValues, Features, LabelValue, VersionRecord } from "../core/index.ts";
 import type { LoadedModel } from "../model/index.ts";
+import type { FixedTotals } from "../stats/index.ts";
 import {
+  addEstimate,
   calibratedScores,
   cellOf,
   createLossEstimator,
   type CalibrationUncertainty,
-  estimateOf,
   type FeatureNote,
   parseCalibration,
   sliceNotes,
@@ -16,8 +17,8 @@ import { type LoopContext, modelSpec } from "./context.ts";
 
 export interface VersionNotes {
   readonly calibration: VersionCalibration;
-  /** What one answer is expected to be worth; undefined where the version cannot estimate. */
-  readonly estimate: ((answer: VersionAnswer) => CounterValues) | undefined;
+  /** Adds what one answer is expected to be worth; undefined where the version cannot estimate. */
+  readonly addEstimate: ((totals: FixedTotals, answer: VersionAnswer) => void) | undefined;
   /** What its held-out rows leave open about its calibrated scores; undefined where it is not known. */
   readonly uncertainty: CalibrationUncertainty | undefined;
   readonly slices: readonly FeatureNote[];
@@ -54,13 +55,13 @@ function readNotes(model: LoadedModel, named: readonly string[]): VersionNotes |
   if (calibration === undefined) return null;
   return {
     calibration,
-    estimate: estimatorOf(model, calibration),
+    addEstimate: estimatorOf(model, calibration),
     uncertainty: calibration.scores?.uncertainty,
     slices: sliceNotes(calibration.features ?? [], named),
   };
 }
 
-function estimatorOf(model: LoadedModel, calibration: VersionCalibration): VersionNotes["estimate"] {
+function estimatorOf(model: LoadedModel, calibration: VersionCalibration): VersionNotes["addEstimate"] {
   const { task, signature } = model.manifest;
   if (task === "regression") {
     if (calibration.errors === undefined) return undefined;
@@ -68,13 +69,13 @@ function estimatorOf(model: LoadedModel, calibration: VersionCalibration): Versi
       calibration.errors,
       signature.features.map((feature) => feature.name),
     );
-    return ({ features, scores, decision, classes }) =>
-      estimateOf({ task, classes, scores, decision, expected: expect(features, scores[0] as number) });
+    return (totals, { features, scores, decision, classes }) =>
+      addEstimate(totals, { task, classes, scores, decision, expected: expect(features, scores[0] as number) });
   }
   const { scores: curves } = calibration;
   if (curves === undefined) return undefined;
-  return ({ scores, decision, classes }) =>
-    estimateOf({ task, classes, scores, decision, expected: calibratedScores(curves, scores) });
+  return (totals, { scores, decision, classes }) =>
+    addEstimate(totals, { task, classes, scores, decision, expected: calibratedScores(curves, scores) });
 }
 
 /** Keys of the counters of one slice: `<feature>␟<cell>␟<counter>`. */

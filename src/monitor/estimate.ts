@@ -12,11 +12,12 @@ import { classDeviationOf, classTurns } from "./class-turns.ts";
 import type { CalibrationUncertainty } from "./score-calibration.ts";
 import {
   binnedRocAuc,
+  FixedTotals,
   fromFixedPoint,
   LOG_LOSS_CLIP,
   logDeterministic,
+  SCORE_BIN_COUNT,
   scoreBin,
-  toFixedPoint,
 } from "../stats/index.ts";
 
 /** Said wherever an estimate is shown. */
@@ -40,53 +41,59 @@ export interface EstimatedPrediction {
 
 /** What one prediction adds. */
 export function estimateOf(one: EstimatedPrediction): CounterValues {
-  return one.task === "regression" ? expectedErrors(one) : expectedDecisions(one);
+  const totals = new FixedTotals();
+  addEstimate(totals, one);
+  return totals.values();
+}
+
+/** Adds what one prediction adds. */
+export function addEstimate(totals: FixedTotals, one: EstimatedPrediction): void {
+  totals.count("n");
+  if (one.task === "regression") addErrors(totals, one);
+  else addDecision(totals, one);
 }
 
 const clip = (p: number) => Math.min(Math.max(p, LOG_LOSS_CLIP), 1 - LOG_LOSS_CLIP);
 
-function expectedErrors({ expected }: EstimatedPrediction): CounterValues {
+function addErrors(totals: FixedTotals, { expected }: EstimatedPrediction): void {
   const absolute = Math.max(0, expected[0] as number);
   // By Jensen's inequality the mean square is at least the squared mean; two separately fitted models need not know.
   const squared = Math.max(absolute * absolute, expected[1] as number);
-  return {
-    n: 1n,
-    mae: toFixedPoint(absolute),
-    maeVariance: toFixedPoint(squared - absolute * absolute),
-    squaredError: toFixedPoint(squared),
-  };
+  totals.add("mae", absolute);
+  totals.add("maeVariance", squared - absolute * absolute);
+  totals.add("squaredError", squared);
 }
 
-function expectedDecisions(one: EstimatedPrediction): CounterValues {
+/** Names of the counts of a histogram by bin, made once. */
+const binNames = (prefix: string) => Array.from({ length: SCORE_BIN_COUNT }, (_, bin) => `${prefix}${bin}`);
+const ROWS_OF_BIN = binNames("s");
+const MASS_OF_BIN = binNames("m");
+
+function addDecision(totals: FixedTotals, one: EstimatedPrediction): void {
   const { task, classes, scores, decision, expected } = one;
   const decided = classes.indexOf(decision);
   const right = expected[decided] ?? 0;
   const own = task === "binary" ? (scores[1] as number) : 0;
   const { losses, briers } = task === "binary" ? binaryLosses(scores[0] as number, own) : classLosses(scores);
-  const logLoss = moments(expected, losses);
-  const brier = moments(expected, briers);
-  const q = expected[1] as number;
-  return {
-    n: 1n,
-    accuracy: toFixedPoint(right),
-    accuracyVariance: toFixedPoint(right * (1 - right)),
-    logLoss: toFixedPoint(logLoss.mean),
-    logLossVariance: toFixedPoint(logLoss.variance),
-    brier: toFixedPoint(brier.mean),
-    brierVariance: toFixedPoint(brier.variance),
-    ...(task === "binary"
-      ? {
-          [decided === 1 ? "tp" : "fn"]: toFixedPoint(q),
-          [decided === 1 ? "fp" : "tn"]: toFixedPoint(1 - q),
-          [`s${scoreBin(own)}`]: 1n,
-          [`m${scoreBin(own)}`]: toFixedPoint(q),
-        }
-      : classTurns(expected, {
-          accuracy: classes.map((_, k) => Number(k === decided)),
-          logLoss: losses,
-          brier: briers,
-        })),
-  };
+  totals.add("accuracy", right);
+  totals.add("accuracyVariance", right * (1 - right));
+  addMoments(totals, "logLoss", "logLossVariance", { expected, losses });
+  addMoments(totals, "brier", "brierVariance", { expected, losses: briers });
+  if (task === "binary") {
+    const q = expected[1] as number;
+    const bin = scoreBin(own);
+    totals.add(decided === 1 ? "tp" : "fn", q);
+    totals.add(decided === 1 ? "fp" : "tn", 1 - q);
+    totals.count(ROWS_OF_BIN[bin] as string);
+    totals.add(MASS_OF_BIN[bin] as string, q);
+    return;
+  }
+  const turns = classTurns(expected, {
+    accuracy: classes.map((_, k) => Number(k === decided)),
+    logLoss: losses,
+    brier: briers,
+  });
+  for (const name of Object.keys(turns)) totals.addInteger(name, turns[name] as bigint);
 }
 
 interface LossesByTruth {
@@ -113,19 +120,22 @@ function classLosses(scores: readonly number[]): LossesByTruth {
   };
 }
 
-/** Mean and variance of a loss that takes `losses[k]` with probability `p[k]`. */
-function moments(
-  p: readonly number[],
-  losses: readonly number[],
-): { readonly mean: number; readonly variance: number } {
+/** Adds mean and variance of a loss that takes `losses[k]` with probability `expected[k]`. */
+function addMoments(
+  totals: FixedTotals,
+  name: string,
+  varianceName: string,
+  { expected, losses }: { readonly expected: readonly number[]; readonly losses: readonly number[] },
+): void {
   let mean = 0;
   let second = 0;
   for (let k = 0; k < losses.length; k++) {
     const loss = losses[k] as number;
-    mean += (p[k] as number) * loss;
-    second += (p[k] as number) * loss * loss;
+    mean += (expected[k] as number) * loss;
+    second += (expected[k] as number) * loss * loss;
   }
-  return { mean, variance: Math.max(0, second - mean * mean) };
+  totals.add(name, mean);
+  totals.add(varianceName, Math.max(0, second - mean * mean));
 }
 
 export interface PerformanceEstimate {

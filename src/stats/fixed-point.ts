@@ -27,13 +27,15 @@ function scaledInteger(x: number): number {
 
 /** A number as a multiple of 2^-40. Saturates at ±2^62; throws STATISTIC_UNDEFINED for NaN. */
 export function toFixedPoint(x: number): bigint {
-  if (x !== x) {
-    throw new RetrainError("STATISTIC_UNDEFINED", {
-      message: "NaN has no fixed-point value.",
-      remedy: "Count it apart, as FixedSum does, or refuse it earlier.",
-    });
-  }
+  if (x !== x) throw notANumber();
   return BigInt(scaledInteger(x));
+}
+
+function notANumber(): RetrainError {
+  return new RetrainError("STATISTIC_UNDEFINED", {
+    message: "NaN has no fixed-point value.",
+    remedy: "Count it apart, as FixedSum does, or refuse it earlier.",
+  });
 }
 
 /** The nearest double to a fixed-point value. */
@@ -128,6 +130,57 @@ export class FixedSum {
       invalidCount: this.#invalidCount,
       saturatedCount: this.#saturatedCount,
     };
+  }
+}
+
+interface Total {
+  sum: bigint;
+  /** Not yet moved into `sum`; always exact in a double. */
+  pending: number;
+}
+
+/** Exact sums by name: what a row adds becomes no bigint of its own, which for a dozen sums would be most of its cost. */
+export class FixedTotals {
+  readonly #totals = new Map<string, Total>();
+
+  /** Adds a number, rounded to a multiple of 2^-40 as `toFixedPoint` does. Throws STATISTIC_UNDEFINED for NaN. */
+  add(name: string, x: number): void {
+    if (x !== x) throw notANumber();
+    this.#move(name, scaledInteger(x));
+  }
+
+  /** Adds one to a count. */
+  count(name: string): void {
+    this.#move(name, 1);
+  }
+
+  /** Adds an integer as it is. */
+  addInteger(name: string, value: bigint): void {
+    this.#totalOf(name).sum += value;
+  }
+
+  /** Every sum that something was added to, zeros too. */
+  values(): Record<string, bigint> {
+    const found: Record<string, bigint> = {};
+    for (const [name, { sum, pending }] of this.#totals) found[name] = sum + BigInt(pending);
+    return found;
+  }
+
+  #move(name: string, scaled: number): void {
+    const total = this.#totalOf(name);
+    const next = total.pending + scaled;
+    if (next < EXACT && next > -EXACT && scaled < EXACT && scaled > -EXACT) {
+      total.pending = next;
+      return;
+    }
+    total.sum += BigInt(total.pending) + BigInt(scaled);
+    total.pending = 0;
+  }
+
+  #totalOf(name: string): Total {
+    let total = this.#totals.get(name);
+    if (total === undefined) this.#totals.set(name, (total = { sum: 0n, pending: 0 }));
+    return total;
   }
 }
 

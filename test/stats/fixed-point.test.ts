@@ -4,6 +4,7 @@ import { createRandom, shuffleInPlace } from "../../src/core/random.ts";
 import {
   FIXED_POINT_LIMIT,
   FixedSum,
+  FixedTotals,
   fixedMean,
   fixedSumOf,
   fromFixedPoint,
@@ -32,6 +33,25 @@ describe("fixed-point sums", () => {
       expect(merged.toState()).toEqual(whole);
     }
     expect(plainDiffers).toBe(true);
+  });
+
+  test("by name are what sums of bigints are, counts and integers too", () => {
+    const totals = new FixedTotals();
+    const wanted: Record<string, bigint> = { big: 0n, n: 0n };
+    const names = ["a", "b", "c", "d", "e"];
+    values.forEach((value, i) => {
+      const name = names[i % names.length] as string;
+      totals.add(name, value);
+      wanted[name] = (wanted[name] ?? 0n) + toFixedPoint(value);
+      totals.count("n");
+      totals.addInteger("big", BigInt(i) << 70n);
+      wanted["n"] = (wanted["n"] as bigint) + 1n;
+      wanted["big"] = (wanted["big"] as bigint) + (BigInt(i) << 70n);
+    });
+    totals.add("limit", Number.POSITIVE_INFINITY);
+    totals.add("zero", 0);
+    expect(totals.values()).toEqual({ ...wanted, limit: toFixedPoint(FIXED_POINT_LIMIT), zero: 0n });
+    expect(() => totals.add("a", Number.NaN)).toThrow(RetrainError);
   });
 
   test("a correction leaves exactly what the right value alone would have left", () => {

@@ -91,6 +91,25 @@ describe("events as they were written", () => {
     expect(ids("a", { transactionId: large.transactionId, seq: large.firstSeq })).toEqual([]);
   });
 
+  it("parse a row once for two readers that follow each other, and keep it for no third one", () => {
+    const { written, commit } = openLog();
+    const { transactionId } = commit([of("a", observation("1"), observation("2"), label("1", true))]);
+    const before = { transactionId, seq: 0n };
+    const first = written.after("a", before, { limit: 9 });
+    const second = written.after("a", { transactionId, seq: 1n }, { limit: 9, kinds: ["observation"] });
+    expect(second?.[0]).toBe(first?.[1]);
+    const third = written.after("a", before, { limit: 9 });
+    expect(third).toEqual(first);
+    expect(third?.map((event, i) => event === first?.[i])).toEqual([true, false, true]);
+    for (let i = 0; i < 30; i++) commit([of("a", ...Array.from({ length: 100 }, (_, k) => observation(`${i}-${k}`)))]);
+    const all = written.after("a", before, { limit: 10_000 });
+    const late = all?.at(-200) as LogCursor;
+    expect(written.after("a", late, { limit: 10_000 })?.at(-1)).toBe(all?.at(-1));
+    const again = written.after("a", before, { limit: 100 });
+    expect(again).toEqual(all?.slice(0, 100));
+    expect(again?.at(-1)).not.toBe(all?.[99]);
+  });
+
   it("forget the models that wrote longest ago when all together are too large", () => {
     const { commit, ids } = openLog();
     const starts = ["a", "b", "c", "d", "e", "f"].map((model) => {

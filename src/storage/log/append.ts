@@ -44,7 +44,7 @@ export const APPEND_LIMITS: AppendLimits = {
   maxBatchRows: 10_000,
   maxBatchBytes: 8 * 1024 * 1024,
   lingerMs: 8,
-  busyLingerMs: 20,
+  busyLingerMs: 30,
 };
 /** A batch of this many rows gains nothing from waiting: the cost of its commit is already shared. */
 const LINGER_BELOW_ROWS = 256;

@@ -14,6 +14,8 @@ const MAX_MODEL_BYTES = 8 * 1024 * 1024;
 const MAX_BYTES = 32 * 1024 * 1024;
 /** What is left of a full memory. */
 const KEPT_SHARE = 0.75;
+/** Rows whose events wait for a second reader: two folds follow each other through the same thousand rows. */
+const SHARED_ROWS = 2500;
 
 interface Block {
   readonly rows: CommittedRows;
@@ -21,6 +23,8 @@ interface Block {
   readonly lastSeq: bigint;
   /** Where the line of each row ends, for the first reader: most of what is imported nobody asks for here. */
   ends: Uint32Array | undefined;
+  /** Events that were read once. The second reader takes them away: kept longer, they would cost more than parsing them again. */
+  events: (LoggedEvent | undefined)[] | undefined;
 }
 
 interface Newest {
@@ -34,13 +38,16 @@ interface Newest {
 export class WrittenEvents {
   readonly #models = new Map<string, Newest>();
   #bytes = 0;
+  #shared: Block[] = [];
+  #sharedRows = 0;
 
   /** To be called with every commit in their order, before its callers learn of it. */
   note(committed: readonly CommittedRows[]): void {
     for (const rows of committed) {
       const { model, place } = rows;
       if (place === undefined) this.#forget(model);
-      else this.#add({ rows, place, lastSeq: place.firstSeq + BigInt(rows.rows - 1), ends: undefined });
+      else
+        this.#add({ rows, place, lastSeq: place.firstSeq + BigInt(rows.rows - 1), ends: undefined, events: undefined });
     }
     for (const model of this.#models.keys()) {
       if (this.#bytes <= MAX_BYTES) break;
@@ -52,6 +59,8 @@ export class WrittenEvents {
   clear(): void {
     this.#models.clear();
     this.#bytes = 0;
+    this.#shared = [];
+    this.#sharedRows = 0;
   }
 
   /** Events after the cursor in log order; undefined when older ones are asked for too. */
@@ -67,11 +76,34 @@ export class WrittenEvents {
       const block = newest.blocks[b] as Block;
       for (let i = firstRowAfter(block, cursor); i < block.rows.rows; i++) {
         if (found.length === limit) return found;
-        if (kinds === undefined || kinds.includes(kindOf(block.rows, i)))
-          found.push(loggedRow(block.rows, block.place, i, bodyOf(block, i)));
+        if (kinds === undefined || kinds.includes(kindOf(block.rows, i))) found.push(this.#eventOf(block, i));
       }
     }
     return found;
+  }
+
+  #eventOf(block: Block, i: number): LoggedEvent {
+    const known = block.events?.[i];
+    if (known !== undefined) {
+      (block.events as (LoggedEvent | undefined)[])[i] = undefined;
+      return known;
+    }
+    const event = loggedRow(block.rows, block.place, i, bodyOf(block, i));
+    this.#share(block)[i] = event;
+    return event;
+  }
+
+  #share(block: Block): (LoggedEvent | undefined)[] {
+    if (block.events !== undefined) return block.events;
+    block.events = [];
+    this.#shared.push(block);
+    this.#sharedRows += block.rows.rows;
+    while (this.#sharedRows > SHARED_ROWS && this.#shared.length > 1) {
+      const oldest = this.#shared.shift() as Block;
+      oldest.events = undefined;
+      this.#sharedRows -= oldest.rows.rows;
+    }
+    return block.events;
   }
 
   #add(block: Block): void {
