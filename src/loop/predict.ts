@@ -93,11 +93,20 @@ export class Predictor {
   ): Promise<T> {
     const { model, version, log = version === undefined } = request;
     if (!log) return Promise.resolve(give({ rows: rows.map(unlogged), events, logged: false }));
-    return this.#log(model, events).then((logged) => {
-      this.counts[logged ? "logged" : "unlogged"] += events.length;
-      if (!logged) return give({ rows: rows.map(unlogged), events, logged });
-      if (route !== undefined) this.routed.mirror(model, route, events);
-      return give({ rows, events, logged });
+    // One promise for the wait and the answer: each of them costs a request half a microsecond on Node 20.
+    return new Promise((resolve, reject) => {
+      let isSettled = false;
+      this.#log(model, events, (logged) => {
+        if (isSettled) return;
+        isSettled = true;
+        this.counts[logged ? "logged" : "unlogged"] += events.length;
+        try {
+          if (logged && route !== undefined) this.routed.mirror(model, route, events);
+          resolve(give({ rows: logged ? rows : rows.map(unlogged), events, logged }));
+        } catch (error) {
+          reject(error as Error);
+        }
+      });
     });
   }
 
@@ -258,30 +267,28 @@ export class Predictor {
     });
   }
 
-  /** Resolves to false when the log did not answer in time; the events go on by themselves or into the retry buffer. */
-  #log(model: string, events: PredictionEvent[]): Promise<boolean> {
+  /** Settles with false when the log did not answer in time; the events go on by themselves or into the retry buffer. May settle twice. */
+  #log(model: string, events: PredictionEvent[], settle: (isLogged: boolean) => void): void {
     const { store, worldClock } = this.#context;
-    return new Promise((resolve) => {
-      store.log.append({ model, events }).then(
-        () => {
-          // Also what came too late for its answer.
-          this.logged.set(model, (this.logged.get(model) ?? 0) + events.length);
-          resolve(true);
-        },
-        (error: unknown) => {
-          if (!(error instanceof RetrainError))
-            this.#context.logger.error({ model, error: String(error) }, "the log refused predictions");
-          this.#keepForRetry(model, events);
-          resolve(false);
-        },
-      );
-      // On a virtual clock there is no hurry, and an answer that depends on the machine's speed would not replay.
-      if (worldClock.kind !== "virtual") this.#answerLate(resolve);
-    });
+    store.log.append({ model, events }).then(
+      () => {
+        // Also what came too late for its answer.
+        this.logged.set(model, (this.logged.get(model) ?? 0) + events.length);
+        settle(true);
+      },
+      (error: unknown) => {
+        if (!(error instanceof RetrainError))
+          this.#context.logger.error({ model, error: String(error) }, "the log refused predictions");
+        this.#keepForRetry(model, events);
+        settle(false);
+      },
+    );
+    // On a virtual clock there is no hurry, and an answer that depends on the machine's speed would not replay.
+    if (worldClock.kind !== "virtual") this.#answerLate(settle);
   }
 
   /** Calls with false after the log's time, give or take a slot. Requests of one slot share a timer: one each costs more than the model. */
-  #answerLate(resolve: (isLogged: false) => void): void {
+  #answerLate(settle: (isLogged: false) => void): void {
     const { systemClock, spec } = this.#context;
     const now = systemClock.monotonicMs();
     if (this.#slot === undefined || now >= this.#slot.until) {
@@ -291,7 +298,7 @@ export class Predictor {
         for (const late of waiting) late(false);
       });
     }
-    this.#slot.waiting.push(resolve);
+    this.#slot.waiting.push(settle);
   }
 
   #keepForRetry(model: string, events: PredictionEvent[]): void {

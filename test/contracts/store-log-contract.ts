@@ -71,6 +71,30 @@ export function describeLog(place: StorePlace): void {
       expect(refused).toMatchObject([{ index: 1, code: "NUMBER_NOT_FINITE" }]);
     });
 
+    it("finds rows whose example is known by their prediction's id alone, beside others", async () => {
+      const model = "log-same-ids";
+      const ids = ["p1", "p2", "p3"];
+      const find = async (keys: { exampleIds?: readonly string[]; predictionIds?: readonly string[] }) =>
+        (await place.store.log.findPredictions(model, keys)).map(({ predictionId }) => predictionId);
+      await place.store.log.append({ model, events: ids.map((id) => prediction(id, id)) });
+      await place.store.log.append({
+        model,
+        events: [prediction("p4", "p4"), prediction("p5", "e5"), label("e5", true)],
+      });
+      for (let pass = 0; pass < 2; pass++) {
+        expect(await find({ exampleIds: ["p2", "p5"] })).toEqual(["p2"]);
+        expect(await find({ exampleIds: ["e5", "p3", "p4"] })).toEqual(["p3", "p4", "p5"]);
+        expect(await find({ predictionIds: ["p1", "p5", "e5"] })).toEqual(["p1", "p5"]);
+        expect((await place.readAll(model, 6)).events).toMatchObject([
+          ...ids.map((id) => ({ predictionId: id, exampleId: id })),
+          { predictionId: "p4", exampleId: "p4" },
+          { predictionId: "p5", exampleId: "e5" },
+          { exampleId: "e5" },
+        ]);
+        await place.store.log.compact();
+      }
+    });
+
     it("does not count a challenger's mirrored answers as predictions, nor as labelled", async () => {
       const model = "log-unasked";
       const shadow = (id: string) => ({ ...prediction(id, "e1"), origin: "shadow" as const });

@@ -13,6 +13,7 @@ import {
   isMarked,
   type NewBlock,
   placeOf,
+  SAME_IDS,
   UNASKED,
 } from "./block.ts";
 import type { CommitText } from "./committed-rows.ts";
@@ -82,9 +83,9 @@ function volumeOf(batch: readonly EncodedRequest[], receivedAt: Instant): Volume
   );
 }
 
-/** The text of one column of the blocks. @param within between the parts of a block */
-function texts(blocks: readonly NewBlock[], of: (part: NewBlock["parts"][number]) => string, within: string): string {
-  return blocks.map(({ parts }) => parts.map(of).join(within)).join(SEPARATOR);
+/** The texts of one column of the blocks. @param within between the parts of a block */
+function texts(blocks: readonly NewBlock[], of: (part: NewBlock["parts"][number]) => string, within: string): string[] {
+  return blocks.map(({ parts }) => parts.map(of).join(within));
 }
 
 /**
@@ -102,17 +103,19 @@ export async function insertEvents(
   const column = (value: (row: VolumeRow) => number) => volume.map(value).join(",");
   const blocks = blocksOf(batch);
   const bodies = texts(blocks, (part) => part.bodies, "\n");
+  const predictionIds = texts(blocks, (part) => part.predictionIds, "\n");
+  const exampleIds = texts(blocks, (part) => part.exampleIds, "\n");
   const { rows } = await database.query(INSERT, [
     receivedAt,
     blocks.map(({ model }) => model).join("\n"),
     blocks.map(({ offset }) => offset).join(","),
     blocks.map((block) => block.rows).join(","),
     blocks.map(({ parts }) => parts.map(({ kinds }) => kinds).join("")).join(","),
-    texts(blocks, (part) => part.knownAt, ","),
-    texts(blocks, (part) => part.ats, ","),
-    texts(blocks, (part) => part.exampleIds, "\n"),
-    texts(blocks, (part) => part.predictionIds, "\n"),
-    bodies,
+    texts(blocks, (part) => part.knownAt, ",").join(SEPARATOR),
+    texts(blocks, (part) => part.ats, ",").join(SEPARATOR),
+    exampleIds.map((ids, i) => (ids === predictionIds[i] ? SAME_IDS : ids)).join(SEPARATOR),
+    predictionIds.join(SEPARATOR),
+    bodies.join(SEPARATOR),
     volume.map((row) => row.model).join("\n"),
     column((row) => row.bucket),
     column((row) => row.counts[0]),
@@ -125,6 +128,6 @@ export async function insertEvents(
   ]);
   return {
     place: placeOf(rows[0] as SqlRow, receivedAt),
-    bodies: blocks.length === 1 ? bodies : bodies.replaceAll(SEPARATOR, "\n"),
+    bodies: bodies.join("\n"),
   };
 }

@@ -23,6 +23,9 @@ const BLOCK_CHARACTERS = 256 * 1024;
  */
 export const COMMIT_SEQS = 2 ** 20;
 
+/** Stands for the example ids of a block that are its prediction ids, as they are for rows without an id of their own. */
+export const SAME_IDS = "\u0002";
+
 /** Added to the digit of a kind: see `isMarked`. */
 export const MARK = 4;
 /** The digit of a prediction nobody asked for: a challenger's mirrored answer. Counted, it would pass for a request. */
@@ -201,8 +204,8 @@ export function rowsOf(block: TailBlock): CodedRow[] {
   const { transactionId, kinds, receivedAt } = block;
   const ats = block.ats.split(",");
   const known = block.knownAt?.split(",");
-  const exampleIds = block.exampleIds.split("\n");
   const predictionIds = block.predictionIds.split("\n");
+  const exampleIds = block.exampleIds === SAME_IDS ? predictionIds : block.exampleIds.split("\n");
   let seq = block.lastSeq - BigInt(block.rows);
   return block.bodies.split("\n").map((body, i): CodedRow => {
     const digit = kinds.charCodeAt(i) - 48;

@@ -2,7 +2,7 @@
 import type { DuckDBConnection, DuckDBValue } from "@duckdb/node-api";
 import type { EventKind, LogSchema } from "../../core/index.ts";
 import { chunksOf } from "../analytics.ts";
-import { rowsOf, type TailBlock } from "./block.ts";
+import { rowsOf, SAME_IDS, type TailBlock } from "./block.ts";
 import { layoutOf, type TailRow } from "./columns.ts";
 import { KINDS } from "./encode.ts";
 import { type RowSelects, rowSelects } from "./plain-rows.ts";
@@ -64,7 +64,8 @@ export class SegmentLoader {
       appender.appendVarchar(block.kinds);
       if (block.knownAt === null) appender.appendNull();
       else appender.appendVarchar(block.knownAt);
-      for (const text of [block.ats, block.exampleIds, block.predictionIds, block.bodies]) appender.appendVarchar(text);
+      const exampleIds = block.exampleIds === SAME_IDS ? block.predictionIds : block.exampleIds;
+      for (const text of [block.ats, exampleIds, block.predictionIds, block.bodies]) appender.appendVarchar(text);
       appender.endRow();
     }
     appender.closeSync();

@@ -131,6 +131,8 @@ export async function tailHasAfter(database: Queryable, model: string, cursor: L
   };
 }
 
+const EXAMPLE_IDS = `case when example_ids = E'\\x02' then prediction_ids else example_ids end`;
+
 /** Rows of the kinds that name one of the ids, known at or before `asOf`. Cost: a pass of the ids, and the blocks that hold one. */
 export async function tailByIds(
   database: Queryable,
@@ -147,7 +149,7 @@ export async function tailByIds(
     database,
     `select ${BLOCK_COLUMNS} from ingest
      where model = $1 and (known_at is not null or received_at <= $2::bigint) and ${wanted} > 0
-       and (${names("prediction_ids", "$3")} or ${names("example_ids", "$4")})`,
+       and (${names("prediction_ids", "$3")} or ${names(EXAMPLE_IDS, "$4")})`,
     [model, keys.asOf, predictionIds.join("\n"), exampleIds.join("\n")],
   );
   const predictions = new Set<string | null>(predictionIds);
