@@ -71,6 +71,33 @@ export function describeLog(place: StorePlace): void {
       expect(refused).toMatchObject([{ index: 1, code: "NUMBER_NOT_FINITE" }]);
     });
 
+    it("keeps of each row when it was received and known, of requests that share a commit too", async () => {
+      const model = "log-shared-commit";
+      const now = place.clock.now();
+      const one = (id: string) => place.store.log.append({ model, events: [observation(id)] });
+      const imported = (id: string, knownAt: number) =>
+        place.store.log.append({ model, events: [observation(id)], knownAt: [knownAt] });
+      const first = one("a");
+      await Promise.all([
+        first,
+        one("b"),
+        one("c"),
+        imported("d", now - 9),
+        imported("e", now - 8),
+        one("f"),
+        one("g"),
+      ]);
+      const known = [[now - 9, now] as const, [now - 8, now] as const];
+      const plain = [now, undefined] as const;
+      const wanted = [plain, plain, plain, ...known, plain, plain];
+      for (let pass = 0; pass < 2; pass++) {
+        const { events } = await place.readAll(model, 7);
+        expect(events.map((event) => (event as { exampleId?: string }).exampleId).join("")).toBe("abcdefg");
+        expect(events.map(({ receivedAt, importedAt }) => [receivedAt, importedAt])).toEqual(wanted);
+        await place.store.log.compact();
+      }
+    });
+
     it("finds rows whose example is known by their prediction's id alone, beside others", async () => {
       const model = "log-same-ids";
       const ids = ["p1", "p2", "p3"];

@@ -202,6 +202,11 @@ describe("the log under compaction", () => {
     for (let i = 0; i < 120; i++) await append(6_000 + 10 * i, 10);
     await other.log.compact();
     expect(pages).toBe(2);
+    pages = 0;
+    const large = (id: string) => observation(id, { job: "x".repeat(300_000) });
+    await other.log.append({ model: "large", events: Array.from({ length: 20 }, (_, i) => large(`l${i}`)) });
+    await other.log.compact();
+    expect(pages).toBe(4);
     const read = await readAll(model, 20_000);
     expect(idsOf(read)).toEqual(Array.from({ length: 7_200 }, (_, i) => `h${i}`));
     await other.close();

@@ -88,6 +88,11 @@ function texts(blocks: readonly NewBlock[], of: (part: NewBlock["parts"][number]
   return blocks.map(({ parts }) => parts.map(of).join(within));
 }
 
+/** Empty for rows that are known since they were received: a block holds rows of one kind of the two. */
+function knownAtOf({ parts }: NewBlock): string {
+  return parts[0]?.knownAt === "" ? "" : parts.map(({ knownAt }) => knownAt).join(",");
+}
+
 /**
  * Inserts the events of the batch and their counts: one statement, hence one transaction where none is open.
  * @returns where they are; undefined when there were none
@@ -111,7 +116,7 @@ export async function insertEvents(
     blocks.map(({ offset }) => offset).join(","),
     blocks.map((block) => block.rows).join(","),
     blocks.map(({ parts }) => parts.map(({ kinds }) => kinds).join("")).join(","),
-    texts(blocks, (part) => part.knownAt, ",").join(SEPARATOR),
+    blocks.map(knownAtOf).join(SEPARATOR),
     texts(blocks, (part) => part.ats, ",").join(SEPARATOR),
     exampleIds.map((ids, i) => (ids === predictionIds[i] ? SAME_IDS : ids)).join(SEPARATOR),
     predictionIds.join(SEPARATOR),

@@ -264,11 +264,12 @@ function byModel(batch: Waiting[]): Waiting[] {
   return groups.size === 1 ? batch : [...groups.values()].flat();
 }
 
-/** @throws ROW_INVALID naming every row that has no text form */
+/** @throws ROW_INVALID naming every row that has no text form, BODY_TOO_LARGE */
 function encode(request: AppendRequest): EncodedRequest {
   try {
     return encodeRequest(request);
   } catch (error) {
+    if (error instanceof RetrainError && error.code === "BODY_TOO_LARGE") throw error;
     const refused = unencodableRows(request);
     throw refused.length === 0 ? error : rowsRefused(refused, error);
   }

@@ -26,6 +26,8 @@ import { tailPage } from "./tail.ts";
 
 /** Rows fetched at a time, as many blocks as usually hold them: the question costs the store as much as some 300 rows. */
 const PAGE_ROWS = 1000;
+/** The same in bytes, for rows with images. */
+const PAGE_BYTES = 2 * 1024 * 1024;
 /** Pauses between pages, in pages: nobody waits for a copy, and at a third of its speed it keeps up with 5,000 rows a second. */
 const COPY_REST = 2;
 /** A copy is given up when a commit came between; under steady load into a fresh flip that is rare, three times is a fault. */
@@ -64,11 +66,14 @@ async function isEmpty(database: Queryable, part: Part): Promise<boolean> {
   return !rows[0]?.["some"];
 }
 
-async function rowsPerBlock(database: Queryable, part: Part, model: string): Promise<number> {
-  const { rows } = await database.query(`select avg(rows)::float8 as mean from ingest_${part} where model = $1`, [
-    model,
-  ]);
-  return toNumber(rows[0]?.["mean"] ?? 1);
+/** How many blocks of a model are a page. Their sizes are known without their texts. */
+async function blocksPerPage(database: Queryable, part: Part, model: string): Promise<number> {
+  const { rows } = await database.query(
+    `select avg(rows)::float8 as rows, avg(octet_length(bodies))::float8 as bytes from ingest_${part} where model = $1`,
+    [model],
+  );
+  const mean = { rows: toNumber(rows[0]?.["rows"] ?? 1), bytes: toNumber(rows[0]?.["bytes"] ?? 1) };
+  return Math.max(1, Math.floor(Math.min(PAGE_ROWS / mean.rows, PAGE_BYTES / mean.bytes)));
 }
 
 /** Copies the rows of a model out of the partition, one segment per kind. */
@@ -80,7 +85,7 @@ async function copyModel(
 ): Promise<StoredSegment[]> {
   const loader = new SegmentLoader(connection, parts.schemaOf(model));
   try {
-    const limit = Math.max(1, Math.floor(PAGE_ROWS / (await rowsPerBlock(parts.database, part, model))));
+    const limit = await blocksPerPage(parts.database, part, model);
     let cursor: LogCursor = LOG_START;
     const copyPage = async (): Promise<boolean> => {
       const page = await tailPage(parts.database, part, model, cursor, limit);

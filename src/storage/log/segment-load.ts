@@ -10,6 +10,8 @@ import { SegmentTable } from "./segment-write.ts";
 
 /** Rows taken in by one statement, which costs as much as some 500 of them. */
 const LOAD_ROWS = 5000;
+/** The same in characters of their bodies, for rows with images. */
+const LOAD_CHARACTERS = 8 * 1024 * 1024;
 const BLOCKS = "compact_blocks";
 
 interface Target {
@@ -25,6 +27,7 @@ export class SegmentLoader {
   readonly #targets = new Map<EventKind, Target>();
   #blocks: TailBlock[] = [];
   #rows = 0;
+  #characters = 0;
 
   constructor(connection: DuckDBConnection, schema: LogSchema | undefined) {
     this.#connection = connection;
@@ -45,7 +48,8 @@ export class SegmentLoader {
     }
     this.#blocks.push(block);
     this.#rows += block.rows;
-    if (this.#rows >= LOAD_ROWS) await this.load();
+    this.#characters += block.bodies.length;
+    if (this.#rows >= LOAD_ROWS || this.#characters >= LOAD_CHARACTERS) await this.load();
   }
 
   /** After this the tables hold every row. */
@@ -71,6 +75,7 @@ export class SegmentLoader {
     appender.closeSync();
     this.#blocks = [];
     this.#rows = 0;
+    this.#characters = 0;
     for (const target of this.#targets.values()) await this.#take(target);
   }
 
