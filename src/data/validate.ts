@@ -250,6 +250,7 @@ export function compileRowValidator(schema: DataSchema): RowValidator {
   const slots = columns.map((column) => column.slot);
   const readers = columns.map((column) => column.read);
   const known = new Set(names);
+  const isItsOwnFeatures = compileOwnFeatures(columns);
 
   return (row, options) => {
     if (typeof row !== "object" || row === null || Array.isArray(row)) {
@@ -258,6 +259,7 @@ export function compileRowValidator(schema: DataSchema): RowValidator {
     }
     const record = row as Record<string, unknown>;
     const forPrediction = options?.forPrediction === true;
+    if (forPrediction && isItsOwnFeatures(record)) return { ok: true, features: record as Features };
     const features: Record<string, FeatureValue> = {};
     const result: { ok: true; features: Features; label?: LabelValue; id?: string; at?: number; unit?: string } = {
       ok: true,
@@ -301,6 +303,34 @@ export function compileRowValidator(schema: DataSchema): RowValidator {
       for (const reason of unknownColumns(record, known, schema)) (reasons ??= []).push(reason);
     }
     return reasons === undefined ? result : { ok: false, reasons };
+  };
+}
+
+/**
+ * Tells a row that holds the features in the order of the schema, all of them good, and nothing else: it need not be copied, as most
+ * rows to predict are. Its values are read in a walk, which takes a tenth of asking for each by name.
+ */
+function compileOwnFeatures(columns: readonly Column[]): (record: Record<string, unknown>) => boolean {
+  const features = columns.filter(({ slot }) => slot === "feature");
+  const names = features.map(({ name }) => name);
+  const checks = features.map(({ check }) => check);
+  const count = features.length;
+  const isMore = columns.some(
+    ({ slot, name, read }) => read !== undefined || (slot !== "feature" && names.includes(name)),
+  );
+  if (isMore) return () => false;
+  return (record) => {
+    if (Object.getPrototypeOf(record) !== Object.prototype) return false;
+    let i = 0;
+    for (const name in record) {
+      if (i === count || name !== names[i]) return false;
+      const value = record[name];
+      // The log's JSON knows one zero, so the other is not kept as it is.
+      if (value === undefined || Object.is(value, -0)) return false;
+      if (value !== null && (checks[i] as Check)(value) !== undefined) return false;
+      i++;
+    }
+    return i === count;
   };
 }
 

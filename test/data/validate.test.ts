@@ -106,6 +106,42 @@ describe("the row validator", () => {
     expect(labelled).not.toHaveProperty("label");
   });
 
+  it("gives a row back as its own features where it holds them in order and nothing else, and what equals them otherwise", () => {
+    const rows = compileRowValidator({
+      task: "binary",
+      features: schema.features,
+      labelColumn: "bought",
+      label: schema.label,
+    });
+    const featuresOf = (row: object) => {
+      const checked = rows(row, { forPrediction: true });
+      return checked.ok ? checked.features : checked.reasons.map(({ code }) => code);
+    };
+    const names = schema.features.map(({ name }) => name);
+    const plain = Object.fromEntries(names.map((name) => [name, good[name as keyof typeof good] ?? null]));
+    expect(featuresOf(plain)).toBe(plain);
+    const turned = Object.fromEntries(Object.entries(plain).reverse());
+    expect(featuresOf(turned)).toEqual(plain);
+    expect(featuresOf(turned)).not.toBe(turned);
+    expect(Object.keys(featuresOf(turned))).toEqual(names);
+    expect(featuresOf({ ...plain, age: -0 })).toEqual({ ...plain, age: 0 });
+    expect(featuresOf({ ...plain, bought: "unseen" })).toEqual(plain);
+    expect(featuresOf({ ...plain, other: 1 })).toEqual(["COLUMN_UNKNOWN"]);
+    expect(featuresOf({ ...plain, age: "4" })).toEqual(["TYPE_MISMATCH"]);
+    expect(featuresOf(Object.create(plain) as object)).not.toEqual(Object.create(plain));
+    const short = Object.fromEntries(Object.entries(plain).slice(0, -1));
+    expect(featuresOf(short)).toEqual({ ...short, [names.at(-1) as string]: null });
+    // A column that is also the unit is read as both.
+    const both = compileRowValidator({
+      task: "binary",
+      features: schema.features,
+      labelColumn: "bought",
+      label: schema.label,
+      unit: "job",
+    });
+    expect(both(plain, { forPrediction: true })).toMatchObject({ ok: true, unit: plain["job"] });
+  });
+
   it("refuses features that differ only by case, which a dataset file cannot keep apart", () => {
     const features = ["Age", "age"].map((name) => ({ name, spec: { kind: "number" as const } }));
     expect(() =>
