@@ -56,6 +56,11 @@ export interface EncodedRequest extends WrittenRequest {
   readonly parts: readonly Part[];
 }
 
+type Event = AppendRequest["events"][number];
+
+const digitOf = (event: Event): number => KIND_CODES[event.kind] + (isLabelled(event) || isUnasked(event) ? MARK : 0);
+const predictionIdOf = (event: Event) => ("predictionId" in event ? event.predictionId : undefined);
+
 class PartBuilder {
   rows = 0;
   characters = 0;
@@ -66,17 +71,17 @@ class PartBuilder {
   #knownAt = "";
   readonly #bodies: string[] = [];
 
-  add(event: AppendRequest["events"][number], knownAt: number | undefined): void {
+  add(event: Event, knownAt: number | undefined): void {
     const body = eventBody(event);
     const comma = this.rows === 0 ? "" : ",";
     const line = this.rows === 0 ? "" : "\n";
     this.rows += 1;
     this.characters += body.length;
     this.#bodies.push(body);
-    this.#kinds += KIND_CODES[event.kind] + (isLabelled(event) || isUnasked(event) ? MARK : 0);
+    this.#kinds += digitOf(event);
     this.#ats += comma + event.at;
     this.#exampleIds += line + (columnId(event.exampleId) ?? "");
-    this.#predictionIds += line + (columnId("predictionId" in event ? event.predictionId : undefined) ?? "");
+    this.#predictionIds += line + (columnId(predictionIdOf(event)) ?? "");
     if (knownAt !== undefined) this.#knownAt += comma + knownAt;
   }
 
@@ -93,9 +98,27 @@ class PartBuilder {
   }
 }
 
+/** A request of one event, as nearly all predictions are: what a builder gives, without one. */
+function encodeOne(request: AppendRequest, event: Event): EncodedRequest {
+  const bodies = eventBody(event);
+  const predictionId = predictionIdOf(event);
+  const exampleIds = columnId(event.exampleId) ?? "";
+  const part: Part = {
+    rows: 1,
+    kinds: String(digitOf(event)),
+    ats: String(event.at),
+    exampleIds,
+    predictionIds: predictionId === event.exampleId ? exampleIds : (columnId(predictionId) ?? ""),
+    bodies,
+    knownAt: request.knownAt === undefined ? "" : String(request.knownAt[0]),
+  };
+  return { request, rows: 1, bytes: bodies.length, parts: [part], kinds: part.kinds, bodies };
+}
+
 /** @throws NUMBER_NOT_FINITE, ROW_INVALID, BODY_TOO_LARGE */
 export function encodeRequest(request: AppendRequest): EncodedRequest {
   const { events, knownAt } = request;
+  if (events.length === 1) return encodeOne(request, events[0] as Event);
   if (events.length > COMMIT_SEQS) throw tooManyRows(events.length);
   const parts: Part[] = [];
   let bytes = 0;
@@ -108,7 +131,7 @@ export function encodeRequest(request: AppendRequest): EncodedRequest {
   };
   for (let i = 0; i < events.length; i++) {
     if (builder.rows === BLOCK_ROWS || builder.characters > BLOCK_CHARACTERS) close();
-    builder.add(events[i] as (typeof events)[number], knownAt?.[i]);
+    builder.add(events[i] as Event, knownAt?.[i]);
   }
   close();
   const [first] = parts;
