@@ -58,6 +58,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await migrate(database);
   const analytics = await openAnalytics(directory);
+  const background = await openAnalytics(directory, "spill-background", { threads: 1 });
   // The directory lock keeps every other process out of an embedded database.
   const isOnlyWriter = database.kind === "embedded";
   const raw: SqlDatabase = database;
@@ -69,6 +70,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     look: () => database.look(),
     isOnlyWriter,
     analytics,
+    background,
     folder,
     worldClock,
     systemClock,
@@ -117,6 +119,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
         await routing.close();
         await health.close();
         analytics.close();
+        background.close();
       })();
       return closed;
     },

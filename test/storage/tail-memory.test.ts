@@ -59,6 +59,7 @@ describe("the remembered tail", () => {
     analytics = await openAnalytics(test.directory);
     const common = {
       analytics,
+      background: analytics,
       folder: join(test.directory, "segments"),
       worldClock: clock,
       systemClock: shiftedClock,

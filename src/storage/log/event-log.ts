@@ -46,6 +46,8 @@ export interface EventLogOptions {
   /** True when no other process can write: then an unchanged log need not be asked again. */
   readonly isOnlyWriter: boolean;
   readonly analytics: Analytics;
+  /** For compaction. */
+  readonly background: Analytics;
   readonly folder: string;
   readonly worldClock: WorldClock;
   readonly systemClock: SystemClock;
@@ -135,7 +137,7 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
   const turns = new Turns(systemClock, () => writer.isWriting);
   const compactParts: CompactParts = {
     database,
-    analytics,
+    analytics: options.background,
     folder,
     systemClock,
     schemaOf: options.schemaOf,

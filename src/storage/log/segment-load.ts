@@ -9,7 +9,7 @@ import { type RowSelects, rowSelects } from "./plain-rows.ts";
 import { SegmentTable } from "./segment-write.ts";
 
 /** Rows taken in by one statement, which costs as much as some 500 of them. */
-const LOAD_ROWS = 5000;
+const LOAD_ROWS = 10_000;
 /** The same in characters of their bodies, for rows with images. */
 const LOAD_CHARACTERS = 8 * 1024 * 1024;
 const BLOCKS = "compact_blocks";
