@@ -49,6 +49,9 @@ async function raise(database: SqlDatabase, clock: SystemClock, alert: NewAlert)
 }
 
 async function resolve(database: SqlDatabase, clock: SystemClock, key: string, at: Instant, message: string) {
+  // Nearly always there is none, which is told without a transaction.
+  const open = await database.query("select 1 from alert where key = $1 and state = 'open'", [key]);
+  if (open.rows.length === 0) return undefined;
   return database.transaction(async (transaction) => {
     const { rows } = await transaction.query(
       `update alert set state = 'resolved', resolved_at = $2, last_at = greatest(last_at, $2)
