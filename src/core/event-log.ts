@@ -135,6 +135,11 @@ export interface EventLog {
    * @throws ROW_INVALID, STORE_UNAVAILABLE, STORE_FULL, TOO_MANY_REQUESTS, IDEMPOTENCY_MISMATCH
    */
   append(request: AppendRequest): Promise<AppendResult>;
+  /**
+   * As `append`, told by a call instead of a promise: a prediction pays half a microsecond for each of them on Node 20. One of the
+   * two is called, once, outside the caller's async context; neither may throw.
+   */
+  submit(request: AppendRequest, onWritten: (result: AppendResult) => void, onFailed: (error: unknown) => void): void;
   /** Events of a model after the cursor, committed before every open transaction, at most `limit`, in cursor order. */
   readAfter(
     model: string,

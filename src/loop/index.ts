@@ -144,6 +144,10 @@ export function createLoop(options: LoopOptions): Loop & { readonly predictor: P
       touch(request.model);
       return predictor.predict(request);
     },
+    answer(request, give, refuse) {
+      touch(request.model);
+      predictor.answer(request, give, refuse);
+    },
     async replayQuarantine(model, ids) {
       modelSpec(context, model);
       touch(model);

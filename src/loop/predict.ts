@@ -6,7 +6,6 @@ import {
   fail,
   refusedRowsOf,
   type Features,
-  type LabelValue,
   plural,
   type PredictionEvent,
   RetrainError,
@@ -32,6 +31,9 @@ const LATE_SLOT_MS = 5;
 /** Rows of one request: more belong in a batch file, and would hold the event loop. */
 const MAX_ROWS = 10_000;
 
+type Give<T> = (given: T) => void;
+type Refuse = (error: unknown) => void;
+
 export interface PredictionCounts {
   logged: number;
   unlogged: number;
@@ -55,58 +57,62 @@ export class Predictor {
 
   /** @throws MODEL_UNKNOWN, MODEL_NOT_READY, VERSION_UNKNOWN, ROW_INVALID. Cost without the log: about 5 µs a row and feature set. */
   predict(asked: PredictRequest): Promise<PredictAnswer> {
+    return new Promise((resolve, reject) => this.answer(asked, resolve, reject));
+  }
+
+  /** As `predict`, told by a call of one of the two, neither of which may throw. */
+  answer(asked: PredictRequest, give: Give<PredictAnswer>, refuse: Refuse): void {
     try {
-      return this.#answerAtOnce(asked) ?? this.#answer(asked);
+      if (!this.#answerAtOnce(asked, give, refuse)) this.#answer(asked).then(give, refuse);
     } catch (error) {
-      return Promise.reject(error as Error);
+      refuse(error);
     }
   }
 
   /**
    * The request most servers live on: rows for the live version of a model that runs in this process, with nothing to wait for
-   * but the log. Anything else is undefined. A promise each step would cost more than the model.
+   * but the log. Anything else is left, which false says. A promise each step would cost more than the model.
    */
-  #answerAtOnce(request: PredictRequest): Promise<PredictAnswer> | undefined {
+  #answerAtOnce(request: PredictRequest, give: Give<PredictAnswer>, refuse: Refuse): boolean {
     const { live: models, routing, worldClock } = this.#context;
     const spec = modelSpec(this.#context, request.model);
     const live = models.champion(request.model);
     const route = models.route(request.model);
-    if (live === undefined || request.version !== undefined || worldClock.kind === "virtual") return undefined;
+    if (live === undefined || request.version !== undefined || worldClock.kind === "virtual") return false;
     const { forecaster, recommender, remote } = live.model;
-    if (forecaster !== undefined || recommender !== undefined || remote !== undefined) return undefined;
+    if (forecaster !== undefined || recommender !== undefined || remote !== undefined) return false;
     if (spec.schema.aggregates !== undefined || spec.review !== undefined || routing.fresh() !== undefined)
-      return undefined;
+      return false;
     const { version } = live;
     const log = (scored: Scored) =>
-      this.#logged(request, route, scored, ({ rows }) => ({ model: request.model, version, predictions: rows }));
-    if (route === undefined || !isRouted(route)) return log(this.#scoredHere(request, live));
-    const scored = this.#scoreRouted(request, { champion: live, route });
-    return scored instanceof Promise ? scored.then(log) : log(scored);
+      this.#logged(request, route, scored, ({ rows }) => give({ model: request.model, version, predictions: rows }));
+    if (route === undefined || !isRouted(route)) log(this.#scoredHere(request, live));
+    else {
+      const scored = this.#scoreRouted(request, { champion: live, route });
+      if (scored instanceof Promise) scored.then(log).catch(refuse);
+      else log(scored);
+    }
+    return true;
   }
 
-  /** Gives the answers on once the log has them, or has not taken them in time. Without a log entry they carry no prediction id. */
-  #logged<T>(
-    request: PredictRequest,
-    route: LiveRoute | undefined,
-    { rows, events }: Scored,
-    give: (answered: AnsweredRows) => T | Promise<T>,
-  ): Promise<T> {
+  /**
+   * Gives the answers on once the log has them, or has not taken them in time. Without a log entry they carry no prediction id.
+   * @param give must not throw
+   */
+  #logged(request: PredictRequest, route: LiveRoute | undefined, scored: Scored, give: Give<AnsweredRows>): void {
     const { model, version, log = version === undefined } = request;
-    if (!log) return Promise.resolve(give({ rows: rows.map(unlogged), events, logged: false }));
-    // One promise for the wait and the answer: each of them costs a request half a microsecond on Node 20.
-    return new Promise((resolve, reject) => {
-      let isSettled = false;
-      this.#log(model, events, (logged) => {
-        if (isSettled) return;
-        isSettled = true;
-        this.counts[logged ? "logged" : "unlogged"] += events.length;
-        try {
-          if (logged && route !== undefined) this.routed.mirror(model, route, events);
-          resolve(give({ rows: logged ? rows : rows.map(unlogged), events, logged }));
-        } catch (error) {
-          reject(error as Error);
-        }
-      });
+    const { rows, events } = scored;
+    if (!log) {
+      give({ rows: rows.map(unlogged), events, logged: false });
+      return;
+    }
+    let isSettled = false;
+    this.#log(model, events, (logged) => {
+      if (isSettled) return;
+      isSettled = true;
+      this.counts[logged ? "logged" : "unlogged"] += events.length;
+      if (logged && route !== undefined) this.routed.mirror(model, route, events);
+      give({ rows: logged ? rows : rows.map(unlogged), events, logged });
     });
   }
 
@@ -135,10 +141,9 @@ export class Predictor {
             ...answered,
             events: answered.events.map((event, i) => ({ ...event, stateSequence: sequences[i] as number })),
           };
-    return this.#logged(request, route, scored, async (given) => {
-      if (this.#context.worldClock.kind === "virtual") await this.routed.settled();
-      return this.#released(request, live, given);
-    });
+    const given = await new Promise<AnsweredRows>((resolve) => this.#logged(request, route, scored, resolve));
+    if (this.#context.worldClock.kind === "virtual") await this.routed.settled();
+    return this.#released(request, live, given);
   }
 
   async #released({ model }: PredictRequest, { version }: LiveVersion, answered: AnsweredRows): Promise<PredictAnswer> {
@@ -270,13 +275,14 @@ export class Predictor {
   /** Settles with false when the log did not answer in time; the events go on by themselves or into the retry buffer. May settle twice. */
   #log(model: string, events: PredictionEvent[], settle: (isLogged: boolean) => void): void {
     const { store, worldClock } = this.#context;
-    store.log.append({ model, events }).then(
+    store.log.submit(
+      { model, events },
       () => {
         // Also what came too late for its answer.
         this.logged.set(model, (this.logged.get(model) ?? 0) + events.length);
         settle(true);
       },
-      (error: unknown) => {
+      (error) => {
         if (!(error instanceof RetrainError))
           this.#context.logger.error({ model, error: String(error) }, "the log refused predictions");
         this.#keepForRetry(model, events);
@@ -344,32 +350,44 @@ const isRouted = ({ plan, watch }: LiveRoute) => plan !== null || watch !== unde
 
 function addRow(scored: Scored, one: AnsweredRow): void {
   const { request, live, checked, answer, predictionId, now, variant, isOther = false } = one;
-  const { model } = live;
+  const { model, version } = live;
+  const { features, unit } = checked;
   const exampleId = checked.id ?? predictionId;
-  scored.rows.push({
-    predictionId,
-    exampleId,
-    logged: true,
-    decision: answer.decision,
-    ...describeScores(model, answer.scores),
-    ...(request.trace === true ? { trace: traceOf(model, checked.features, answer) } : {}),
-    ...(variant === undefined && request.variant === undefined && !isOther ? {} : { version: live.version }),
-    ...(variant === undefined ? {} : { variant }),
-  });
-  scored.events.push({
+  let row = plainRow(model, { predictionId, exampleId }, answer);
+  // What few answers have is put into a copy: a spread within a literal costs as much as the model.
+  if (request.trace === true) row = { ...row, trace: traceOf(model, features, answer) };
+  if (variant !== undefined || request.variant !== undefined || isOther) row = { ...row, version };
+  if (variant !== undefined) row = { ...row, variant };
+  scored.rows.push(row);
+  const { scores, decision } = answer;
+  const at = checked.at ?? now;
+  let event: PredictionEvent = {
     kind: "prediction",
     predictionId,
     exampleId,
-    at: checked.at ?? now,
-    ...(checked.unit === undefined ? {} : { unit: checked.unit }),
-    version: live.version,
-    features: checked.features,
-    scores: answer.scores,
-    ...(model.classes.length > 2 ? { classes: model.classes } : {}),
-    decision: answer.decision,
+    at,
+    version,
+    features,
+    scores,
+    decision,
     origin: "live",
-    ...(variant === undefined ? {} : { variant }),
-  });
+  };
+  if (unit !== undefined) event = { ...event, unit };
+  if (model.classes.length > 2) event = { ...event, classes: model.classes };
+  if (variant !== undefined) event = { ...event, variant };
+  scored.events.push(event);
+}
+
+function plainRow(
+  { task, classes }: LoadedModel,
+  { predictionId, exampleId }: { readonly predictionId: string; readonly exampleId: string },
+  { scores, decision }: Prediction,
+): PredictedRow {
+  if (task === "regression") return { predictionId, exampleId, logged: true, decision, score: scores[0] as number };
+  const probabilities: Record<string, number> = {};
+  for (let i = 0; i < classes.length; i++) probabilities[String(classes[i])] = scores[i] as number;
+  if (task !== "binary") return { predictionId, exampleId, logged: true, decision, probabilities };
+  return { predictionId, exampleId, logged: true, decision, score: scores[1] as number, probabilities };
 }
 
 function checkRowCount(count: number): void {
@@ -395,16 +413,4 @@ function rowInvalid(
     remedy: "Correct the values named above; null stands for a missing feature.",
     details: { row: index, reasons: reasons.slice(0, 20).map((reason) => ({ ...reason })) },
   });
-}
-
-function describeScores(
-  model: Pick<LoadedModel, "task" | "classes">,
-  scores: readonly number[],
-): Pick<PredictedRow, "score" | "probabilities"> {
-  if (model.task === "regression") return { score: scores[0] as number };
-  const probabilities: Record<string, number> = {};
-  model.classes.forEach((name: LabelValue, index: number) => {
-    probabilities[String(name)] = scores[index] as number;
-  });
-  return model.task === "binary" ? { score: scores[1] as number, probabilities } : { probabilities };
 }

@@ -11,7 +11,15 @@ import { parse as parseQuery } from "node:querystring";
 import { asRetrainError, type RetrainError } from "../core/index.ts";
 import { logProblem, problemOf, translate } from "./problem.ts";
 import type { ServerContext } from "./route.ts";
-import { BODY_LIMIT_BYTES, PREDICT_RULE, predictBody, predictHeaders, VARIANT_HEADER } from "./routes/predict.ts";
+import type { PredictAnswer } from "../loop/contract.ts";
+import {
+  answerBody,
+  answerText,
+  BODY_LIMIT_BYTES,
+  PREDICT_RULE,
+  predictHeaders,
+  VARIANT_HEADER,
+} from "./routes/predict.ts";
 
 const ROUTE = /^\/api\/v1\/models\/([a-z0-9][a-z0-9._-]{0,63})\/predict(?:\?([^#]*))?$/;
 /** A key that would change a prototype, plain or with its letters escaped. */
@@ -103,20 +111,21 @@ function readBody(call: Call, length: number): void {
 }
 
 function respond(call: Call, text: string): void {
-  const { context, response } = call;
+  const { context, model, response } = call;
+  const refused = (error: unknown) => refuse(call, error);
+  let body: unknown;
   try {
-    const body = parseBody(text);
-    predictBody(context, call.model, body, queryOf(call.query)).then(
-      (answer) => {
-        const sent = JSON.stringify(answer);
-        response.writeHead(200, predictHeaders(sent));
-        endAtOnce(response, sent);
-      },
-      (error: unknown) => refuse(call, error),
-    );
+    body = parseBody(text);
   } catch (error) {
-    refuse(call, error);
+    refused(error);
+    return;
   }
+  const give = (answer: PredictAnswer) => {
+    const sent = answerText(body, answer);
+    response.writeHead(200, predictHeaders(sent));
+    endAtOnce(response, sent);
+  };
+  answerBody(context, { model, body, query: queryOf(call.query) }, give, refused);
 }
 
 /** Header and body in one write. `end` with a text would hand the socket a second, empty one behind it. */

@@ -8,6 +8,7 @@ const TURNS = 200;
 /** Sends the request, sees that it is not answered while its append waits for the commit, then lets it commit. */
 export async function answeredOnceCommitted<T>(log: EventLog, send: () => Promise<T>): Promise<T> {
   const append = log.append.bind(log);
+  const submit = log.submit.bind(log);
   let commit = () => {};
   const committed = new Promise<void>((resolve) => (commit = resolve));
   let isAnswered = false;
@@ -18,6 +19,11 @@ export async function answeredOnceCommitted<T>(log: EventLog, send: () => Promis
         asked();
         await committed;
         return append(request);
+      });
+      // What predictions call.
+      vi.spyOn(log, "submit").mockImplementationOnce((...asking) => {
+        asked();
+        void committed.then(() => submit(...asking));
       });
       answer = send();
       answer.then(

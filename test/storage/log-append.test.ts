@@ -27,7 +27,7 @@ function openWriter() {
   });
   const label: LabelEvent = { kind: "label", exampleId: "e1", at: 1, value: true, labelSource: "system" };
   const append = () => writer.append({ model: "shop", events: [label] });
-  return { append, batches, wakes };
+  return { append, batches, wakes, writer, label };
 }
 
 describe("a group commit", () => {
@@ -59,5 +59,35 @@ describe("a group commit", () => {
     await one;
     await append();
     expect(batches).toEqual([3, 1, 1]);
+  });
+
+  it("tells by one call what became of a request, also one that cannot be written", async () => {
+    const { writer, label } = openWriter();
+    const told: string[] = [];
+    const submit = (name: string, event: LabelEvent) =>
+      writer.submit(
+        { model: "shop", events: [event] },
+        ({ receivedAt }) => told.push(`${name} written ${typeof receivedAt}`),
+        (error) => told.push(`${name} failed ${(error as { code?: string }).code}`),
+      );
+    submit("first", label);
+    submit("timeless", { ...label, at: 0.5 });
+    expect(told).toEqual(["timeless failed ROW_INVALID"]);
+    submit("second", label);
+    await writer.settle();
+    expect(told).toEqual(["timeless failed ROW_INVALID", "first written number", "second written number"]);
+  });
+
+  it("is settled once all that waited is written, whatever comes after", async () => {
+    const { append, writer } = openWriter();
+    await writer.settle();
+    let isWritten = false;
+    const first = append().then(() => (isWritten = true));
+    const settled = writer.settle();
+    const second = append();
+    await settled;
+    expect(isWritten).toBe(true);
+    await Promise.all([first, second]);
+    await writer.settle();
   });
 });

@@ -4,7 +4,7 @@
  */
 import type { FastifyInstance } from "fastify";
 import { fail, type Variant } from "../../core/index.ts";
-import type { PredictAnswer, PredictRequest } from "../../loop/contract.ts";
+import type { PredictAnswer, PredictedRow, PredictRequest } from "../../loop/contract.ts";
 import type { AccessRule } from "../access.ts";
 import type { ServerContext } from "../route.ts";
 
@@ -46,7 +46,7 @@ export function addPredictRoute(app: FastifyInstance, context: ServerContext): v
       const hasQuery = request.raw.url?.includes("?") === true;
       const query = hasQuery ? (request.query as Readonly<Record<string, string>>) : undefined;
       const forced = readVariant(request.raw.headers[VARIANT_HEADER]);
-      const work = () => predictBody(context, model, request.body, query, forced);
+      const work = () => predictBody(context, { model, body: request.body, query, variant: forced });
       if (request.raw.headers["idempotency-key"] !== undefined) return idempotency.answer(request, reply, work);
       return work();
     },
@@ -75,33 +75,63 @@ export function predictHeaders(text: string, type = "application/json; charset=u
   ];
 }
 
+/** A body and where it was sent. */
+export interface AskedBody {
+  readonly model: string;
+  readonly body: unknown;
+  readonly query: Readonly<Record<string, string>> | undefined;
+  readonly variant?: Variant | undefined;
+}
+
 /**
- * The answer to a body: of one row its prediction, of `{rows}` all of them.
- * Not async: on Node 20 each promise costs half a microsecond while anybody in the process uses AsyncLocalStorage.
+ * The answer to a body, counted, by a call of one of the two, neither of which may throw.
+ * Without promises: on Node 20 each of them costs half a microsecond while anybody in the process uses AsyncLocalStorage.
  */
-export function predictBody(
+export function answerBody(
   context: ServerContext,
-  model: string,
-  body: unknown,
-  query: Readonly<Record<string, string>> | undefined,
-  variant?: Variant,
-): Promise<unknown> {
+  { model, body, query, variant }: AskedBody,
+  give: (answer: PredictAnswer) => void,
+  refuse: (error: unknown) => void,
+): void {
   const { systemClock, metrics, loop } = context;
   const startedMs = systemClock.monotonicMs();
-  const request = readRequest(model, body, query);
-  return loop.predict(variant === undefined ? request : { ...request, variant }).then(
+  let request: PredictRequest;
+  try {
+    request = readRequest(model, body, query);
+  } catch (error) {
+    refuse(error);
+    return;
+  }
+  loop.answer(
+    variant === undefined ? request : { ...request, variant },
     (predicted) => {
       const { predictions, version } = predicted;
       const seconds = (systemClock.monotonicMs() - startedMs) / 1000;
       metrics.observePrediction(model, version, predictions.length, predictions[0]?.logged ?? false, seconds);
-      return shape(body, predicted);
+      give(predicted);
     },
-    (error: unknown) => {
+    (error) => {
       // Counted per known model only: an unknown name from outside must not grow the metrics.
       if (loop.spec.models.some(({ name }) => name === model)) metrics.observePredictionError(model);
-      throw error;
+      refuse(error);
     },
   );
+}
+
+/** The answer to a body: of one row its prediction, of `{rows}` all of them. */
+function predictBody(context: ServerContext, asked: AskedBody): Promise<unknown> {
+  return new Promise((resolve, reject) =>
+    answerBody(context, asked, (predicted) => resolve(shape(asked.body, predicted)), reject),
+  );
+}
+
+/** The same as text. Names of models and versions hold nothing that JSON escapes. */
+export function answerText(body: unknown, predicted: PredictAnswer): string {
+  const first = onlyOne(body, predicted);
+  if (first === undefined) return JSON.stringify(predicted);
+  // A row that names its version was answered by another than the champion, and that one counts.
+  if (first.version !== undefined) return JSON.stringify(shape(body, predicted));
+  return `{"model":"${predicted.model}","version":"${predicted.version}",${JSON.stringify(first).slice(1)}`;
 }
 
 /** @throws BODY_INVALID */
@@ -165,9 +195,13 @@ function badQuery(what: string) {
   return fail("BODY_INVALID", { message: `The query ${what}.`, remedy: "Use trace=0|1, log=0|1 and version=v1." });
 }
 
+/** The prediction that is the whole answer; undefined where there are several. A forecast answers one question with several periods. */
+function onlyOne(body: unknown, { predictions }: PredictAnswer): PredictedRow | undefined {
+  const [first] = predictions;
+  return first?.forecast !== undefined || isMany(body as object) ? undefined : first;
+}
+
 function shape(body: unknown, predicted: PredictAnswer): unknown {
-  const [first] = predicted.predictions;
-  // A forecast answers one question with several periods.
-  if (first === undefined || first.forecast !== undefined || isMany(body as object)) return predicted;
-  return { model: predicted.model, version: predicted.version, ...first };
+  const first = onlyOne(body, predicted);
+  return first === undefined ? predicted : { model: predicted.model, version: predicted.version, ...first };
 }

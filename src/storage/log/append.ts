@@ -61,6 +61,8 @@ export interface Commit {
   readonly text: CommitText | undefined;
 }
 type OnCommit = (commit: Commit) => void;
+type OnWritten = (result: AppendResult) => void;
+type OnFailed = (error: unknown) => void;
 
 interface Written {
   readonly outcomes: readonly Outcome[];
@@ -69,8 +71,8 @@ interface Written {
 
 interface Waiting {
   readonly encoded: EncodedRequest;
-  readonly resolve: (result: AppendResult) => void;
-  readonly reject: (error: unknown) => void;
+  readonly onWritten: OnWritten;
+  readonly onFailed: OnFailed;
 }
 
 export class GroupCommit {
@@ -84,7 +86,10 @@ export class GroupCommit {
   private queuedRows = 0;
   private queuedBytes = 0;
   private running: Promise<void> | undefined;
-  private newest: Promise<unknown> = Promise.resolve();
+  /** Requests taken so far, those of them that were written or refused, and who waits for how many. */
+  private accepted = 0;
+  private settled = 0;
+  private readonly settling: { readonly count: number; readonly done: () => void }[] = [];
   /** Requests that the last batch lets expect. */
   private expected = 0;
   /** Ends a wait for company early: called when so many requests wait. */
@@ -110,14 +115,20 @@ export class GroupCommit {
     this.onCommit = options.onCommit;
   }
 
-  /** Not async: a prediction waits on this promise, and each one in between costs it half a microsecond on Node 20. */
   append(request: AppendRequest): Promise<AppendResult> {
-    const result = new Promise<AppendResult>((resolve, reject) => this.enqueue(request, resolve, reject));
-    this.newest = result;
-    return result;
+    return new Promise((resolve, reject) => this.submit(request, resolve, reject));
   }
 
-  private enqueue(request: AppendRequest, resolve: Waiting["resolve"], reject: Waiting["reject"]): void {
+  /** Neither function may throw: all requests of a commit are told one after the other. */
+  submit(request: AppendRequest, onWritten: OnWritten, onFailed: OnFailed): void {
+    try {
+      this.enqueue(request, onWritten, onFailed);
+    } catch (error) {
+      onFailed(error);
+    }
+  }
+
+  private enqueue(request: AppendRequest, onWritten: OnWritten, onFailed: OnFailed): void {
     if (this.closed) throw closedError();
     this.health.requireRoom();
     checkKnownAt(request, this.worldClock.now());
@@ -128,14 +139,16 @@ export class GroupCommit {
     if (isOver && this.queue.length > 0) throw queueFull(this.queuedRows);
     this.queuedRows += encoded.rows;
     this.queuedBytes += encoded.bytes;
-    this.queue.push({ encoded, resolve, reject });
+    this.queue.push({ encoded, onWritten, onFailed });
+    this.accepted += 1;
     if (this.company !== undefined && this.queue.length >= this.company.requests) this.company.arrived();
     this.running ??= this.context.runInAsyncScope(() => this.run());
   }
 
   /** Resolves when everything that waited at the call has been written or refused: the queue is served in order. */
-  async settle(): Promise<void> {
-    await this.newest.catch(() => {});
+  settle(): Promise<void> {
+    if (this.settled === this.accepted) return Promise.resolve();
+    return new Promise((done) => this.settling.push({ count: this.accepted, done }));
   }
 
   get isWriting(): boolean {
@@ -154,6 +167,8 @@ export class GroupCommit {
       await this.gatherCompany();
       const batch = this.take();
       await this.write(batch);
+      this.settled += batch.length;
+      while (this.settling[0] !== undefined && this.settling[0].count <= this.settled) this.settling.shift()?.done();
       this.expected = batch.length > 1 ? batch.length + this.queue.length : 0;
     }
     this.running = undefined;
@@ -192,17 +207,21 @@ export class GroupCommit {
   }
 
   private async write(batch: readonly Waiting[]): Promise<void> {
+    let written: Written;
     try {
-      this.settleBatch(batch, await this.writeBatch(batch.map((waiting) => waiting.encoded)));
+      written = await this.writeBatch(batch.map((waiting) => waiting.encoded));
     } catch (error) {
       const ours = this.health.report(error);
       // The commit may have happened although its answer was lost: readers must look again.
       this.onCommit({ written: batch.map(({ encoded }) => encoded), receivedAt: undefined, text: undefined });
       const isStore = ours instanceof RetrainError && (ours.code === "STORE_UNAVAILABLE" || ours.code === "STORE_FULL");
-      if (isStore) for (const waiting of batch) waiting.reject(ours);
-      else if (batch.length === 1) for (const waiting of batch) waiting.reject(await this.blame(waiting, ours));
+      if (isStore) for (const waiting of batch) waiting.onFailed(ours);
+      else if (batch.length === 1) for (const waiting of batch) waiting.onFailed(await this.blame(waiting, ours));
       else for (const waiting of batch) await this.write([waiting]);
+      return;
     }
+    // Not above: an error of who is told would pass for one of the commit, which would be done again.
+    this.settleBatch(batch, written);
   }
 
   /** The error of a request that fails for its content: one that names its rows, where the rows are to blame. */
@@ -230,10 +249,10 @@ export class GroupCommit {
     // Hints for readers are in place before a caller learns of its commit.
     this.onCommit({ written, receivedAt, text });
     for (let i = 0; i < batch.length; i++) {
-      const { resolve, reject } = batch[i] as Waiting;
+      const { onWritten, onFailed } = batch[i] as Waiting;
       const outcome = outcomes[i] as Outcome;
-      if (outcome instanceof RetrainError) reject(outcome);
-      else resolve(outcome);
+      if (outcome instanceof RetrainError) onFailed(outcome);
+      else onWritten(outcome);
     }
   }
 

@@ -178,6 +178,10 @@ export async function openEventLog(options: EventLogOptions): Promise<OpenEventL
       options.look?.();
       return writer.append(request);
     },
+    submit(request, onWritten, onFailed) {
+      options.look?.();
+      writer.submit(request, onWritten, onFailed);
+    },
     inTurn: (step) => turns.take(step),
     async readAfter(model, cursor, readOptions) {
       const before = quiet.count(model);
