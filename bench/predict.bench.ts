@@ -1,6 +1,7 @@
 // What an answer costs over HTTP: CPU per request with and without the durable log, and 30 s at 5,000 requests a second while the
 // model is swapped once a second. The load generator is a process of its own on the same cores, as a user's neighbor would be.
-import { spawn } from "node:child_process";
+import { fork, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -69,8 +70,13 @@ async function trainTwo(client: RetrainClient): Promise<void> {
   }
 }
 
-/** CPU seconds of this process over all threads. */
-function cpuSeconds(): number {
+/** A server under load: where it is, and the CPU seconds of its process over all threads. */
+interface Target {
+  readonly url: string;
+  readonly cpuSeconds: () => Promise<number>;
+}
+
+async function cpuSeconds(): Promise<number> {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1e6;
 }
@@ -93,33 +99,36 @@ async function generate(options: {
   return JSON.parse(text) as Awaited<ReturnType<typeof generate>>;
 }
 
-async function cpuPerRequest(url: string, query: string): Promise<{ us: number; perSecond: number }> {
+async function cpuPerRequest({ url, cpuSeconds }: Target, query: string): Promise<{ us: number; perSecond: number }> {
   const path = `/api/v1/models/${MODEL}/predict${query}`;
   const load = { url, path, connections: 16, rate: 0 };
   await generate({ ...load, requests: WARM_REQUESTS });
   const rounds: { us: number; perSecond: number }[] = [];
   for (let round = 0; round < 3; round++) {
-    const before = cpuSeconds();
+    const before = await cpuSeconds();
     const { seconds, failed } = await generate({ ...load, requests: MEASURED_REQUESTS });
     if (failed > 0) throw new Error(`${failed} predictions failed`);
-    rounds.push({ us: ((cpuSeconds() - before) / MEASURED_REQUESTS) * 1e6, perSecond: MEASURED_REQUESTS / seconds });
+    rounds.push({
+      us: (((await cpuSeconds()) - before) / MEASURED_REQUESTS) * 1e6,
+      perSecond: MEASURED_REQUESTS / seconds,
+    });
   }
   rounds.sort((a, b) => a.us - b.us);
   return rounds[1] as { us: number; perSecond: number };
 }
 
 /** CPU of ten seconds at the rate, in µs a request: of the model, the first after a start, while it is cold. */
-async function atRate(url: string): Promise<{ us: number; failed: number }> {
-  const before = cpuSeconds();
+async function atRate({ url, cpuSeconds }: Target): Promise<{ us: number; failed: number }> {
+  const before = await cpuSeconds();
   const requests = RATE * WARM_SECONDS;
   const path = `/api/v1/models/${MODEL}/predict`;
   const { failed } = await generate({ url, path, requests, connections: CONNECTIONS, rate: RATE });
-  return { us: ((cpuSeconds() - before) / requests) * 1e6, failed };
+  return { us: (((await cpuSeconds()) - before) / requests) * 1e6, failed };
 }
 
 /** 5,000 requests a second with the log on, while another version goes live once a second. */
-async function underSwaps(url: string, client: RetrainClient) {
-  const before = cpuSeconds();
+async function underSwaps({ url, cpuSeconds }: Target, client: RetrainClient) {
+  const before = await cpuSeconds();
   const path = `/api/v1/models/${MODEL}/predict`;
   const loading = generate({ url, path, requests: RATE * SECONDS, connections: CONNECTIONS, rate: RATE });
   let swaps = 0;
@@ -140,28 +149,27 @@ async function underSwaps(url: string, client: RetrainClient) {
     perSecond: latencies.length / seconds,
     p50: quantile(latencies, 0.5),
     p99: quantile(latencies, 0.99),
-    us: ((cpuSeconds() - before) / latencies.length) * 1e6,
+    us: (((await cpuSeconds()) - before) / latencies.length) * 1e6,
   };
 }
 
-/** The floor: the same load on a bare node:http server that answers a constant. At a rate, with pauses between, it costs more too. */
-async function bareAnswer(measure: (url: string) => Promise<{ readonly us: number }>): Promise<number> {
-  const { createServer } = await import("node:http");
-  const body = Buffer.from('{"score":0.5}');
-  const server = createServer((incoming, response) => {
-    incoming
-      .on("data", () => {})
-      .on("end", () => {
-        response.writeHead(200, { "content-type": "application/json", "content-length": body.length });
-        response.end(body);
-      });
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  const port = typeof address === "object" && address !== null ? address.port : 0;
-  const { us } = await measure(`http://127.0.0.1:${port}`);
-  server.close();
-  return us;
+/** The floor: the same load on a bare server. At a rate, with pauses between, it costs more too. */
+async function measureFloor() {
+  const child = fork(fileURLToPath(new URL("bare-answer.js", import.meta.url)));
+  const answer = async () => (await once(child, "message"))[0] as number;
+  try {
+    const url = `http://127.0.0.1:${await answer()}`;
+    const target: Target = {
+      url,
+      cpuSeconds: () => {
+        child.send("cpu");
+        return answer();
+      },
+    };
+    return { fast: await cpuPerRequest(target, ""), paced: await atRate(target) };
+  } finally {
+    child.disconnect();
+  }
 }
 
 export async function run(): Promise<BenchResult> {
@@ -169,21 +177,20 @@ export async function run(): Promise<BenchResult> {
   const { system, url, client } = await openServer(directory);
   try {
     await trainTwo(client);
-    const floor = await bareAnswer((bare) => cpuPerRequest(bare, ""));
-    // Before anything is logged: the log is compacted after a load too, in this process.
-    const floorAtRate = await bareAnswer(atRate);
-    const unlogged = await cpuPerRequest(url, "?log=0");
-    const cold = await atRate(url);
-    const logged = await underSwaps(url, client);
+    const floor = await measureFloor();
+    const target: Target = { url, cpuSeconds };
+    const unlogged = await cpuPerRequest(target, "?log=0");
+    const cold = await atRate(target);
+    const logged = await underSwaps(target, client);
     return {
       figures: [
-        { name: "CPU of a bare node:http answer", value: floor, unit: "µs" },
+        { name: "CPU of a bare node:http answer", value: floor.fast.us, unit: "µs" },
         { name: "CPU of a prediction without the log", value: unlogged.us, unit: "µs", atMost: 35 },
-        { name: "the same over the bare answer", value: unlogged.us / floor, unit: "×" },
+        { name: "the same over the bare answer", value: unlogged.us / floor.fast.us, unit: "×" },
         { name: "predictions a second, as fast as they go", value: unlogged.perSecond, unit: "/s" },
         { name: "CPU of a logged prediction at 5,000/s, all threads", value: logged.us, unit: "µs", atMost: 100 },
-        { name: "CPU of a bare node:http answer at that rate", value: floorAtRate, unit: "µs" },
-        { name: "a logged prediction over it", value: logged.us / floorAtRate, unit: "×" },
+        { name: "CPU of a bare node:http answer at that rate", value: floor.paced.us, unit: "µs" },
+        { name: "a logged prediction over it", value: logged.us / floor.paced.us, unit: "×" },
         {
           name: "CPU of a logged prediction in the first 10 s of load, while code is compiled",
           value: cold.us,
