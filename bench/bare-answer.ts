@@ -1,5 +1,5 @@
-// The floor of predict.bench.ts: a bare node:http server that answers a constant. A process of its own, because one that serves both
-// compiles the code they share for both, which costs the second a quarter more.
+// The floor of predict.bench.ts: a bare node:http server that answers a constant. A process of its own: in that of the
+// server it was measured together with the work that one does in the background, up to four times itself.
 import { createServer } from "node:http";
 
 const body = Buffer.from('{"score":0.5}');

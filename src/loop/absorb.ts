@@ -415,7 +415,7 @@ class CounterSums {
   deltas(): CounterDelta[] {
     const sliced = [...this.#slices.values()].map(({ sums, ...rest }) => ({ ...rest, values: sums.counters() }));
     const whole = [...this.#sums.values()].map(({ values, totals, ...rest }) => {
-      for (const [name, value] of Object.entries(totals.values())) addInPlace(values, { [name]: value });
+      addInPlace(values, totals.values());
       return { ...rest, values: Object.fromEntries(values) };
     });
     return [...whole, ...sliced].filter(({ values }) => Object.keys(values).length > 0);

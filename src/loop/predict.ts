@@ -354,7 +354,7 @@ function addRow(scored: Scored, one: AnsweredRow): void {
   const { features, unit } = checked;
   const exampleId = checked.id ?? predictionId;
   let row = plainRow(model, { predictionId, exampleId }, answer);
-  // What few answers have is put into a copy: a spread within a literal costs as much as the model.
+  // What few answers have is put into a copy: spreads within a literal make the engine copy key by key.
   if (request.trace === true) row = { ...row, trace: traceOf(model, features, answer) };
   if (variant !== undefined || request.variant !== undefined || isOther) row = { ...row, version };
   if (variant !== undefined) row = { ...row, variant };

@@ -8,7 +8,7 @@ import { KINDS } from "./encode.ts";
 import { type RowSelects, rowSelects } from "./plain-rows.ts";
 import { SegmentTable } from "./segment-write.ts";
 
-/** Rows taken in by one statement, which costs as much as some 500 of them. */
+/** Rows taken in by one statement, which costs as much as some 2,000 of them. */
 const LOAD_ROWS = 10_000;
 /** The same in characters of their bodies, for rows with images. */
 const LOAD_CHARACTERS = 8 * 1024 * 1024;
